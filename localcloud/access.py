@@ -1,0 +1,94 @@
+"""Who is asking, and may they? Tokens of the local issuer, checked against the topology's rights."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet, RSAKey
+
+from localcloud.topology import Identity, Topology
+
+LIFETIME = timedelta(hours=24)  # what Azure gives a managed identity
+LEEWAY_SECONDS = 60
+
+
+class Unauthorized(Exception):
+    """The token is missing, not ours, expired or for another audience."""
+
+
+class Forbidden(Exception):
+    """The token is good, but its identity has no role for this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Issuer:
+    """Makes and checks RS256 tokens in the form of Entra ID v2; the key lies in the state folder."""
+
+    url: str  # the `iss` of every token: https://…/<tenant>/v2.0
+    tenant: UUID
+    key: RSAKey
+
+    @classmethod
+    def open(cls, folder: Path, url: str, tenant: UUID) -> "Issuer":
+        path = folder / "issuer.json"
+        if not path.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            path.touch(mode=0o600)
+            path.write_bytes(msgspec.json.encode(RSAKey.generate_key(2048).as_dict(private=True)))
+        key = RSAKey.import_key(msgspec.json.decode(path.read_bytes()))
+        key.ensure_kid()
+        return cls(url, tenant, key)
+
+    def token(self, audience: str, at: datetime, lifetime: timedelta = LIFETIME, **claims: Any) -> str:
+        """`claims` are added to the standard ones: `oid`, `roles`, `azp`, `idtyp`, …"""
+        times = {"iat": int(at.timestamp()), "nbf": int(at.timestamp()), "exp": int((at + lifetime).timestamp())}
+        standard = {"iss": self.url, "aud": audience, "tid": str(self.tenant), "ver": "2.0"}
+        return jwt.encode({"alg": "RS256", "kid": self.key.kid}, standard | times | claims, self.key)
+
+    def verify(self, token: str, audience: str, at: datetime) -> dict[str, Any]:
+        """The token's claims. Raises Unauthorized."""
+        try:
+            claims = jwt.decode(token, self.key, algorithms=["RS256"]).claims
+            rules = jwt.JWTClaimsRegistry(
+                now=int(at.timestamp()),
+                leeway=LEEWAY_SECONDS,
+                iss={"essential": True, "value": self.url},
+                aud={"essential": True, "value": audience},
+                exp={"essential": True},
+            )
+            rules.validate(claims)
+        except (JoseError, ValueError) as error:
+            raise Unauthorized(str(error)) from error
+        return claims
+
+    def public_keys(self) -> dict[str, Any]:
+        return dict(KeySet([self.key]).as_dict(private=False))
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    issuer: Issuer
+    topology: Topology
+
+    def require(self, token: str, audience: str, *, role: str, on: str) -> str:
+        """The name of the identity that asks. Raises Unauthorized or Forbidden.
+
+        `on` is e.g. `topics/orders`, `queues/catalog`, `secrets/orders-cursor-key`.
+        """
+        claims = self.issuer.verify(token, audience, datetime.now(UTC))
+        name, identity = self._identity(claims.get("azp"))
+        if not any(right.role == role and fnmatchcase(on, right.on) for right in identity.rights):
+            raise Forbidden(f"{name} does not have the role {role} on {on}")
+        return name
+
+    def _identity(self, client_id: str | None) -> tuple[str, Identity]:
+        for name, identity in self.topology.identities.items():
+            if str(identity.client_id) == client_id:
+                return name, identity
+        raise Unauthorized(f"no identity has the client id {client_id}")

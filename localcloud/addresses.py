@@ -1,0 +1,41 @@
+"""Where everything listens on a laptop: one block of ports above the gateway's."""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+HOST = "127.0.0.1"
+
+
+class Port(IntEnum):
+    """Offset from the gateway's port."""
+
+    GATEWAY = 0
+    CATALOG = 1
+    ORDERS = 2
+    CUSTOMERS = 3
+    FUNCTIONS = 4
+    IDENTITY = 5  # the managed-identity endpoint; plain http, as in Azure
+    ISSUER = 6  # OIDC discovery, keys and tokens; TLS
+    EVENTGRID = 7
+    SERVICEBUS = 8
+    KEYVAULT = 9
+    SMTP = 10
+    LETTERS = 11
+    BLOB = 12
+    QUEUE = 13
+    TABLE = 14
+    POSTGRES = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    base: int = 8080
+
+    def port(self, of: Port) -> int:
+        return self.base + of
+
+    def http(self, of: Port) -> str:
+        return f"http://{HOST}:{self.port(of)}"
+
+    def https(self, of: Port) -> str:
+        return f"https://{HOST}:{self.port(of)}"
