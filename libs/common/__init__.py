@@ -1,0 +1,1 @@
+"""What every service and function shares: messages, errors, and the manners of HTTP, bus, outbox and database."""

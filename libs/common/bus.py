@@ -1,0 +1,118 @@
+"""Service Bus in: a service's own queue, peek-locked; a message is settled only after its effect is committed."""
+
+import asyncio
+import random
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+import structlog
+from azure.core.credentials_async import AsyncTokenCredential
+from azure.servicebus import ServiceBusReceivedMessage, TransportType
+from azure.servicebus.aio import AutoLockRenewer, ServiceBusClient, ServiceBusReceiver
+from azure.servicebus.exceptions import MessageAlreadySettled, ServiceBusError
+
+from libs.common.errors import Malformed, StoreError, Unavailable
+from libs.common.inbox import Reactions, UnknownType, react
+from libs.common.retry import pause
+
+log = structlog.get_logger()
+
+S = TypeVar("S")
+
+BATCH = 32  # handled at once; also what one process holds locked
+WAIT_SECONDS = 1.0
+SOCKET_SECONDS = 0.02  # how long the SDK waits for more after a batch's first message; its default costs 200 ms a hop
+MOST_TRIES = 5  # of a message whose reaction fails for a reason of its own
+LONGEST_PAUSE_SECONDS = 5.0
+PATIENCE_SECONDS = 600.0  # how long a message waits here, its lock renewed, for a database that is away
+
+
+@asynccontextmanager
+async def connect(namespace: str, endpoint: str, credential: AsyncTokenCredential) -> AsyncIterator[ServiceBusClient]:
+    """`endpoint` (sb://host:port) is where the namespace is reached by another address; empty otherwise."""
+    client = ServiceBusClient(
+        namespace,
+        credential,
+        ssl_context=ssl.create_default_context(),
+        transport_type=TransportType.Amqp,
+        custom_endpoint_address=endpoint or None,
+    )
+    async with client:
+        yield client
+
+
+async def listen(
+    client: ServiceBusClient,
+    queue: str,
+    reactions: Reactions[S],
+    store: S,
+    *,
+    stop: asyncio.Event,
+    chance: random.Random,
+) -> None:
+    """Until `stop`; then what is in hand is settled, and it returns."""
+    failures = 0
+    while not stop.is_set():
+        try:
+            async with (
+                client.get_queue_receiver(queue, prefetch_count=0, socket_timeout=SOCKET_SECONDS) as receiver,
+                AutoLockRenewer(max_lock_renewal_duration=PATIENCE_SECONDS) as renewer,
+            ):
+                desk = _Desk(receiver, renewer, stop=stop, chance=chance)
+                while not stop.is_set():
+                    messages = await receiver.receive_messages(BATCH, WAIT_SECONDS)
+                    failures = 0
+                    async with asyncio.TaskGroup() as group:
+                        for message in messages:
+                            group.create_task(desk.settle(message, reactions, store))
+        except ServiceBusError as error:
+            failures += 1
+            log.warning("listen.interrupted", queue=queue, reason=str(error), failures=failures)
+            await pause(failures, longest=LONGEST_PAUSE_SECONDS, stop=stop, chance=chance)
+
+
+class _Desk:
+    """Where each message of a batch gets what it deserves: completed, tried again, or dead-lettered with a reason."""
+
+    def __init__(
+        self, receiver: ServiceBusReceiver, renewer: AutoLockRenewer, *, stop: asyncio.Event, chance: random.Random
+    ) -> None:
+        self._receiver, self._renewer, self._stop, self._chance = receiver, renewer, stop, chance
+
+    async def settle(self, message: ServiceBusReceivedMessage, reactions: Reactions[S], store: S) -> None:
+        try:
+            error = await self._try(message, reactions, store)
+            await self._answer(message, error)
+        except (ServiceBusError, MessageAlreadySettled) as lost:  # it comes again, and the inbox knows it
+            log.warning("message.unsettled", id=message.message_id, reason=str(lost))
+
+    async def _answer(self, message: ServiceBusReceivedMessage, error: Exception | None) -> None:
+        if error is None:
+            await self._receiver.complete_message(message)
+        elif isinstance(error, (Malformed, UnknownType)) or (message.delivery_count or 0) + 1 >= MOST_TRIES:
+            reason, description = type(error).__name__, error.detail if isinstance(error, StoreError) else str(error)
+            await self._receiver.dead_letter_message(message, reason=reason, error_description=description[:4000])
+            log.error("message.dead_lettered", id=message.message_id, reason=reason)
+        else:
+            await self._receiver.abandon_message(message)
+
+    async def _try(self, message: ServiceBusReceivedMessage, reactions: Reactions[S], store: S) -> Exception | None:
+        """None, or why it failed. While the database is away the message waits here, and that costs it no try."""
+        body, failures = b"".join(message.body), 0
+        until = asyncio.get_running_loop().time() + PATIENCE_SECONDS
+        while True:
+            try:
+                await react(body, reactions, store)
+                return None
+            except Unavailable as error:
+                failures += 1
+                if self._stop.is_set() or asyncio.get_running_loop().time() > until:
+                    return error
+                if failures == 1:
+                    self._renewer.register(self._receiver, message)
+                await pause(failures, longest=LONGEST_PAUSE_SECONDS, stop=self._stop, chance=self._chance)
+            except Exception as error:  # a defect in a reaction is that message's fate, not the loop's
+                log.exception("message.failed", id=message.message_id)
+                return error

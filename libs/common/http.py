@@ -1,0 +1,240 @@
+"""HTTP in: read, act, reply. Policies are declared beside the route; errors rise and are answered in one place."""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from time import perf_counter
+from typing import Any, TypeVar
+from uuid import UUID
+
+import msgspec
+import structlog
+from aiohttp import web
+
+from libs.common import telemetry
+from libs.common.auth import Caller, Role, Verifier
+from libs.common.errors import (
+    Forbidden,
+    Invalid,
+    Malformed,
+    MatchRequired,
+    NotFound,
+    Stale,
+    StoreError,
+    TooLarge,
+    Unauthorized,
+    Unavailable,
+)
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+MOST_BODY_BYTES = 1024 * 1024
+SHUTDOWN_SECONDS = 25.0  # Container Apps sends SIGKILL 30 s after SIGTERM
+ANYONE: frozenset[Role] = frozenset()
+
+VERIFIER = web.AppKey("verifier", Verifier)
+READY: web.AppKey[Callable[[], Awaitable[bool]]] = web.AppKey("ready")
+DRAINING = web.AppKey("draining", asyncio.Event)
+CALLER = web.RequestKey("caller", Caller)
+
+SECURITY_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+}
+
+
+def allow(*roles: Role) -> Callable[[Handler], Handler]:
+    """Who may call the route. `allow()` with nothing is open to anyone."""
+
+    def declare(handler: Handler) -> Handler:
+        handler.policy = frozenset(roles)  # type: ignore[attr-defined]
+        return handler
+
+    return declare
+
+
+def application(
+    routes: web.RouteTableDef, verifier: Verifier, ready: Callable[[], Awaitable[bool]], **options: Any
+) -> web.Application:
+    """Raises TypeError where a route declares no policy: then the service does not start."""
+    app = web.Application(middlewares=[_answer, _admit], client_max_size=MOST_BODY_BYTES, **options)
+    app[VERIFIER], app[READY], app[DRAINING] = verifier, ready, asyncio.Event()
+    app.add_routes([web.get("/health/live", _live), web.get("/health/ready", _ready)])
+    app.add_routes(routes)
+    for route in app.router.routes():
+        if not hasattr(route.handler, "policy"):
+            raise TypeError(f"{route.method} {route.resource} declares no policy: put @allow(…) on its handler")
+    return app
+
+
+async def serve(app: web.Application, host: str, port: int, *, stop: asyncio.Event, drain_seconds: float) -> None:
+    """Answers until `stop`; then readiness says 503, requests in hand are finished, and it returns."""
+    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=SHUTDOWN_SECONDS)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port, backlog=1024).start()
+        log.info("http.serving", host=host, port=port)
+        await stop.wait()
+        app[DRAINING].set()
+        await asyncio.sleep(drain_seconds)
+    finally:
+        await runner.cleanup()
+
+
+@allow()
+async def _live(_: web.Request) -> web.Response:
+    return web.json_response({"status": "live"})
+
+
+@allow()
+async def _ready(request: web.Request) -> web.Response:
+    if request.app[DRAINING].is_set():
+        raise Unavailable("draining")
+    if not await request.app[READY]():
+        raise Unavailable("the database does not answer")
+    return web.json_response({"status": "ready"})
+
+
+# --- middlewares: the outer answers and logs, the inner admits ---------------------------------------------------
+
+
+@web.middleware
+async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+    started = perf_counter()
+    with telemetry.trace(request.headers.get("traceparent")) as traceparent:
+        response = await _try(request, handler)
+        response.headers.update(SECURITY_HEADERS)
+        response.headers["traceparent"] = traceparent
+        milliseconds = round((perf_counter() - started) * 1000, 1)
+        if not request.path.startswith("/health/"):
+            log.info(
+                "request.answered",
+                method=request.method,
+                path=request.path,
+                status=response.status,
+                milliseconds=milliseconds,
+            )
+        return response
+
+
+async def _try(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except StoreError as error:
+        return problem(error)
+    except web.HTTPRequestEntityTooLarge:
+        return problem(TooLarge())
+    except web.HTTPException as error:  # aiohttp's own: no such route, method not allowed
+        return _problem(error.status, error.reason, error.reason, headers=error.headers)
+    except Exception:  # the last door: whatever else rises is a defect, and the caller learns no more than that
+        log.exception("request.failed", method=request.method, path=request.path)
+        return problem(StoreError())
+
+
+@web.middleware
+async def _admit(request: web.Request, handler: Handler) -> web.StreamResponse:
+    # Where no route matches, aiohttp's own handler declares nothing and answers 404 or 405.
+    policy = getattr(request.match_info.route.handler, "policy", ANYONE)
+    if policy:
+        caller = await request.app[VERIFIER].caller(request.headers.get("Authorization", ""))
+        if not policy & caller.roles:
+            raise Forbidden
+        request[CALLER] = caller
+    return await handler(request)
+
+
+# --- answers -----------------------------------------------------------------------------------------------------
+
+
+def reply(
+    body: object, *, status: int = 200, version: int | None = None, headers: Mapping[str, str] | None = None
+) -> web.Response:
+    """`body` is a msgspec Struct, or bytes that are JSON already; `version` becomes the ETag."""
+    etag = {"ETag": f'"v{version}"'} if version is not None else {}
+    content = body if isinstance(body, bytes) else msgspec.json.encode(body)
+    return web.Response(
+        body=content, status=status, content_type="application/json", headers={**etag, **(headers or {})}
+    )
+
+
+def no_content() -> web.Response:
+    return web.Response(status=204)
+
+
+def problem(error: StoreError) -> web.Response:
+    """RFC 9457. `field` names what is wrong, where something is."""
+    headers = {}
+    if isinstance(error, Unauthorized):
+        headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, Unavailable):
+        headers["Retry-After"] = str(error.retry_after_seconds)
+    field = {"field": error.field} if isinstance(error, Invalid) else {}
+    return _problem(error.status, _title(error), error.detail, headers=headers, **field)
+
+
+def _problem(status: int, title: str, detail: str, *, headers: Any, **more: str) -> web.Response:
+    body = {"type": "about:blank", "title": title, "status": int(status), "detail": detail, **more}
+    kept = {name: value for name, value in headers.items() if name.lower() not in ("content-type", "content-length")}
+    return web.Response(
+        body=msgspec.json.encode(body), status=status, content_type="application/problem+json", headers=kept
+    )
+
+
+def _title(error: StoreError) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", " ", type(error).__name__).capitalize()
+
+
+# --- requests ----------------------------------------------------------------------------------------------------
+
+
+async def read(request: web.Request, kind: type[T]) -> T:
+    """The JSON body. Raises Malformed (400) where it is no JSON, Invalid (422) naming the field, TooLarge (413)."""
+    return decode(await request.read(), kind)
+
+
+def decode(body: bytes, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except msgspec.ValidationError as error:
+        said, _, path = str(error).partition(" - at `$")
+        raise Invalid(path.rstrip("`").lstrip(".") or "body", said) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Malformed(f"the body is not JSON: {error}") from error
+
+
+def query(request: web.Request, kind: type[T]) -> T:
+    """The query string as a Struct. Raises Invalid naming the parameter."""
+    try:
+        return msgspec.convert(dict(request.query), kind, strict=False)
+    except msgspec.ValidationError as error:
+        said, _, path = str(error).partition(" - at `$")
+        raise Invalid(path.rstrip("`").lstrip(".") or "query", said) from error
+
+
+def path_id(request: web.Request, name: str = "id") -> UUID:
+    """What is no UUID is the id of nothing. Raises NotFound."""
+    try:
+        return UUID(request.match_info[name])
+    except ValueError as error:
+        raise NotFound from error
+
+
+def if_match(request: web.Request) -> int:
+    """The version that the caller has read (RFC 9110, section 13.1.1). Raises MatchRequired or Stale."""
+    given = request.headers.get("If-Match")
+    if given is None:
+        raise MatchRequired
+    match = re.fullmatch(r'"v(\d{1,18})"', given.strip())
+    if match is None:  # no ETag of ours
+        raise Stale
+    return int(match[1])
+
+
+def now() -> datetime:
+    """The one clock at the door; everything behind it is told the time."""
+    return datetime.now(UTC)

@@ -1,0 +1,34 @@
+"""Messages in: decode, find the reaction, run it; what can't be understood is refused with a reason."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
+
+import structlog
+
+from libs.common import telemetry
+from libs.common.errors import StoreError
+from libs.common.messages import CloudEvent, Message, read
+
+log = structlog.get_logger()
+
+S = TypeVar("S")
+
+# What a service does when it hears a message: reaction(store, message, cause). It may run twice, early or late;
+# `cause` identifies the message, and the store's `first_time(cause)` makes its effect happen once.
+Reactions = Mapping[type[Message], Callable[[S, Any, str], Awaitable[None]]]
+
+
+class UnknownType(StoreError):
+    """No reaction here is for messages of this type."""
+
+
+async def react(body: bytes, reactions: Reactions[S], store: S) -> None:
+    """Raises Malformed or UnknownType (they will never succeed), or whatever the reaction raises."""
+    event = CloudEvent.decode(body)
+    kinds = {kind.type: kind for kind in reactions}
+    if event.type not in kinds:
+        raise UnknownType(f"nothing here hears {event.type}")
+    kind = kinds[event.type]
+    with telemetry.trace(event.traceparent):
+        await reactions[kind](store, read(event, kind), event.cause)
+        log.info("message.handled", type=event.type, subject=event.subject, id=event.id)

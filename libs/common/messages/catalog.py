@@ -1,0 +1,102 @@
+"""What the catalogue tells, and what it can be asked to do."""
+
+from datetime import datetime
+from typing import ClassVar
+from uuid import UUID
+
+from msgspec import Struct
+
+from libs.common.messages import Command, Fact
+
+
+class ProductCreated(Fact, frozen=True, kw_only=True):
+    """A product can be bought at this price."""
+
+    type: ClassVar[str] = "store.catalog.product-created.v1"
+    subject: ClassVar[str] = "product_id"
+
+    product_id: UUID
+    sku: str
+    name: str
+    price: int
+    currency: str
+    opening_stock: int = 0
+
+
+class ProductUpdated(Fact, frozen=True, kw_only=True):
+    """A product's name, price or anything else about it is new."""
+
+    type: ClassVar[str] = "store.catalog.product-updated.v1"
+    subject: ClassVar[str] = "product_id"
+
+    product_id: UUID
+    sku: str
+    name: str
+    price: int
+    currency: str
+
+
+class ProductDeleted(Fact, frozen=True, kw_only=True):
+    """A product can no longer be bought."""
+
+    type: ClassVar[str] = "store.catalog.product-deleted.v1"
+    subject: ClassVar[str] = "product_id"
+
+    product_id: UUID
+
+
+class StockReserved(Fact, frozen=True, kw_only=True):
+    """Everything the order asks for is set aside for it."""
+
+    type: ClassVar[str] = "store.catalog.stock-reserved.v1"
+    subject: ClassVar[str] = "order_id"
+
+    order_id: UUID
+
+
+class StockRefused(Fact, frozen=True, kw_only=True):
+    """Nothing was set aside for the order; `reason` is for the customer to read."""
+
+    type: ClassVar[str] = "store.catalog.stock-refused.v1"
+    subject: ClassVar[str] = "order_id"
+
+    order_id: UUID
+    reason: str
+
+
+class StockChanged(Fact, frozen=True, kw_only=True):
+    """Staff corrected a product's count, or its stock was opened."""
+
+    type: ClassVar[str] = "store.catalog.stock-changed.v1"
+    subject: ClassVar[str] = "product_id"
+
+    product_id: UUID
+    on_hand: int
+    reserved: int
+
+
+class ReservedLine(Struct, frozen=True, kw_only=True):
+    product_id: UUID
+    quantity: int
+
+
+class ReserveStock(Command, frozen=True, kw_only=True):
+    """Set all of these aside for the order, or none."""
+
+    type: ClassVar[str] = "store.catalog.reserve-stock.v1"
+    subject: ClassVar[str] = "order_id"
+
+    order_id: UUID
+    lines: list[ReservedLine]
+    at: datetime
+
+
+class OpenStock(Command, frozen=True, kw_only=True):
+    """Begin to count a product's stock, unless it is counted already."""
+
+    type: ClassVar[str] = "store.catalog.open-stock.v1"
+    subject: ClassVar[str] = "product_id"
+
+    product_id: UUID
+    quantity: int
+    at: datetime

@@ -1,0 +1,211 @@
+"""PostgreSQL's manners: connect, transaction, tell, first_time, and the outbox that the relay empties."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import asyncpg
+import structlog
+
+from libs.common import telemetry
+from libs.common.errors import Unavailable
+from libs.common.messages import Fact, encode_fact
+from libs.common.retry import stopped_within
+
+log = structlog.get_logger()
+
+MESSAGING = Path(__file__).with_name("postgres.sql").read_text()
+
+POOL_SIZE = 10
+ACQUIRE_SECONDS = 5.0
+STATEMENT_SECONDS = 10.0
+PING_FRESH_SECONDS = 1.0
+RELAY_LOCK = 0x0075_B0C5  # one leader per database
+MIGRATION_LOCK = 0x0075_B0C6
+LEADER_POLL_SECONDS = 0.5
+INBOX_KEPT_DAYS = 30  # longer than any redelivery: Event Grid tries for a day, dead letters are replayed within weeks
+
+# Not now, but soon: refused, dropped or shut down connections, a full pool or disk, a server in recovery, a deadlock.
+AWAY = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.TransactionRollbackError,
+    asyncpg.InvalidPasswordError,
+)
+
+
+@contextmanager
+def _away_is_unavailable() -> Iterator[None]:
+    try:
+        yield
+    except AWAY as error:
+        if isinstance(error, ValueError):  # asyncpg's complaint about an argument: a defect of ours
+            raise
+        raise Unavailable(f"the database does not answer ({type(error).__name__})") from error
+
+
+async def _no_reset(_: Any) -> None:
+    """asyncpg's own reset costs a round trip on every release; nothing here sets anything on a pooled connection."""
+
+
+@dataclass(slots=True)
+class Transaction:
+    connection: Any  # asyncpg's, or its pool proxy
+    told: int = 0
+
+    async def execute(self, sql: str, *values: Any) -> str:
+        return str(await self.connection.execute(sql, *values))
+
+    async def fetch(self, sql: str, *values: Any) -> Sequence[asyncpg.Record]:
+        return list(await self.connection.fetch(sql, *values))
+
+    async def fetchrow(self, sql: str, *values: Any) -> asyncpg.Record | None:
+        row: asyncpg.Record | None = await self.connection.fetchrow(sql, *values)
+        return row
+
+    async def tell(self, fact: Fact) -> None:
+        """The fact is committed with the change it tells of."""
+        await self.execute("INSERT INTO outbox (event) VALUES ($1)", encode_fact(fact, telemetry.traceparent()))
+        self.told += 1
+
+    async def first_time(self, cause: str | None) -> bool:
+        """Whether this message has had no effect yet; its effect is committed with this mark. No cause: always."""
+        if cause is None:
+            return True
+        tag = await self.execute("INSERT INTO inbox (cause) VALUES ($1) ON CONFLICT DO NOTHING", cause)
+        if tag == "INSERT 0 0":
+            log.info("message.repeated", cause=cause)
+        return tag == "INSERT 0 1"
+
+
+@dataclass(slots=True)
+class Postgres:
+    pool: asyncpg.Pool
+    connect_apart: Callable[[], Awaitable[asyncpg.Connection]]  # a connection of one's own, outside the pool
+    told: asyncio.Event = field(default_factory=asyncio.Event)  # something new may lie in the outbox
+    _pinged_at: float = -PING_FRESH_SECONDS
+    _answered: bool = False
+
+    @classmethod
+    @asynccontextmanager
+    async def connect(cls, url: str, password: Callable[[], Awaitable[str]]) -> AsyncIterator["Postgres"]:
+        """`password` is asked for each new connection, so a new one in Key Vault is taken up without a restart."""
+        options: dict[str, Any] = {
+            "password": password,
+            "command_timeout": STATEMENT_SECONDS,
+            "timeout": ACQUIRE_SECONDS,
+        }
+        with _away_is_unavailable():
+            pool = await asyncpg.create_pool(url, min_size=1, max_size=POOL_SIZE, reset=_no_reset, **options)
+        try:
+            yield cls(pool, lambda: asyncpg.connect(url, **options))
+        finally:
+            async with asyncio.timeout(STATEMENT_SECONDS):
+                await pool.close()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """Commits where the block ends well. Raises Unavailable where the database is away."""
+        with _away_is_unavailable():
+            async with self.pool.acquire(timeout=ACQUIRE_SECONDS) as connection, connection.transaction():
+                transaction = Transaction(connection)
+                yield transaction
+        if transaction.told:
+            self.told.set()
+
+    async def fetch(self, sql: str, *values: Any) -> Sequence[asyncpg.Record]:
+        """One statement, one round trip: it is a transaction of its own."""
+        with _away_is_unavailable():
+            async with self.pool.acquire(timeout=ACQUIRE_SECONDS) as connection:
+                return list(await connection.fetch(sql, *values))
+
+    async def fetchrow(self, sql: str, *values: Any) -> asyncpg.Record | None:
+        with _away_is_unavailable():
+            async with self.pool.acquire(timeout=ACQUIRE_SECONDS) as connection:
+                row: asyncpg.Record | None = await connection.fetchrow(sql, *values)
+                return row
+
+    async def ping(self) -> bool:
+        """Whether the database answers; asked at most once a second."""
+        if monotonic() - self._pinged_at >= PING_FRESH_SECONDS:
+            try:
+                self._answered = await self.fetchrow("SELECT 1") is not None
+            except Unavailable:
+                self._answered = False
+            self._pinged_at = monotonic()
+        return self._answered
+
+    async def migrate(self, name: str, script: str) -> None:
+        """Brings outbox, inbox and the service's own tables up to date; one process at a time, all or nothing.
+
+        A script is numbered steps (`-- migration 1: …`); those that the database has not seen are run in order.
+        """
+        async with self.transaction() as tx:
+            await tx.execute("SELECT pg_advisory_xact_lock($1)", MIGRATION_LOCK)
+            await tx.execute(
+                "CREATE TABLE IF NOT EXISTS migrations (name text, number int, PRIMARY KEY (name, number))"
+            )
+            await _migrate(tx, "messaging", MESSAGING)
+            await _migrate(tx, name, script)
+
+    @asynccontextmanager
+    async def lead(self, stop: asyncio.Event) -> AsyncIterator["Outbox | None"]:
+        """Waits until this process is the only relay, or `stop` (then None).
+
+        The lock dies with the connection, so a successor takes over at once.
+        """
+        with _away_is_unavailable():
+            connection = await self.connect_apart()
+            try:
+                while not (leading := await connection.fetchval("SELECT pg_try_advisory_lock($1)", RELAY_LOCK)):
+                    if await stopped_within(LEADER_POLL_SECONDS, stop):
+                        break
+                yield Outbox(connection) if leading else None
+            finally:
+                connection.terminate()
+
+
+@dataclass(frozen=True, slots=True)
+class Outbox:
+    connection: asyncpg.Connection
+
+    @asynccontextmanager
+    async def claim(self, most: int) -> AsyncIterator[list[bytes]]:
+        """The oldest events; they are gone when the block ends well, and still there when it does not.
+
+        Claimed by deleting, never by a `seq > last` cursor: numbers are given before the commit, in another order.
+        """
+        async with self.connection.transaction():
+            rows = await self.connection.fetch(
+                """DELETE FROM outbox WHERE seq = ANY(ARRAY(
+                       SELECT seq FROM outbox ORDER BY seq LIMIT $1 FOR UPDATE SKIP LOCKED))
+                   RETURNING seq, event""",
+                most,
+            )
+            yield [row["event"] for row in sorted(rows, key=lambda row: row["seq"])]
+
+    async def park(self, event: bytes, reason: str) -> None:
+        """An event that Event Grid will never take; it waits here for a person."""
+        await self.connection.execute("INSERT INTO outbox_dead (event, reason) VALUES ($1, $2)", event, reason)
+
+    async def forget(self) -> None:
+        """Marks of messages that can't come again."""
+        await self.connection.execute("DELETE FROM inbox WHERE at < now() - make_interval(days => $1)", INBOX_KEPT_DAYS)
+
+
+async def _migrate(tx: Transaction, name: str, script: str) -> None:
+    done = {row["number"] for row in await tx.fetch("SELECT number FROM migrations WHERE name = $1", name)}
+    steps = re.split(r"^-- migration (\d+):.*$", script, flags=re.MULTILINE)[1:]
+    for number, step in zip(map(int, steps[::2]), steps[1::2], strict=True):
+        if number not in done:
+            await tx.execute(step)
+            await tx.execute("INSERT INTO migrations (name, number) VALUES ($1, $2)", name, number)

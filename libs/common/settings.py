@@ -1,0 +1,43 @@
+"""Settings come from the environment: read once, typed, complete or no start."""
+
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields
+from typing import TypeVar
+
+import msgspec
+
+T = TypeVar("T")
+
+
+class Incomplete(Exception):
+    """A setting is missing or wrong; the text names it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceSettings:
+    """What every service must be told. In Azure and on a laptop only these values differ."""
+
+    store_url: str  # postgresql://user@host:port/database; the password is in Key Vault
+    key_vault: str  # https://….vault.azure.net
+    topic_endpoint: str  # https://…/api/events
+    service_bus: str  # fully qualified namespace
+    service_bus_endpoint: str = ""  # sb://host:port, where the namespace is reached by another address
+    issuer: str  # of the tokens people bring: https://login.microsoftonline.com/<tenant>/v2.0
+    audience: str  # the client id of our API
+    host: str = "127.0.0.1"
+    port: int = 8080
+    log_level: str = "INFO"
+    drain_seconds: float = 0.0  # how long to answer on after SIGTERM, so that load balancers notice
+
+
+def read(kind: type[T], environment: Mapping[str, str]) -> T:
+    """`STORE_URL` becomes `store_url`. Raises Incomplete, naming all that is missing."""
+    known = {field.name: field.name.upper() for field in fields(kind)}  # type: ignore[arg-type]
+    missing = [known[f.name] for f in fields(kind) if f.default is MISSING and not environment.get(known[f.name])]  # type: ignore[arg-type]
+    if missing:
+        raise Incomplete(f"set {', '.join(missing)} in the environment")
+    given = {name: environment[key] for name, key in known.items() if environment.get(key)}
+    try:
+        return msgspec.convert(given, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise Incomplete(f"a setting is wrong: {error}") from error

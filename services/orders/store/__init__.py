@@ -1,0 +1,88 @@
+"""Where orders are kept: the contract, and the engine that a URL asks for."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from libs.common.errors import Invalid
+from libs.common.messages import Fact
+from libs.common.messages.customers import Status as CustomerStatus
+from libs.common.postgres import Postgres
+from services.orders.domain import Order, Price, Status
+
+Draft = Callable[[Mapping[UUID, Price]], tuple[Order, bytes]]  # prices in; the order and the answer to its POST out
+Action = Callable[[Order], Fact | None]
+
+
+class KeyReused(Invalid):
+    """The same Idempotency-Key came with another body."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One POST of an order, as its caller may repeat it."""
+
+    customer_id: UUID
+    key: str
+    fingerprint: bytes  # of the body, to tell a repeat from a reuse
+    products: Sequence[UUID]
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    order_id: UUID
+    answer: bytes  # JSON, the same for every repeat
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A line of an order's history."""
+
+    version: int
+    status: Status
+    at: datetime
+    reason: str
+
+
+class Store(Protocol):
+    async def place(self, attempt: Attempt, draft: Draft) -> Receipt:
+        """Order, history, fact and idempotency record in one commit; a repeat gets the first receipt.
+
+        `draft` may be asked again, where a price changed meanwhile. Raises what it raises, KeyReused, UnknownCustomer
+        or BlockedCustomer.
+        """
+
+    async def change(
+        self, order_id: UUID, act: Action, *, cause: str | None = None, customer_id: UUID | None = None
+    ) -> Order:
+        """The change and its fact together; a cause only once. Raises NotFound, also where it is not the customer's."""
+
+    async def read(self, order_id: UUID, customer_id: UUID | None = None) -> Order:
+        """Raises NotFound."""
+
+    async def page(self, customer_id: UUID | None, before: UUID | None, limit: int) -> list[Order]:
+        """Newest first."""
+
+    async def history(self, order_id: UUID, customer_id: UUID | None = None) -> list[Entry]:
+        """Oldest first. Raises NotFound."""
+
+    async def list_price(self, price: Price) -> None:
+        """What a product costs; an older version than the one known changes nothing."""
+
+    async def delist(self, product_id: UUID, version: int) -> None:
+        """The product can no longer be ordered."""
+
+    async def know_customer(self, customer_id: UUID, status: CustomerStatus, version: int) -> None:
+        """Who may order; an older version than the one known changes nothing."""
+
+    async def forget_customer(self, customer_id: UUID, version: int) -> None:
+        """Their orders stay, as nobody's."""
+
+
+async def open_store(database: Postgres) -> Store:
+    from services.orders.store.postgres import SCHEMA, PostgresStore
+
+    await database.migrate("orders", SCHEMA)
+    return PostgresStore(database)
