@@ -16,6 +16,9 @@ SOURCE = "/services/"
 CONTENT_TYPE = "application/cloudevents+json; charset=utf-8"
 _IDS = UUID("5c3f2b1e-6d0a-5b8e-9f4d-2a7c1e0b9d36")  # the namespace of our deterministic ids
 
+# What msgspec raises on hostile bytes: no JSON or the wrong shape, no UTF-8, nested too deeply.
+UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
 M = TypeVar("M", bound="Message")
 
 
@@ -67,7 +70,7 @@ class CloudEvent(Struct, frozen=True, kw_only=True, omit_defaults=True):
         """Raises Malformed."""
         try:
             event = _decoder.decode(body)
-        except msgspec.MsgspecError as error:
+        except UNREADABLE as error:
             raise Malformed(f"not a CloudEvent: {error}") from error
         if event.specversion != "1.0":
             raise Malformed("not a CloudEvent: specversion must be 1.0")
@@ -83,7 +86,7 @@ def read(event: CloudEvent, kind: type[M]) -> M:
     """Raises Malformed, naming the field."""
     try:
         return msgspec.json.decode(event.data, type=kind)
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         raise Malformed(f"{event.type}: {error}") from error
 
 

@@ -1,0 +1,114 @@
+"""The rules of the house that a machine can keep; the directions of imports are kept by import-linter."""
+
+import ast
+import importlib
+import inspect
+from pathlib import Path
+
+import pytest
+
+from libs.common.messages import Command, Fact, Message
+from localcloud import topology
+from localcloud.topology import Topology
+
+ROOT = Path(__file__).parents[1]
+SERVICES = ("catalog", "orders", "customers")
+SOURCES = [
+    path for part in ("services", "functions", "libs", "localcloud", "deploy") for path in (ROOT / part).rglob("*.py")
+]
+MOST_MODULE_LINES = 300
+MOST_FUNCTION_LINES = 25
+
+
+@pytest.fixture(scope="module")
+def store() -> Topology:
+    return topology.load(ROOT / "deploy" / "topology.yaml")
+
+
+def messages() -> dict[str, type[Message]]:
+    modules = [importlib.import_module(f"libs.common.messages.{service}") for service in SERVICES]
+    classes = [kind for module in modules for _, kind in inspect.getmembers(module, inspect.isclass)]
+    return {
+        kind.type: kind
+        for kind in classes
+        if issubclass(kind, Message) and isinstance(getattr(kind, "type", None), str)
+    }
+
+
+def heard_by_queue(store: Topology, queue: str) -> set[str]:
+    return {name for sub in store.subscriptions if sub.to.queue == queue for name in sub.types}
+
+
+def test_all_services_have_one_shape() -> None:
+    shapes = {
+        service: {
+            str(path.relative_to(ROOT / "services" / service))
+            for path in (ROOT / "services" / service).rglob("*.*")
+            if path.suffix in (".py", ".sql")
+        }
+        for service in SERVICES
+    }
+
+    expected = {
+        "__init__.py",
+        "__main__.py",
+        "app.py",
+        "domain.py",
+        "reactions.py",
+        "routes.py",
+        "settings.py",
+        "store/__init__.py",
+        "store/postgres.py",
+        "store/postgres.sql",
+    }
+    for service, files in shapes.items():
+        assert expected <= files, f"{service} lacks {expected - files}"
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_service_has_its_card(service: str) -> None:
+    card = importlib.import_module(f"services.{service}").__doc__ or ""
+
+    assert [word for word in ("Owns", "Serves", "Hears", "Tells") if word not in card] == []
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_queue_brings_what_its_service_hears_and_nothing_else(service: str, store: Topology) -> None:
+    reactions = importlib.import_module(f"services.{service}.reactions").REACTIONS
+    facts = {kind.type for kind in reactions if issubclass(kind, Fact)}
+    commands = {kind.type for kind in reactions if issubclass(kind, Command)}
+
+    assert facts == heard_by_queue(store, service)
+    assert commands == {
+        name for name, kind in messages().items() if issubclass(kind, Command) and kind.owner() == service
+    }
+
+
+def test_every_subscription_hears_facts_of_its_own_topic(store: Topology) -> None:
+    known = messages()
+
+    for subscription in store.subscriptions:
+        for name in subscription.types:
+            assert issubclass(known[name], Fact)
+            assert known[name].owner() == subscription.topic, f"{subscription.name} hears {name} on the wrong topic"
+
+
+def test_every_route_of_the_gateway_leads_to_something_that_exists(store: Topology) -> None:
+    assert {route.to for route in store.routes} <= {*SERVICES, "functions", "storage"}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_modules_and_functions_stay_small_and_say_what_they_are_for(path: Path) -> None:
+    text = path.read_text()
+    tree = ast.parse(text)
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+
+    assert len(text.splitlines()) <= MOST_MODULE_LINES
+    assert not tree.body or ast.get_docstring(tree), "a module opens with one line on what it is for"
+    assert [node.name for node in functions if length(node) > MOST_FUNCTION_LINES] == []
+
+
+def length(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Lines of code: without the docstring and the comments."""
+    body = function.body[1:] if ast.get_docstring(function) else function.body
+    return (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0
