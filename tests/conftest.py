@@ -1,41 +1,41 @@
-"""What many tests need: a real PostgreSQL, a database of one's own on it, and noon."""
+"""What many tests need: a real PostgreSQL, and a database of one's own on it."""
 
-import os
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 import asyncpg
 import pytest
+import pytest_asyncio
 
 from libs.common.postgres import Postgres
+from localcloud.postgres import Cluster
+from tests.localcloud.programs import free_ports, running, state_of
 
-NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
-
-
-@pytest.fixture
-def noon() -> datetime:
-    return NOON
+pytest_plugins = ["tests.tokens"]
 
 
-@pytest.fixture(scope="session")
-def postgres_url() -> str:
-    """A server with the right to create databases: postgresql://user:password@host:port."""
-    return os.environ["TEST_POSTGRES_URL"]
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+    """A server with the right to create databases."""
+    with state_of(tmp_path_factory.mktemp("databases")) as state:
+        cluster = Cluster.open(state, free_ports(1))
+        async with running(cluster.program(), state / "log"):
+            yield cluster.url
 
 
 @pytest.fixture
 async def database(postgres_url: str) -> AsyncIterator[Postgres]:
     """A connection to a new, empty database."""
     name = f"test_{uuid4().hex}"
-    server = await asyncpg.connect(f"{postgres_url}/postgres")
+    server = await asyncpg.connect(postgres_url)
     await server.execute(f'CREATE DATABASE "{name}"')
+    url = urlsplit(postgres_url)
 
     async def password() -> str:
-        return urlsplit(postgres_url).password or ""
+        return url.password or ""
 
-    async with Postgres.connect(f"{postgres_url}/{name}", password) as connected:
+    async with Postgres.connect(url._replace(path=f"/{name}").geturl(), password) as connected:
         yield connected
     await server.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
     await server.close()

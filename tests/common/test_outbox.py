@@ -1,0 +1,171 @@
+"""The relay, from a real database to the local Event Grid over the unmodified SDK."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
+import pytest
+
+from libs.common.errors import Unavailable
+from libs.common.messages import CloudEvent, encode_fact
+from libs.common.messages.orders import OrderCancelled
+from libs.common.outbox import Topic, relay
+from libs.common.postgres import Postgres
+from tests.localcloud.eventgrid.grid import NOWHERE, Cloud, Queues, Running
+
+pytestmark = pytest.mark.real
+pytest_plugins = ["tests.localcloud.conftest", "tests.localcloud.eventgrid.conftest"]
+
+NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
+
+
+def cancelled(reason: str = "no") -> OrderCancelled:
+    return OrderCancelled(
+        order_id=uuid4(), customer_id=UUID(int=1), currency="EUR", total=0, lines=[], reason=reason, version=2, at=NOON
+    )
+
+
+@pytest.fixture
+async def prepared(database: Postgres) -> Postgres:
+    await database.migrate("none", "")
+    return database
+
+
+@asynccontextmanager
+async def relaying(database: Postgres, running: Running) -> AsyncIterator[asyncio.Event]:
+    """A relay in its loop; it is asked to stop at the end, and then it has emptied the outbox."""
+    stop = asyncio.Event()
+    async with running.topic("orders") as client, asyncio.TaskGroup() as loops:
+        loops.create_task(relay(database, Topic(client), stop=stop, chance=random.Random(1)))
+        try:
+            yield stop
+        finally:
+            stop.set()
+
+
+async def tell(database: Postgres, *facts: OrderCancelled) -> None:
+    async with database.transaction() as tx:
+        for fact in facts:
+            await tx.tell(fact)
+
+
+async def arrived(queues: Queues, count: int) -> list[str]:
+    return [CloudEvent.decode((await queues.next()).body).subject for _ in range(count)]
+
+
+async def waiting(database: Postgres, table: str = "outbox") -> int:
+    (row,) = await database.fetch(f"SELECT count(*) AS count FROM {table}")
+    return int(row["count"])
+
+
+async def test_what_is_committed_is_published_and_gone(prepared: Postgres, cloud: Cloud, queues: Queues) -> None:
+    facts = [cancelled() for _ in range(250)]
+
+    async with cloud.running(NOWHERE) as running, relaying(prepared, running):
+        await tell(prepared, *facts)
+        subjects = await arrived(queues, 250)
+
+    assert sorted(subjects) == sorted(str(fact.order_id) for fact in facts)
+    assert await waiting(prepared) == 0
+
+
+async def test_what_is_rolled_back_is_never_told(prepared: Postgres, cloud: Cloud, queues: Queues) -> None:
+    with pytest.raises(KeyError):
+        async with prepared.transaction() as tx:
+            await tx.tell(cancelled())
+            raise KeyError
+
+    async with cloud.running(NOWHERE) as running, relaying(prepared, running):
+        fact = cancelled()
+        await tell(prepared, fact)
+
+        assert await arrived(queues, 1) == [str(fact.order_id)]
+
+
+async def test_a_relay_that_dies_after_publishing_leaves_its_events_to_the_next(
+    prepared: Postgres,
+    cloud: Cloud,
+    queues: Queues,
+) -> None:
+    fact, stop = cancelled(), asyncio.Event()
+    await tell(prepared, fact)
+
+    async with cloud.running(NOWHERE) as running:
+        with pytest.raises(KeyError):
+            async with running.topic("orders") as client, prepared.lead(stop) as outbox:
+                assert outbox
+                async with outbox.claim(10) as events:
+                    await Topic(client).publish(events)
+                    raise KeyError  # as if killed: nothing is committed
+        async with relaying(prepared, running):
+            ids = [CloudEvent.decode((await queues.next()).body).id for _ in range(2)]
+
+    assert ids == [str(fact.id())] * 2  # the inbox of whoever hears it knows the second
+    assert await waiting(prepared) == 0
+
+
+async def test_while_event_grid_is_away_facts_wait_and_then_flow(
+    prepared: Postgres,
+    cloud: Cloud,
+    queues: Queues,
+) -> None:
+    async with cloud.running(NOWHERE) as running:
+        gone = running
+    facts = [cancelled() for _ in range(3)]
+    async with gone.topic("orders") as client:
+        with pytest.raises(Unavailable):
+            await Topic(client).publish([encode_fact(facts[0], "")])
+
+    await tell(prepared, *facts)
+    assert await waiting(prepared) == 3
+    async with cloud.running(NOWHERE) as running, relaying(prepared, running):
+        assert len(await arrived(queues, 3)) == 3
+
+
+@pytest.mark.filterwarnings("ignore:Sending a large body:ResourceWarning")  # aiohttp's, of what the SDK gives it
+async def test_poison_is_parked_with_its_reason_and_the_others_pass(
+    prepared: Postgres,
+    cloud: Cloud,
+    queues: Queues,
+) -> None:
+    good, poison = [cancelled(), cancelled()], cancelled("x" * 1_100_000)
+
+    async with cloud.running(NOWHERE) as running, relaying(prepared, running):
+        await tell(prepared, good[0], poison, good[1])
+        subjects = await arrived(queues, 2)
+
+    assert set(subjects) == {str(fact.order_id) for fact in good}
+    assert await waiting(prepared) == 0
+    (parked,) = await prepared.fetch("SELECT event, reason FROM outbox_dead")
+    assert parked["reason"].startswith("413")
+    assert CloudEvent.decode(parked["event"]).id == str(poison.id())
+
+
+async def test_of_two_relays_one_leads_and_the_other_takes_over(
+    prepared: Postgres,
+    cloud: Cloud,
+    queues: Queues,
+) -> None:
+    first, later = [cancelled() for _ in range(50)], [cancelled() for _ in range(50)]
+
+    async with cloud.running(NOWHERE) as running, relaying(prepared, running):
+        async with relaying(prepared, running):
+            await tell(prepared, *first)
+            seen = await arrived(queues, 50)
+        await tell(prepared, *later)
+        seen += await arrived(queues, 50)
+
+    assert sorted(seen) == sorted(str(fact.order_id) for fact in first + later)
+    assert queues.received.empty()
+
+
+async def test_a_relay_that_does_not_lead_stops_when_it_is_told(prepared: Postgres) -> None:
+    stop, other = asyncio.Event(), asyncio.Event()
+    other.set()
+
+    async with prepared.lead(stop) as leading, prepared.lead(other) as following:
+        assert leading is not None
+        assert following is None
