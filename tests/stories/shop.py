@@ -1,18 +1,16 @@
 """The store as its users see it: HTTP through the gateway, letters in the mail box."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID, uuid4
 
 import aiohttp
 
-T = TypeVar("T")
+from tests.waiting import until
+
 FINAL = ("confirmed", "rejected", "cancelled")
-PATIENCE_SECONDS = 60.0
-LOOK_EVERY_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,16 +131,3 @@ class Buyer:
             return [letter for letter in await self.shop.letters(self) if subject_part in letter["subject"]]
 
         return (await until(matching, bool))[0]
-
-
-async def until(look: Callable[[], Awaitable[T]], good: Callable[[T], Any]) -> T:
-    """Looks again and again until it is good. Raises AssertionError with what was seen last."""
-    seen = await look()
-    try:
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while not good(seen):
-                await asyncio.sleep(LOOK_EVERY_SECONDS)
-                seen = await look()
-    except TimeoutError:
-        raise AssertionError(f"not within {PATIENCE_SECONDS} s; seen last: {seen}") from None
-    return seen
