@@ -61,9 +61,12 @@ async def listen(
                 AutoLockRenewer(max_lock_renewal_duration=PATIENCE_SECONDS) as renewer,
             ):
                 desk = _Desk(receiver, renewer, stop=stop, chance=chance)
+                wait = WAIT_SECONDS
                 while not stop.is_set():
-                    messages = await receiver.receive_messages(BATCH, WAIT_SECONDS)
-                    failures = 0
+                    messages = await receiver.receive_messages(BATCH, wait)
+                    # Credit left over from this batch may bring a message while it is settled. The SDK keeps it aside
+                    # and would sit out the whole wait before it hands it over: so the next wait is a short one.
+                    failures, wait = 0, SOCKET_SECONDS if messages else WAIT_SECONDS
                     async with asyncio.TaskGroup() as group:
                         for message in messages:
                             group.create_task(desk.settle(message, reactions, store))

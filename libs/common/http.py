@@ -12,7 +12,7 @@ import msgspec
 import structlog
 from aiohttp import web
 
-from libs.common import telemetry
+from libs.common import problems, telemetry
 from libs.common.auth import Caller, Role, Verifier
 from libs.common.errors import (
     Forbidden,
@@ -23,7 +23,6 @@ from libs.common.errors import (
     Stale,
     StoreError,
     TooLarge,
-    Unauthorized,
     Unavailable,
 )
 
@@ -107,7 +106,7 @@ async def _ready(request: web.Request) -> web.Response:
 async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
     started = perf_counter()
     with telemetry.trace(request.headers.get("traceparent")) as traceparent:
-        response = await _try(request, handler)
+        response = _unless_known(request, await _try(request, handler))
         response.headers.update(SECURITY_HEADERS)
         response.headers["traceparent"] = traceparent
         milliseconds = round((perf_counter() - started) * 1000, 1)
@@ -122,6 +121,14 @@ async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
         return response
 
 
+def _unless_known(request: web.Request, response: web.StreamResponse) -> web.StreamResponse:
+    """304 where the caller has just this (RFC 9110, section 13.1.2)."""
+    known = {tag.value for tag in request.if_none_match or ()}
+    if request.method not in ("GET", "HEAD") or not response.etag or not known & {response.etag.value, "*"}:
+        return response
+    return web.Response(status=304, headers={"ETag": response.headers["ETag"]})
+
+
 async def _try(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         return await handler(request)
@@ -129,8 +136,11 @@ async def _try(request: web.Request, handler: Handler) -> web.StreamResponse:
         return problem(error)
     except web.HTTPRequestEntityTooLarge:
         return problem(TooLarge())
+    except (web.RequestPayloadError, ConnectionResetError):  # badly encoded, or the caller hung up
+        return problem(Malformed("the body can't be read to its end"))
     except web.HTTPException as error:  # aiohttp's own: no such route, method not allowed
-        return _problem(error.status, error.reason, error.reason, headers=error.headers)
+        kept = {name: value for name, value in error.headers.items() if not name.lower().startswith("content-")}
+        return _problem(error.status, problems.body(error.status, error.reason, error.reason), kept)
     except Exception:  # the last door: whatever else rises is a defect, and the caller learns no more than that
         log.exception("request.failed", method=request.method, path=request.path)
         return problem(StoreError())
@@ -167,26 +177,11 @@ def no_content() -> web.Response:
 
 
 def problem(error: StoreError) -> web.Response:
-    """RFC 9457. `field` names what is wrong, where something is."""
-    headers = {}
-    if isinstance(error, Unauthorized):
-        headers["WWW-Authenticate"] = "Bearer"
-    if isinstance(error, Unavailable):
-        headers["Retry-After"] = str(error.retry_after_seconds)
-    field = {"field": error.field} if isinstance(error, Invalid) else {}
-    return _problem(error.status, _title(error), error.detail, headers=headers, **field)
+    return _problem(error.status, problems.content(error), problems.headers(error))
 
 
-def _problem(status: int, title: str, detail: str, *, headers: Any, **more: str) -> web.Response:
-    body = {"type": "about:blank", "title": title, "status": int(status), "detail": detail, **more}
-    kept = {name: value for name, value in headers.items() if name.lower() not in ("content-type", "content-length")}
-    return web.Response(
-        body=msgspec.json.encode(body), status=status, content_type="application/problem+json", headers=kept
-    )
-
-
-def _title(error: StoreError) -> str:
-    return re.sub(r"(?<!^)(?=[A-Z])", " ", type(error).__name__).capitalize()
+def _problem(status: int, content: bytes, headers: Mapping[str, str]) -> web.Response:
+    return web.Response(body=content, status=status, content_type=problems.CONTENT_TYPE, headers=headers)
 
 
 # --- requests ----------------------------------------------------------------------------------------------------
@@ -229,7 +224,7 @@ def if_match(request: web.Request) -> int:
     given = request.headers.get("If-Match")
     if given is None:
         raise MatchRequired
-    match = re.fullmatch(r'"v(\d{1,18})"', given.strip())
+    match = re.fullmatch(r'"v(\d{1,18})(?:-[a-z-]+)?"', given.strip())  # `-…` marks a form of that version
     if match is None:  # no ETag of ours
         raise Stale
     return int(match[1])

@@ -31,3 +31,25 @@ def configure(level: str) -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+
+
+def join_host(level: str) -> None:
+    """Inside a host that owns logging, such as Azure Functions: our lines go its way.
+
+    A host in this process has told structlog where to already; Azure's listens on the standard library's root logger,
+    whose handlers know the invocation that a line belongs to, and it adds the time.
+    """
+    logging.getLogger("azure").setLevel(logging.WARNING)  # below that the SDK prints headers
+    if structlog.is_configured():
+        return
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )

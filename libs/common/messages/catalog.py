@@ -1,12 +1,14 @@
 """What the catalogue tells, and what it can be asked to do."""
 
 from datetime import datetime
-from typing import ClassVar
+from typing import Annotated, ClassVar
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from libs.common.messages import Command, Fact
+
+MOST_PIECES = 1_000_000  # of one product
 
 
 class ProductCreated(Fact, frozen=True, kw_only=True):
@@ -24,7 +26,10 @@ class ProductCreated(Fact, frozen=True, kw_only=True):
 
 
 class ProductUpdated(Fact, frozen=True, kw_only=True):
-    """A product's name, price or anything else about it is new."""
+    """A product's name, price or anything else about it is new.
+
+    It says again with how much stock the product began: whoever hears it before ProductCreated opens the same.
+    """
 
     type: ClassVar[str] = "store.catalog.product-updated.v1"
     subject: ClassVar[str] = "product_id"
@@ -34,6 +39,7 @@ class ProductUpdated(Fact, frozen=True, kw_only=True):
     name: str
     price: int
     currency: str
+    opening_stock: int
 
 
 class ProductDeleted(Fact, frozen=True, kw_only=True):
@@ -73,11 +79,12 @@ class StockChanged(Fact, frozen=True, kw_only=True):
     product_id: UUID
     on_hand: int
     reserved: int
+    reason: str = ""
 
 
 class ReservedLine(Struct, frozen=True, kw_only=True):
     product_id: UUID
-    quantity: int
+    quantity: Annotated[int, Meta(ge=1, le=MOST_PIECES)]
 
 
 class ReserveStock(Command, frozen=True, kw_only=True):
@@ -87,7 +94,7 @@ class ReserveStock(Command, frozen=True, kw_only=True):
     subject: ClassVar[str] = "order_id"
 
     order_id: UUID
-    lines: list[ReservedLine]
+    lines: Annotated[list[ReservedLine], Meta(min_length=1)]
     at: datetime
 
 
@@ -98,5 +105,5 @@ class OpenStock(Command, frozen=True, kw_only=True):
     subject: ClassVar[str] = "product_id"
 
     product_id: UUID
-    quantity: int
+    quantity: Annotated[int, Meta(ge=0, le=MOST_PIECES)]
     at: datetime

@@ -1,0 +1,31 @@
+"""How an error is told over HTTP: RFC 9457."""
+
+import re
+
+import msgspec
+
+from libs.common.errors import Invalid, StoreError, Unauthorized, Unavailable
+
+CONTENT_TYPE = "application/problem+json"
+
+
+def content(error: StoreError) -> bytes:
+    """`field` names what is wrong, where something is."""
+    field = {"field": error.field} if isinstance(error, Invalid) else {}
+    return body(error.status, _title(error), error.detail, **field)
+
+
+def body(status: int, title: str, detail: str, **more: str) -> bytes:
+    return msgspec.json.encode({"type": "about:blank", "title": title, "status": int(status), "detail": detail, **more})
+
+
+def headers(error: StoreError) -> dict[str, str]:
+    if isinstance(error, Unauthorized):
+        return {"WWW-Authenticate": "Bearer"}
+    if isinstance(error, Unavailable):
+        return {"Retry-After": str(error.retry_after_seconds)}
+    return {}
+
+
+def _title(error: StoreError) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", " ", type(error).__name__).capitalize()

@@ -1,0 +1,47 @@
+"""A function's surroundings, on loopback."""
+
+from collections.abc import AsyncIterator
+
+import aiohttp
+import pytest
+from aiohttp.test_utils import TestServer
+
+from functions.connections import TIMEOUT, Connections
+from functions.settings import Settings
+from tests.functions.surroundings import Credential, Mailbox, Owners, Queue
+
+
+@pytest.fixture
+def owners() -> Owners:
+    return Owners()
+
+
+@pytest.fixture
+async def mailbox() -> AsyncIterator[Mailbox]:
+    box = Mailbox()
+    async with await box.open():
+        yield box
+
+
+@pytest.fixture
+def credential() -> Credential:
+    return Credential()
+
+
+@pytest.fixture
+def queues() -> dict[str, Queue]:
+    return {"catalog": Queue(), "orders": Queue()}
+
+
+@pytest.fixture
+async def to(owners: Owners, mailbox: Mailbox, credential: Credential) -> AsyncIterator[Connections]:
+    async with TestServer(owners.app()) as server, aiohttp.ClientSession(timeout=TIMEOUT) as session:
+        url = str(server.make_url("")).rstrip("/")
+        told = Settings(
+            customers_url=url,
+            orders_url=url,
+            smtp_host="127.0.0.1",
+            smtp_port=mailbox.port,
+            mail_from="Store <store@example.org>",
+        )
+        yield Connections(told, session, credential)

@@ -1,0 +1,106 @@
+"""An order's customer gets one letter about how it was settled."""
+
+from dataclasses import replace
+
+import pytest
+
+from functions.connections import Connections
+from functions.notify_customer import notify_customer
+from libs.common.errors import Malformed, Unavailable
+from libs.common.messages.orders import OrderConfirmed
+from tests.functions.surroundings import (
+    ADA,
+    LINES,
+    NOON,
+    ORDER,
+    TRACE_ID,
+    TRANSIENT,
+    Mailbox,
+    Owners,
+    answers,
+    arrived,
+    placed,
+    refuses,
+)
+
+CONFIRMED = OrderConfirmed(
+    order_id=ORDER, customer_id=ADA, currency="EUR", total=34800, lines=LINES, version=2, at=NOON
+)
+
+
+async def test_the_letter_reaches_the_customer_in_their_language(to: Connections, mailbox: Mailbox) -> None:
+    await notify_customer(arrived(CONFIRMED), to)
+
+    (letter,) = mailbox.letters
+    assert mailbox.recipients == ["ada@example.org"]
+    assert letter["Subject"] == "Ihre Bestellung ist bestätigt"
+    assert letter["X-Trace-Id"] == TRACE_ID
+    body = letter.get_body(("plain",))
+    assert body is not None
+    assert "vielen Dank für Ihre Bestellung" in body.get_content()
+    assert "348,00 EUR" in body.get_content()
+
+
+async def test_a_repeat_is_the_same_letter(to: Connections, mailbox: Mailbox) -> None:
+    for _ in range(2):
+        await notify_customer(arrived(CONFIRMED), to)
+
+    assert [letter["Message-ID"] for letter in mailbox.letters] == [f"<confirmed-{ORDER}@store>"] * 2
+
+
+async def test_the_erased_get_no_letter(to: Connections, mailbox: Mailbox, owners: Owners) -> None:
+    owners.customer = refuses(404)
+
+    await notify_customer(arrived(CONFIRMED), to)
+
+    assert mailbox.letters == []
+
+
+@pytest.mark.parametrize("answer", TRANSIENT.values(), ids=TRANSIENT.keys())
+async def test_while_the_owner_can_not_say_the_letter_is_written_later(
+    to: Connections, mailbox: Mailbox, owners: Owners, answer: object
+) -> None:
+    owners.customer = answer  # type: ignore[assignment]
+
+    with pytest.raises(Exception):  # noqa: B017, PT011  whatever it is, Event Grid tries again
+        await notify_customer(arrived(CONFIRMED), to)
+
+    assert mailbox.letters == []
+
+
+@pytest.mark.parametrize("reply", ["451 try later", "550 no such person ada@example.org"])
+async def test_a_letter_that_is_refused_is_posted_again_and_nobody_is_named(
+    to: Connections, mailbox: Mailbox, reply: str
+) -> None:
+    mailbox.reply = reply
+
+    with pytest.raises(Unavailable) as failure:
+        await notify_customer(arrived(CONFIRMED), to)
+
+    assert "ada" not in str(failure.value)
+    assert failure.value.__cause__ is None
+
+
+async def test_while_the_mail_server_is_away_the_event_is_tried_again(to: Connections, unused_tcp_port: int) -> None:
+    away = replace(to, settings=replace(to.settings, smtp_port=unused_tcp_port))
+
+    with pytest.raises(Unavailable):
+        await notify_customer(arrived(CONFIRMED), away)
+
+
+async def test_an_address_that_is_two_reaches_nobody(to: Connections, mailbox: Mailbox, owners: Owners) -> None:
+    from tests.functions.surroundings import PROFILE
+
+    owners.customer = answers(PROFILE | {"email": "ada@example.org, eve@example.org"})
+
+    with pytest.raises(ValueError, match=r".+"):
+        await notify_customer(arrived(CONFIRMED), to)
+
+    assert mailbox.letters == []
+
+
+async def test_another_fact_fails(to: Connections, mailbox: Mailbox) -> None:
+    with pytest.raises(Malformed):
+        await notify_customer(arrived(placed()), to)
+
+    assert mailbox.letters == []

@@ -1,0 +1,193 @@
+"""An Event Grid that runs, and what it delivers to: a functions host and queues that remember."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from azure.core.credentials import AccessToken
+from azure.core.messaging import CloudEvent
+from azure.eventgrid.aio import EventGridPublisherClient
+
+from localcloud.access import LIFETIME, Access, Issuer
+from localcloud.addresses import HOST
+from localcloud.certificates import Certificates
+from localcloud.eventgrid import Enqueue, EventGrid, FunctionsAddress, SubscriptionState
+from localcloud.identity import identity_token
+from localcloud.topology import Topology
+from tests.localcloud.programs import free_ports
+
+KEY = "a-secret-key"
+NOWHERE = FunctionsAddress("http://127.0.0.1:1", KEY)
+PLACED = "store.orders.order-placed.v1"
+CONFIRMED = "store.orders.order-confirmed.v1"
+PATIENCE = 10  # seconds
+
+
+def event(number: int = 0, event_type: str = PLACED) -> CloudEvent[dict[str, int]]:
+    return CloudEvent(source="/services/orders", type=event_type, id=f"e-{number}", data={"number": number})
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """An identity's tokens, without the way to the endpoint."""
+
+    issuer: Issuer
+    store: Topology
+    name: str
+
+    async def get_token(
+        self, *scopes: str, claims: str | None = None, tenant_id: str | None = None, enable_cae: bool = False, **_: Any
+    ) -> AccessToken:
+        resource, now = scopes[0].removesuffix("/.default"), datetime.now(UTC)
+        token = identity_token(self.issuer, self.store, self.store.identities[self.name], resource=resource, at=now)
+        return AccessToken(token, int((now + LIFETIME).timestamp()))
+
+    async def close(self) -> None: ...
+
+    async def __aenter__(self) -> "Credential":
+        return self
+
+    async def __aexit__(self, *_: object) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    function: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+async def accepted(_: Received) -> int:
+    return 202
+
+
+@dataclass(slots=True)
+class Functions:
+    """Answers 202 to every event, as the functions host does, until told otherwise."""
+
+    url: str = ""
+    answer: Callable[[Received], Awaitable[int]] = accepted
+    received: asyncio.Queue[Received] = field(default_factory=asyncio.Queue)
+
+    @property
+    def address(self) -> FunctionsAddress:
+        return FunctionsAddress(self.url, KEY)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator["Functions"]:
+        app = web.Application()
+        app.router.add_post("/runtime/webhooks/EventGrid", self._receive)
+        server = TestServer(app, host=HOST)
+        await server.start_server(access_log=None)
+        async with server:
+            self.url = str(server.make_url("/"))
+            yield self
+
+    async def next(self) -> Received:
+        return await asyncio.wait_for(self.received.get(), PATIENCE)
+
+    async def _receive(self, request: web.Request) -> web.Response:
+        assert request.query["code"] == KEY
+        received = Received(request.query["functionName"], request.headers.copy(), await request.read())
+        self.received.put_nowait(received)
+        return web.Response(status=await self.answer(received))
+
+
+@dataclass(frozen=True, slots=True)
+class Enqueued:
+    queue: str
+    body: bytes
+    message_id: str
+    content_type: str
+    properties: dict[str, str]
+
+
+@dataclass(slots=True)
+class Queues:
+    refusals: list[Exception] = field(default_factory=list)  # raised first, one each
+    received: asyncio.Queue[Enqueued] = field(default_factory=asyncio.Queue)
+
+    async def send(
+        self, queue: str, body: bytes, *, message_id: str, content_type: str, properties: dict[str, str]
+    ) -> None:
+        self.received.put_nowait(Enqueued(queue, body, message_id, content_type, properties))
+        if self.refusals:
+            raise self.refusals.pop(0)
+
+    async def next(self) -> Enqueued:
+        return await asyncio.wait_for(self.received.get(), PATIENCE)
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    grid: EventGrid
+    url: str
+    files: Certificates
+    access: Access
+
+    def topic(self, topic: str, identity: str = "orders") -> EventGridPublisherClient:
+        """The unmodified SDK; it only learns of our authority."""
+        credential = Credential(self.access.issuer, self.access.topology, identity)
+        url = f"{self.url}/{topic}/api/events"
+        return EventGridPublisherClient(url, credential, retry_total=0, connection_verify=str(self.files.ca))
+
+    def state(self, subscription: str) -> SubscriptionState:
+        return {state.name: state for state in self.grid.state()}[subscription]
+
+    async def until(self, subscription: str, reached: Callable[[SubscriptionState], bool]) -> SubscriptionState:
+        async with asyncio.timeout(PATIENCE):
+            while not reached(self.state(subscription)):  # noqa: ASYNC110
+                await asyncio.sleep(0.005)
+        return self.state(subscription)
+
+
+@dataclass(frozen=True, slots=True)
+class Cloud:
+    """All that an Event Grid is opened with, except the functions' address; open it again for a restart."""
+
+    path: Path
+    files: Certificates
+    access: Access
+    enqueue: Enqueue
+
+    @asynccontextmanager
+    async def running(self, functions: FunctionsAddress, time_scale: float = 0.001) -> AsyncIterator[Running]:
+        port = free_ports(1)
+        async with (
+            EventGrid.open(
+                self.access.topology,
+                self.path,
+                authorize=self._authorize,
+                enqueue=self.enqueue,
+                functions=functions,
+                time_scale=time_scale,
+                chance=random.Random(1),
+            ) as grid,
+            asyncio.TaskGroup() as tasks,
+        ):
+            serving = tasks.create_task(grid.serve(HOST, port, self.files.server_context()))
+            await listening(port)
+            yield Running(grid, f"https://{HOST}:{port}", self.files, self.access)
+            serving.cancel()
+
+    def _authorize(self, token: str, topic: str) -> None:
+        self.access.require(token, "https://eventgrid.azure.net", role="EventGrid Data Sender", on=f"topics/{topic}")
+
+
+async def listening(port: int) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            try:
+                _, writer = await asyncio.open_connection(HOST, port)
+            except ConnectionRefusedError:
+                await asyncio.sleep(0.01)
+            else:
+                writer.close()
+                return

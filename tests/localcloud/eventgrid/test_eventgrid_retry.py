@@ -1,0 +1,69 @@
+import random
+from dataclasses import replace
+
+import pytest
+
+from localcloud.eventgrid.pending import Delivery
+from localcloud.eventgrid.retry import MOST_ATTEMPTS, MOST_REDRIVES, SCHEDULE, Dead, Outcome, RetryPolicy
+
+FRESH = Delivery(id=1, message_id="m", event=b"{}", since=0.0, due=0.0, attempts=0, redrives=0)
+
+
+class Middle(random.Random):
+    """Chance that favours nobody."""
+
+    def uniform(self, a: float, b: float) -> float:
+        return (a + b) / 2
+
+
+POLICY = RetryPolicy(1.0, Middle())
+
+
+@pytest.mark.parametrize(("attempts", "seconds"), list(enumerate(SCHEDULE[:9], start=1)))
+def test_each_failure_waits_longer(attempts: int, seconds: int) -> None:
+    failed = replace(FRESH, attempts=attempts)
+
+    assert POLICY.after(failed, Outcome.ABORTED, 100.0) == replace(failed, due=100.0 + seconds)
+
+
+def test_waits_are_scaled_and_differ_by_chance_within_a_tenth() -> None:
+    policy = RetryPolicy(0.01, random.Random(7))
+
+    waits = {after.due for _ in range(50) if isinstance(after := policy.after(one_failed(), Outcome.BUSY, 0), Delivery)}
+
+    assert len(waits) == 50
+    assert 0.09 <= min(waits) < 0.095
+    assert 0.105 < max(waits) <= 0.11
+
+
+@pytest.mark.parametrize("outcome", ["BadRequest", "Unauthorized", "Forbidden", "PayloadTooLarge"])
+def test_what_will_never_be_taken_is_dead_at_once(outcome: str) -> None:
+    assert POLICY.after(one_failed(), Outcome(outcome), 0.0) == Dead(f"UndeliverableDueToHttp{outcome}")
+
+
+def test_after_the_last_attempt_it_starts_anew_after_a_while() -> None:
+    failed = replace(FRESH, attempts=MOST_ATTEMPTS)
+
+    assert POLICY.after(failed, Outcome.ABORTED, 9.0) == replace(failed, since=309.0, due=309.0, attempts=0, redrives=1)
+
+
+def test_a_day_ends_it_too() -> None:
+    failed = replace(FRESH, attempts=8)
+
+    assert POLICY.after(failed, Outcome.ABORTED, 86_400 - 10_801) == replace(failed, due=86_399)
+    assert isinstance(redriven := POLICY.after(failed, Outcome.ABORTED, 86_400 - 10_799), Delivery)
+    assert redriven.redrives == 1
+
+
+@pytest.mark.parametrize(
+    ("attempts", "at", "reason"),
+    [(MOST_ATTEMPTS, 0.0, "MaxDeliveryAttemptsExceeded"), (1, 86_400.0, "TimeToLiveExceeded")],
+)
+def test_after_the_last_redrive_it_is_parked_with_its_reason(attempts: int, at: float, reason: str) -> None:
+    failed = replace(FRESH, attempts=attempts, redrives=MOST_REDRIVES)
+
+    assert POLICY.after(failed, Outcome.TIMED_OUT, at) == Dead(reason)
+
+
+def one_failed() -> Delivery:
+    return replace(FRESH, attempts=1)

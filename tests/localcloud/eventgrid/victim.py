@@ -1,0 +1,31 @@
+"""Event Grid in a process of its own, to be killed. Its arguments: a folder, a port, the functions' URL."""
+
+import asyncio
+import random
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from localcloud import certificates, topology
+from localcloud.addresses import HOST
+from localcloud.eventgrid import EventGrid, FunctionsAddress
+from tests.localcloud.eventgrid.grid import KEY, Queues
+
+
+def anyone(_token: str, _topic: str) -> None: ...
+
+
+async def main(folder: Path, port: int, functions: str) -> None:
+    async with EventGrid.open(
+        topology.load(Path(__file__).parents[3] / "deploy/topology.yaml"),
+        folder / "eventgrid.sqlite",
+        authorize=anyone,
+        enqueue=Queues().send,
+        functions=FunctionsAddress(functions, KEY),
+        time_scale=0.001,
+        chance=random.Random(),
+    ) as grid:
+        await grid.serve(HOST, port, certificates.ensure(folder, datetime.now(UTC)).server_context())
+
+
+asyncio.run(main(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]))

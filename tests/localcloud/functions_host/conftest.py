@@ -1,0 +1,63 @@
+"""The host of a sample app, on a free port."""
+
+import random
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from aiohttp import ClientSession
+
+from localcloud.functions_host import host_json, indexing
+from localcloud.functions_host.host import Host
+from localcloud.functions_host.keys import Keys
+from localcloud.functions_host.timer_trigger import WallClock
+
+SAMPLE = Path(__file__).parent / "sample_app"
+KEYS = Keys(master="master-key", function="function-key", event_grid="grid-key")
+
+Serve = Callable[..., AbstractAsyncContextManager[ClientSession]]
+
+
+def no_credential() -> Any:
+    raise AssertionError("no binding needs a credential")
+
+
+def host(folder: Path) -> Host:
+    return Host(
+        functions=indexing.load(folder),
+        options=host_json.read(folder),
+        keys=KEYS,
+        environ={},
+        credential=no_credential,
+        clock=WallClock(),
+        chance=random.Random(1),
+        new_id=uuid4,
+    )
+
+
+@asynccontextmanager
+async def _serve(folder: Path = SAMPLE, **changes: Any) -> AsyncIterator[ClientSession]:
+    async with (
+        replace(host(folder), **changes).serve(0) as port,
+        ClientSession(f"http://127.0.0.1:{port}", headers={"x-functions-key": "function-key"}) as client,
+    ):
+        yield client
+
+
+@pytest.fixture
+def serve() -> Serve:
+    """`async with serve() as client`: the sample app's host, or another's, with parts of it changed."""
+    return _serve
+
+
+@pytest.fixture
+def free_port() -> int:
+    """For a process of its own, which cannot tell the port that it was given."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

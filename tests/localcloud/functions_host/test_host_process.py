@@ -1,0 +1,118 @@
+"""The host as the process it is: starts, serves, drains, and says no to a bad app."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import IO
+
+import pytest
+from aiohttp import ClientSession
+
+from localcloud import functions_keys
+
+pytestmark = pytest.mark.real
+
+ROOT = Path(__file__).parents[3]
+SAMPLE = Path(__file__).parent / "sample_app"
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> Path:
+    functions_keys.ensure(tmp_path / "keys")
+    return tmp_path / "keys"
+
+
+@asynccontextmanager
+async def process(app: Path, keys: Path, port: int) -> AsyncIterator[asyncio.subprocess.Process]:
+    arguments = ["--app", str(app), "--port", str(port), "--keys", str(keys)]
+    started = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "localcloud.functions_host", *arguments, cwd=ROOT, stderr=asyncio.subprocess.PIPE
+    )
+    try:
+        async with asyncio.timeout(30):
+            yield started
+    finally:
+        if started.returncode is None:
+            started.kill()
+            await started.wait()
+
+
+def _finish(writer: IO[str]) -> None:
+    with writer:
+        writer.write("done")
+
+
+async def until(started: asyncio.subprocess.Process, event: str) -> dict[str, object]:
+    """Reads the log up to that line."""
+    assert started.stderr
+    async for line in started.stderr:
+        if line.startswith(b"{") and (entry := json.loads(line))["event"] == event:
+            return dict(entry)
+    raise AssertionError(f"the log ended before {event}")
+
+
+async def test_sigterm_lets_what_runs_finish_and_takes_nothing_new(keys: Path, tmp_path: Path, free_port: int) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    async with process(SAMPLE, keys, free_port) as host, ClientSession(f"http://127.0.0.1:{free_port}") as client:
+        await until(host, "host.started")
+        running = asyncio.create_task(client.get("/api/patient", headers={"x-pipe": str(pipe)}))
+        writer = await asyncio.to_thread(pipe.open, "w")  # opens once the function has opened its end
+
+        host.send_signal(signal.SIGTERM)
+        await until(host, "host.stopping")
+        with pytest.raises(OSError):
+            await asyncio.open_connection("127.0.0.1", free_port)
+        await asyncio.to_thread(_finish, writer)
+
+        async with await running as response:
+            assert (response.status, await response.text()) == (200, "done")
+        assert await host.wait() == 0
+
+
+async def test_the_keys_of_the_folder_open_the_host(keys: Path, free_port: int) -> None:
+    async with process(SAMPLE, keys, free_port) as host, ClientSession(f"http://127.0.0.1:{free_port}") as client:
+        await until(host, "host.started")
+        headers = {"x-functions-key": functions_keys.read(keys / "host.master")}
+
+        async with client.get("/admin/host/status", headers=headers) as response:
+            assert (await response.json())["state"] == "Running"
+        host.send_signal(signal.SIGINT)
+        assert await host.wait() == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("import azure.functions as func\n", "must hold one FunctionApp"),
+        (
+            "import azure.functions as func\napp = func.FunctionApp()\n"
+            "@app.event_grid_trigger(arg_name='event')\n"
+            "@app.service_bus_queue_output(arg_name='out', connection='ServiceBus', queue_name='q')\n"
+            "def f(event: func.CloudEvent, out: func.Out[str]) -> None: ...\n",
+            "ServiceBus__fullyQualifiedNamespace is not set",
+        ),
+    ],
+)
+async def test_a_bad_app_is_refused_with_exit_code_1(
+    keys: Path, tmp_path: Path, free_port: int, text: str, reason: str
+) -> None:
+    (tmp_path / "function_app.py").write_text(text)
+    (tmp_path / "host.json").write_text('{"version": "2.0"}')
+
+    async with process(tmp_path, keys, free_port) as host:
+        assert reason in str((await until(host, "app.refused"))["reason"])
+        assert await host.wait() == 1
+
+
+async def test_without_its_keys_the_host_does_not_start(keys: Path, free_port: int) -> None:
+    (keys / functions_keys.EVENT_GRID).unlink()
+
+    async with process(SAMPLE, keys, free_port) as host:
+        assert functions_keys.EVENT_GRID in str((await until(host, "app.refused"))["reason"])
+        assert await host.wait() == 1

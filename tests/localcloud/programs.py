@@ -1,0 +1,81 @@
+"""Runs a program for as long as a test needs it, in a state folder of its own."""
+
+import asyncio
+import os
+import pwd
+import shutil
+import signal
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+from localcloud.postgres import state_folder
+from localcloud.program import Program
+
+READY_SECONDS = 20
+STOP_SECONDS = 20
+
+
+@contextmanager
+def state_of(project: Path) -> Iterator[Path]:
+    """pytest's folders are closed to others: as root, the state lies outside them, and nobody else would remove it."""
+    folder = state_folder(project)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
+@asynccontextmanager
+async def running(program: Program, log: Path) -> AsyncIterator[asyncio.subprocess.Process]:
+    """What it says is in `log`; at the end it is asked to stop in its own way."""
+    account = pwd.getpwuid(program.uid) if program.uid is not None else None
+    with log.open("ab") as output:
+        process = await asyncio.create_subprocess_exec(
+            *program.argv,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            cwd=program.cwd,
+            env={"PATH": os.environ["PATH"], **program.env},
+            start_new_session=True,
+            user=account.pw_uid if account else None,
+            group=account.pw_gid if account else None,
+            extra_groups=[] if account else None,
+        )
+    try:
+        async with asyncio.timeout(READY_SECONDS):
+            while not await program.ready():
+                assert process.returncode is None, f"it ended; see {log}"
+                await asyncio.sleep(0.02)
+        yield process
+    finally:
+        await stop(process, program.stop_signal)
+
+
+async def stop(process: asyncio.subprocess.Process, how: signal.Signals) -> None:
+    if process.returncode is None:
+        process.send_signal(how)
+    async with asyncio.timeout(STOP_SECONDS):
+        await process.wait()
+
+
+def free_ports(most: int) -> int:
+    """The first of so many ports in a row that nobody listens on."""
+    while True:
+        with socket.socket() as first:
+            first.bind(("127.0.0.1", 0))
+            base = first.getsockname()[1]
+        if base + most < 65536 and all(_free(port) for port in range(base, base + most)):
+            return int(base)
+
+
+def _free(port: int) -> bool:
+    with socket.socket() as candidate:
+        candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            candidate.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True

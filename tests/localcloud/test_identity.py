@@ -1,0 +1,192 @@
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID, uuid4
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+from azure.core.exceptions import ClientAuthenticationError
+from azure.identity.aio import DefaultAzureCredential
+from joserfc import jwt
+from joserfc.jwk import KeySet
+
+from localcloud import identity
+from localcloud.access import Issuer
+from localcloud.addresses import Addresses, Port
+from localcloud.identity import ManagedIdentity, Role, issuer_app, token_for
+from localcloud.state import State
+from localcloud.topology import Topology
+
+NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
+SECRET = "only for the store's own processes"
+ASKED = {"api-version": "2019-08-01", "resource": "https://vault.azure.net"}
+
+Client = TestClient[web.Request, web.Application]
+
+
+@pytest.fixture
+async def endpoint(issuer: Issuer, store: Topology) -> AsyncIterator[Client]:
+    async with TestClient(TestServer(ManagedIdentity(issuer, store, SECRET).app())) as client:
+        yield client
+
+
+@pytest.fixture
+async def credential(
+    endpoint: Client, store: Topology, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[DefaultAzureCredential]:
+    """Unmodified, told by nothing but the environment that it is the functions' identity."""
+    addresses = Addresses((endpoint.make_url("/").port or 0) - Port.IDENTITY)
+    for name, value in identity.environment(addresses, SECRET, store.identities["functions"]).items():
+        monkeypatch.setenv(name, value)
+    async with DefaultAzureCredential() as made:
+        yield made
+
+
+@pytest.mark.parametrize(
+    "resource", ["https://vault.azure.net", "https://eventgrid.azure.net", "https://servicebus.azure.net/"]
+)
+async def test_the_default_credential_gets_a_token_for_an_azure_resource(
+    credential: DefaultAzureCredential, issuer: Issuer, store: Topology, resource: str
+) -> None:
+    token = await credential.get_token(f"{resource}/.default")
+
+    claims = issuer.verify(token.token, resource.rstrip("/"), datetime.now(UTC))
+    assert claims["azp"] == claims["appid"] == str(store.identities["functions"].client_id)
+    assert claims["idtyp"] == "app"
+    assert "roles" not in claims
+    assert token.expires_on == claims["exp"]
+
+
+@pytest.mark.parametrize("resource", ["api://store", "df9c4575-bbd0-4236-b004-c82fc26ba986"])
+async def test_the_default_credential_gets_a_token_for_our_own_api_with_its_roles(
+    credential: DefaultAzureCredential, issuer: Issuer, store: Topology, resource: str
+) -> None:
+    token = await credential.get_token(f"{resource}/.default")
+
+    claims = issuer.verify(token.token, str(store.api.client_id), datetime.now(UTC))
+    assert claims["roles"] == ["Store.Service"]
+
+
+async def test_a_token_for_storage_has_the_form_that_azurite_takes(
+    credential: DefaultAzureCredential, issuer: Issuer, store: Topology
+) -> None:
+    token = await credential.get_token("https://storage.azure.com/.default")
+
+    claims = jwt.decode(token.token, issuer.key).claims
+    assert claims["iss"] == f"https://sts.windows.net/{store.tenant}/"
+    assert (claims["aud"], claims["tid"]) == ("https://storage.azure.com", str(store.tenant))
+    assert UUID(claims["oid"])
+    assert claims["nbf"] < claims["exp"]
+
+
+@pytest.mark.parametrize("name", ["IDENTITY_HEADER", "AZURE_CLIENT_ID"])
+async def test_the_default_credential_of_a_stranger_gets_no_token(
+    credential: DefaultAzureCredential, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, str(uuid4()))
+
+    async with DefaultAzureCredential() as stranger:
+        with pytest.raises(ClientAuthenticationError):
+            await stranger.get_token("https://vault.azure.net/.default")
+
+
+@pytest.mark.parametrize("shown", [{}, {"X-IDENTITY-HEADER": "guess"}, {"X-IDENTITY-HEADER": "\udcff"}])
+async def test_nobody_gets_in_without_the_secret_header(endpoint: Client, shown: dict[str, str]) -> None:
+    async with endpoint.get("/msi/token", params=ASKED, headers=shown) as answer:
+        assert answer.status == 401
+        assert (await answer.json())["statusCode"] == 401
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"client_id": str(uuid4())}, {"client_id": "x"}, {}, {"resource": ""}, {"api-version": "2017-09-01"}],
+)
+async def test_a_wrong_question_is_answered_with_what_is_wrong(
+    endpoint: Client, store: Topology, change: dict[str, str]
+) -> None:
+    known = {} if "client_id" in change or not change else {"client_id": str(store.identities["orders"].client_id)}
+
+    async with endpoint.get(
+        "/msi/token", params=ASKED | known | change, headers={"X-IDENTITY-HEADER": SECRET}
+    ) as answer:
+        assert answer.status == 400
+        assert set(await answer.json()) == {"statusCode", "message"}
+
+
+async def test_a_service_that_knows_only_the_issuer_can_check_a_token(issuer: Issuer, store: Topology) -> None:
+    token = token_for(issuer, store, "admin", None, NOON)
+
+    async with TestClient(TestServer(issuer_app(issuer))) as client:
+        found = await client.get(f"/{store.tenant}/v2.0/.well-known/openid-configuration")
+        configuration = await found.json()
+        published = await client.get("/" + configuration["jwks_uri"].split("/", 3)[3])
+        keys = KeySet.import_key_set(await published.json())
+
+    assert configuration["issuer"] == issuer.url
+    assert jwt.decode(token, keys).claims["roles"] == ["Store.Admin"]
+    assert "max-age" in found.headers["Cache-Control"]
+    assert "max-age" in published.headers["Cache-Control"]
+
+
+def test_a_customers_token_is_that_customers_for_a_working_day(issuer: Issuer, store: Topology) -> None:
+    customer = uuid4()
+
+    token = token_for(issuer, store, "customer", customer, NOON)
+
+    claims = issuer.verify(token, str(store.api.client_id), NOON + timedelta(hours=8))
+    assert claims["oid"] == claims["sub"] == str(customer)
+    assert claims["roles"] == ["Store.Customer"]
+    assert claims["exp"] == int((NOON + timedelta(hours=8)).timestamp())
+
+
+@pytest.mark.parametrize("role", ["admin", "service"])
+def test_staff_are_the_same_person_every_time(issuer: Issuer, store: Topology, role: Role) -> None:
+    tokens = [token_for(issuer, store, role, None, NOON + timedelta(hours=hour)) for hour in (0, 1)]
+
+    first, second = (jwt.decode(token, issuer.key).claims for token in tokens)
+    assert first["oid"] == second["oid"]
+
+
+def test_the_token_command_prints_a_token(
+    tmp_path: Path, topology_file: Path, store: Topology, capsys: pytest.CaptureFixture[str]
+) -> None:
+    issuer = Issuer.open(State(tmp_path).identity, "https://127.0.0.1:9006/x/v2.0", store.tenant)
+    command = ["token", "--state", str(tmp_path), "--topology", str(topology_file), "--issuer", issuer.url]
+
+    identity.main([*command, "--role", "service"])
+
+    token = capsys.readouterr().out.strip()
+    assert issuer.verify(token, str(store.api.client_id), datetime.now(UTC))["roles"] == ["Store.Service"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--role", "customer"], "the role customer needs the customer's id"),
+        (["--role", "customer", "--customer", "42"], "invalid UUID value: '42'"),
+        (["--role", "admin", "--customer", str(uuid4())], "no other role takes one"),
+        (["--role", "king"], "invalid choice: 'king'"),
+    ],
+)
+def test_the_token_command_says_what_is_wrong(
+    tmp_path: Path,
+    topology_file: Path,
+    store: Topology,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    complaint: str,
+) -> None:
+    Issuer.open(State(tmp_path).identity, "https://127.0.0.1:9006/x/v2.0", store.tenant)
+
+    with pytest.raises(SystemExit, match="2"):
+        identity.main(["token", "--state", str(tmp_path), "--topology", str(topology_file), *arguments])
+
+    assert complaint in capsys.readouterr().err
+
+
+def test_the_token_command_makes_no_key_of_its_own(tmp_path: Path, topology_file: Path) -> None:
+    with pytest.raises(SystemExit, match="start the store first: make run"):
+        identity.main(["token", "--state", str(tmp_path), "--topology", str(topology_file), "--role", "admin"])
+
+    assert not list(tmp_path.iterdir())

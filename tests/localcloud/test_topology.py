@@ -1,0 +1,65 @@
+from collections import Counter
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from localcloud import topology
+from localcloud.addresses import Addresses, Port
+from localcloud.topology import Topology
+
+
+def test_subscriptions_name_topics_and_queues_that_exist(store: Topology) -> None:
+    assert {each.topic for each in store.subscriptions} <= set(store.topics)
+    assert {each.to.queue for each in store.subscriptions if each.to.queue} <= set(store.queues)
+
+
+def test_a_subscription_has_one_name_and_one_destination(store: Topology) -> None:
+    assert max(Counter(each.name for each in store.subscriptions).values()) == 1
+    assert all((each.to.queue is None) != (each.to.function is None) for each in store.subscriptions)
+
+
+def test_a_subscription_hears_only_what_its_topics_owner_tells(store: Topology) -> None:
+    for subscription in store.subscriptions:
+        assert all(kind.startswith(f"store.{subscription.topic}.") for kind in subscription.types)
+
+
+def test_rights_are_on_things_that_exist(store: Topology) -> None:
+    known = {
+        "topics": set(store.topics) | {"*"},
+        "queues": set(store.queues) | {"*"},
+        "containers": set(store.containers) | {"*"},
+        "secrets": {secret.split("-")[0] + "-*" for secret in store.secrets} | {"*"},
+    }
+
+    for identity in store.identities.values():
+        for right in identity.rights:
+            kind, _, name = right.on.partition("/")
+            assert name in known[kind], right
+
+
+def test_identities_differ_and_have_only_roles_that_the_api_has(store: Topology) -> None:
+    assert len({each.client_id for each in store.identities.values()}) == len(store.identities)
+    assert {role for each in store.identities.values() for role in each.app_roles} <= set(store.api.roles)
+
+
+def test_routes_lead_somewhere(store: Topology) -> None:
+    assert {each.to for each in store.routes} <= set(store.identities) | {"storage"}
+
+
+@pytest.mark.parametrize("wrong", ["colour: red", "topics: 5"])
+def test_a_wrong_field_is_named(tmp_path: Path, topology_file: Path, wrong: str) -> None:
+    file, field = tmp_path / "topology.yaml", wrong.split(":", maxsplit=1)[0]
+    lines = [line for line in topology_file.read_text().splitlines() if not line.startswith(f"{field}:")]
+    file.write_text("\n".join([*lines, wrong]))
+
+    with pytest.raises(msgspec.ValidationError, match=field):
+        topology.load(file)
+
+
+def test_every_part_has_a_port_of_its_own() -> None:
+    addresses = Addresses(9000)
+
+    assert sorted(addresses.port(each) for each in Port) == list(range(9000, 9016))
+    assert addresses.https(Port.KEYVAULT) == "https://127.0.0.1:9009"
+    assert addresses.http(Port.GATEWAY) == "http://127.0.0.1:9000"
