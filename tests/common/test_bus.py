@@ -29,7 +29,6 @@ from tests.localcloud.programs import free_ports
 from tests.waiting import so
 
 pytestmark = pytest.mark.real
-pytest_plugins = ["tests.localcloud.conftest"]
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 

@@ -17,7 +17,6 @@ from libs.common.postgres import Postgres
 from tests.localcloud.eventgrid.grid import NOWHERE, Cloud, Queues, Running
 
 pytestmark = pytest.mark.real
-pytest_plugins = ["tests.localcloud.conftest", "tests.localcloud.eventgrid.conftest"]
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 

@@ -93,7 +93,7 @@ async def open_gateway(tmp_path: Path, store: Topology) -> AsyncIterator[Open]:
         upstreams = {name: await until.enter_async_context(service(name)) for name in names}
         upstreams |= {"functions": f"http://127.0.0.1:{free_ports(1)}", "storage": f"{upstreams['storage']}/account"}
         state = until.enter_context(state_of(tmp_path))
-        ca = certificates.ensure(tmp_path / "certificates", datetime.now(UTC)).ca
+        ca = certificates.ensure(tmp_path / "our certificates", datetime.now(UTC)).ca
 
         async def start(limits: Limits) -> Gateway:
             port = free_ports(1)

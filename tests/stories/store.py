@@ -1,0 +1,83 @@
+"""The whole store as its operator sees it: processes, logs, laws."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import psutil
+
+from localcloud import runfile
+from localcloud.runfile import Run
+from tests.localcloud.programs import free_ports
+from tests.waiting import so
+
+ROOT = Path(__file__).parents[2]
+START_SECONDS = 120
+STOP_SECONDS = 60
+PORTS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class RunningStore:
+    folder: Path
+
+    @classmethod
+    @asynccontextmanager
+    async def start(cls, folder: Path) -> AsyncIterator["RunningStore"]:
+        """`make run`, on ports and in a state folder of its own."""
+        arguments = ["--state", str(folder), "run", "--port", str(free_ports(PORTS))]
+        with (folder / "launcher.log").open("wb") as log:
+            launcher = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "localcloud.launcher", *arguments, cwd=ROOT, stdout=log, stderr=log
+            )
+        try:
+            store = cls(folder)
+            await so(lambda: launcher.returncode is not None or store._is_ready())
+            assert launcher.returncode is None, (folder / "launcher.log").read_text()
+            yield store
+        finally:
+            if launcher.returncode is None:
+                launcher.send_signal(signal.SIGTERM)
+            async with asyncio.timeout(STOP_SECONDS):
+                await launcher.wait()
+
+    def run(self) -> Run:
+        run = runfile.read(self.folder)
+        assert run, "the store does not run"
+        return run
+
+    def pid(self, part: str) -> int:
+        return self.run().parts[part].pid
+
+    def kill(self, part: str) -> None:
+        os.kill(self.pid(part), signal.SIGKILL)
+
+    @contextmanager
+    def paused(self, part: str) -> Iterator[None]:
+        """As if the process were on a machine that has stalled."""
+        pid = self.pid(part)
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
+    def log_lines(self, part: str, trace_id: str) -> list[dict[str, Any]]:
+        lines = (self.folder / "logs" / f"{part}.log").read_bytes().splitlines()
+        return [msgspec.json.decode(line) for line in lines if trace_id.encode() in line]
+
+    def resident_megabytes(self) -> float:
+        """Of all processes together; pages that they share are counted once (proportional set size)."""
+        launcher = psutil.Process(self.run().pid)
+        return sum(each.memory_full_info().pss for each in (launcher, *launcher.children(recursive=True))) / 2**20
+
+    def _is_ready(self) -> bool:
+        run = runfile.read(self.folder)
+        return bool(run and run.ready)
