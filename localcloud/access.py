@@ -12,10 +12,18 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet, RSAKey
 
-from localcloud.topology import Identity, Topology
+from localcloud.state import made_once
+from localcloud.topology import Identity, Right, Topology
 
 LIFETIME = timedelta(hours=24)  # what Azure gives a managed identity
 LEEWAY_SECONDS = 60
+KEY_FILE = "issuer.json"
+
+# What an Azure role grants beside itself.
+INCLUDED = {
+    "Key Vault Secrets Officer": ("Key Vault Secrets User",),
+    "Azure Service Bus Data Owner": ("Azure Service Bus Data Sender", "Azure Service Bus Data Receiver"),
+}
 
 
 class Unauthorized(Exception):
@@ -36,12 +44,8 @@ class Issuer:
 
     @classmethod
     def open(cls, folder: Path, url: str, tenant: UUID) -> "Issuer":
-        path = folder / "issuer.json"
-        if not path.exists():
-            folder.mkdir(parents=True, exist_ok=True)
-            path.touch(mode=0o600)
-            path.write_bytes(msgspec.json.encode(RSAKey.generate_key(2048).as_dict(private=True)))
-        key = RSAKey.import_key(msgspec.json.decode(path.read_bytes()))
+        """The key is made on first use."""
+        key = RSAKey.import_key(msgspec.json.decode(made_once(folder / KEY_FILE, _new_key)))
         key.ensure_kid()
         return cls(url, tenant, key)
 
@@ -83,7 +87,7 @@ class Access:
         """
         claims = self.issuer.verify(token, audience, datetime.now(UTC))
         name, identity = self._identity(claims.get("azp"))
-        if not any(right.role == role and fnmatchcase(on, right.on) for right in identity.rights):
+        if not any(_grants(right, role) and fnmatchcase(on, right.on) for right in identity.rights):
             raise Forbidden(f"{name} does not have the role {role} on {on}")
         return name
 
@@ -92,3 +96,12 @@ class Access:
             if str(identity.client_id) == client_id:
                 return name, identity
         raise Unauthorized(f"no identity has the client id {client_id}")
+
+
+def _grants(right: Right, role: str) -> bool:
+    return role == right.role or role in INCLUDED.get(right.role, ())
+
+
+def _new_key() -> bytes:
+    key = RSAKey.generate_key(2048, {"use": "sig", "alg": "RS256"})
+    return msgspec.json.encode(key.as_dict(private=True))

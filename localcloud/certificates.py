@@ -10,10 +10,24 @@ import certifi
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from localcloud.state import write_private
 
 LIFETIME = timedelta(days=365)
 RENEW_BEFORE = timedelta(days=30)
+CA = "Store local CA"
+_SIGNS_CERTIFICATES = x509.KeyUsage(
+    key_cert_sign=True,
+    crl_sign=True,
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    encipher_only=False,
+    decipher_only=False,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,33 +62,48 @@ def _ends(certificate: Path) -> datetime:
 
 
 def _make(files: Certificates, now: datetime) -> None:
+    files.bundle.unlink(missing_ok=True)  # written last: if it is there, the other three belong together
     ca_key, server_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
-    ca_name, server_name = _name("Store local CA"), _name("127.0.0.1")
-    ca = _certificate(ca_name, ca_key.public_key(), ca_name, now).add_extension(
-        x509.BasicConstraints(ca=True, path_length=0), critical=True
+    ca = _authority(ca_key, now).public_bytes(serialization.Encoding.PEM)
+    server = _server(server_key.public_key(), ca_key, now).public_bytes(serialization.Encoding.PEM)
+    write_private(files.ca, ca)
+    write_private(files.server, server)
+    write_private(files.key, _pem(server_key))
+    write_private(files.bundle, ca + Path(certifi.where()).read_bytes())
+
+
+def _authority(key: ec.EllipticCurvePrivateKey, now: datetime) -> x509.Certificate:
+    """Its key signs one certificate and is then forgotten: nobody can ever sign another."""
+    return (
+        _certificate(CA, key.public_key(), now)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(_SIGNS_CERTIFICATES, critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .sign(key, hashes.SHA256())
     )
+
+
+def _server(key: ec.EllipticCurvePublicKey, ca_key: ec.EllipticCurvePrivateKey, now: datetime) -> x509.Certificate:
     hosts = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-    server = _certificate(server_name, server_key.public_key(), ca_name, now).add_extension(
-        x509.SubjectAlternativeName(hosts), critical=False
+    authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key())  # Python 3.13 insists
+    return (
+        _certificate("127.0.0.1", key, now)
+        .add_extension(x509.SubjectAlternativeName(hosts), critical=False)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(authority, critical=False)
+        .sign(ca_key, hashes.SHA256())
     )
-    ca_pem = ca.sign(ca_key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
-    _write(files.ca, ca_pem)
-    _write(files.server, server.sign(ca_key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
-    _write(files.key, _pem(server_key))
-    _write(files.bundle, ca_pem + Path(certifi.where()).read_bytes())
 
 
 def _name(common: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common)])
 
 
-def _certificate(
-    subject: x509.Name, key: ec.EllipticCurvePublicKey, issuer: x509.Name, now: datetime
-) -> x509.CertificateBuilder:
+def _certificate(subject: str, key: ec.EllipticCurvePublicKey, now: datetime) -> x509.CertificateBuilder:
     return (
         x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer)
+        .subject_name(_name(subject))
+        .issuer_name(_name(CA))
         .public_key(key)
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(minutes=5))
@@ -86,9 +115,3 @@ def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-
-
-def _write(path: Path, content: bytes) -> None:
-    path.unlink(missing_ok=True)
-    path.touch(mode=0o600)
-    path.write_bytes(content)

@@ -22,8 +22,9 @@ class Full(Exception):
 
 
 class Journal:
-    def __init__(self, database: sqlite3.Connection) -> None:
+    def __init__(self, database: sqlite3.Connection, writer: ThreadPoolExecutor) -> None:
         self._database = database
+        self._writer = writer
         self._waiting: list[tuple[list[Statement], asyncio.Future[None]]] = []
         self._wake = asyncio.Event()
 
@@ -33,9 +34,9 @@ class Journal:
         path.parent.mkdir(parents=True, exist_ok=True)
         database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         database.executescript(f"PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; {schema}")
-        journal = cls(database)
         with ThreadPoolExecutor(1, thread_name_prefix=f"journal-{path.stem}") as writer:
-            task = asyncio.create_task(journal._commit_for_ever(writer))
+            journal = cls(database, writer)
+            task = asyncio.create_task(journal._commit_for_ever())
             try:
                 yield journal
             finally:
@@ -48,6 +49,10 @@ class Journal:
         """Read at start, before anything is written; it blocks."""
         return self._database.execute(sql, parameters).fetchall()
 
+    async def read(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        """What is on disk, at any time: the writer reads it between two commits."""
+        return await asyncio.get_running_loop().run_in_executor(self._writer, self.rows, sql, *parameters)
+
     def write(self, *statements: Statement) -> asyncio.Future[None]:
         """Done when the statements are on disk, all or none. Raises `Full`, or what SQLite raised."""
         if len(self._waiting) >= MOST_WAITING:
@@ -57,13 +62,13 @@ class Journal:
         self._wake.set()
         return done
 
-    async def _commit_for_ever(self, writer: ThreadPoolExecutor) -> None:
+    async def _commit_for_ever(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
             await self._wake.wait()
             self._wake.clear()
             batch, self._waiting = self._waiting, []
-            error = await loop.run_in_executor(writer, self._commit, [s for s, _ in batch])
+            error = await loop.run_in_executor(self._writer, self._commit, [s for s, _ in batch])
             for _, done in batch:
                 if done.done():
                     continue

@@ -1,0 +1,189 @@
+"""The local cloud in one process: identity, Key Vault, Event Grid, Service Bus and mail."""
+
+import argparse
+import asyncio
+import logging
+import os
+import random
+import signal
+import sys
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import structlog
+import uvloop
+from aiohttp import web
+
+from localcloud import certificates, functions_keys, http, identity, keyvault, mail, topology
+from localcloud.access import Access, Issuer
+from localcloud.addresses import HOST, Addresses, Port
+from localcloud.eventgrid import EventGrid, FunctionsAddress
+from localcloud.identity import ManagedIdentity, issuer_app
+from localcloud.keyvault import KeyVault
+from localcloud.mail import Letters
+from localcloud.servicebus import Broker
+from localcloud.state import State
+from localcloud.topology import Topology
+
+START_SECONDS = 30
+KNOCK_SECONDS = 0.01
+SERVICE_BUS = "https://servicebus.azure.net"
+SERVICE_BUS_ROLES = {"Send": "Azure Service Bus Data Sender", "Listen": "Azure Service Bus Data Receiver"}
+EVENT_GRID = "https://eventgrid.azure.net"
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    topology: Topology
+    state: State
+    addresses: Addresses
+    functions_key: str
+    time_scale: float
+
+
+@dataclass(frozen=True, slots=True)
+class Cloud:
+    topology: Topology
+    identity: ManagedIdentity
+    broker: Broker
+    grid: EventGrid
+    vault: KeyVault
+    letters: Letters
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, settings: Settings) -> AsyncIterator["Cloud"]:
+        known, state, addresses = settings.topology, settings.state, settings.addresses
+        issuer = Issuer.open(state.identity, identity.issuer_url(addresses, known.tenant), known.tenant)
+        access = Access(issuer, known)
+        async with (
+            Broker.open(known.queues, state.journal("servicebus"), partial(_may_use_queue, access)) as broker,
+            EventGrid.open(
+                known,
+                state.journal("eventgrid"),
+                authorize=partial(_may_publish, access),
+                enqueue=broker.send,
+                functions=FunctionsAddress(addresses.http(Port.FUNCTIONS), settings.functions_key),
+                time_scale=settings.time_scale,
+                chance=random.Random(),  # noqa: S311
+            ) as grid,
+            KeyVault.open(state.journal("keyvault"), access, keyvault.resource(addresses)) as vault,
+            Letters.open(state.journal("mail")) as letters,
+        ):
+            yield cls(known, ManagedIdentity(issuer, known, identity.header(state)), broker, grid, vault, letters)
+
+    def state(self) -> dict[str, Any]:
+        """How far everything is. Who can ask knows that everything listens."""
+        queues = {name: self.broker.counts(name)._asdict() for name in self.topology.queues}
+        return {"ready": True, "subscriptions": self.grid.state(), "queues": queues}
+
+
+def _may_use_queue(access: Access, token: str, right: str, queue: str) -> None:
+    access.require(token, SERVICE_BUS, role=SERVICE_BUS_ROLES[right], on=f"queues/{queue}")
+
+
+def _may_publish(access: Access, token: str, topic: str) -> None:
+    access.require(token, EVENT_GRID, role="EventGrid Data Sender", on=f"topics/{topic}")
+
+
+async def run(settings: Settings) -> None:
+    """Until SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(each, stop.set)
+    async with Cloud.open(settings) as cloud, asyncio.TaskGroup() as group:
+        tasks = []
+        for port, server in _servers(cloud, settings).items():
+            tasks.append(group.create_task(server, name=port.name))
+            async with asyncio.timeout(START_SECONDS):
+                await _listening(settings.addresses.port(port))
+        log.info("cloud.started", base_port=settings.addresses.base)
+        await stop.wait()
+        log.info("cloud.stopping")
+        for task in tasks:
+            task.cancel()
+
+
+def _servers(cloud: Cloud, settings: Settings) -> dict[Port, Coroutine[Any, Any, None]]:
+    """In the order of their start; the last is asked whether all are ready."""
+    port = settings.addresses.port
+    tls = certificates.ensure(settings.state.certificates, datetime.now(UTC)).server_context()
+    return {
+        Port.IDENTITY: http.serve(cloud.identity.app(), HOST, port(Port.IDENTITY)),
+        Port.ISSUER: http.serve(issuer_app(cloud.identity.issuer), HOST, port(Port.ISSUER), tls),
+        Port.KEYVAULT: http.serve(cloud.vault.app(), HOST, port(Port.KEYVAULT), tls),
+        Port.SERVICEBUS: cloud.broker.serve(HOST, port(Port.SERVICEBUS), tls),
+        Port.EVENTGRID: cloud.grid.serve(HOST, port(Port.EVENTGRID), tls),
+        Port.SMTP: mail.serve(cloud.letters, HOST, port(Port.SMTP)),
+        Port.LETTERS: http.serve(_letters_and_state(cloud), HOST, port(Port.LETTERS)),
+    }
+
+
+def _letters_and_state(cloud: Cloud) -> web.Application:
+    async def state(_: web.Request) -> web.Response:
+        return web.Response(body=msgspec.json.encode(cloud.state()), content_type="application/json")
+
+    app = mail.app(cloud.letters)
+    app.router.add_get("/state", state)
+    return app
+
+
+async def _listening(port: int) -> None:
+    """Knocks until somebody opens: a server does not say when it listens."""
+    while True:
+        try:
+            _, writer = await asyncio.open_connection(HOST, port)
+        except ConnectionRefusedError:
+            await asyncio.sleep(KNOCK_SECONDS)
+        else:
+            return writer.close()
+
+
+def _log_as_json() -> None:
+    """On standard error, one object a line. Of libraries only warnings: below that they name peers and addresses."""
+    known: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+    ]
+    renderer = structlog.processors.JSONRenderer()
+    structlog.configure(
+        processors=[*known, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+    )
+    handler = logging.StreamHandler()
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=known, processor=renderer))
+    logging.basicConfig(handlers=[handler], level=logging.WARNING)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser("python -m localcloud", description=__doc__)
+    parser.add_argument("--topology", type=Path, required=True, metavar="FILE")
+    parser.add_argument("--state", type=Path, required=True, metavar="DIR")
+    parser.add_argument("--base-port", type=int, default=Addresses().base, metavar="PORT")
+    parser.add_argument("--functions-key-file", type=Path, metavar="FILE", help="where another functions host runs")
+    parser.add_argument("--time-scale", type=float, default=1.0, help="0.01 makes a retry's minute 0.6 seconds")
+    chosen = parser.parse_args()
+    _log_as_json()
+    state = State(chosen.state)
+    state.folder.mkdir(parents=True, exist_ok=True)
+    os.umask(0o077)  # what is kept from here on, secrets and letters too, is for the owner only
+    functions_keys.ensure(state.function_keys)
+    key = functions_keys.read(chosen.functions_key_file or state.function_keys / functions_keys.EVENT_GRID)
+    settings = Settings(topology.load(chosen.topology), state, Addresses(chosen.base_port), key, chosen.time_scale)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(run(settings))
+
+
+if __name__ == "__main__":
+    main()
