@@ -1,0 +1,98 @@
+"""Event Grid's custom topics: takes CloudEvents, keeps them on disk, delivers them to functions and queues."""
+
+import asyncio
+import random
+import ssl
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from time import time
+from uuid import uuid4
+
+import aiohttp
+import structlog
+
+from localcloud import http
+from localcloud.eventgrid.delivery import Subscriber, SubscriptionState
+from localcloud.eventgrid.destination import Destinations, Enqueue, FunctionsAddress
+from localcloud.eventgrid.pending import SCHEMA, Pending
+from localcloud.eventgrid.retry import RetryPolicy
+from localcloud.eventgrid.server import TopicEndpoints
+from localcloud.eventgrid.wire import Event
+from localcloud.journal import Journal
+from localcloud.topology import Topology
+
+__all__ = ["Enqueue", "EventGrid", "FunctionsAddress", "SubscriptionState"]
+
+log = structlog.get_logger()
+
+
+class EventGrid:
+    def __init__(
+        self,
+        topics: list[str],
+        subscribers: list[Subscriber],
+        pending: Pending,
+        *,
+        authorize: Callable[[str, str], None],
+    ) -> None:
+        self._subscribers = subscribers
+        self._pending = pending
+        self._endpoints = TopicEndpoints(topics, authorize, self._publish)
+
+    @classmethod
+    @asynccontextmanager
+    async def open(  # noqa: PLR0913
+        cls,
+        topology: Topology,
+        path: Path,
+        *,
+        authorize: Callable[[str, str], None],
+        enqueue: Enqueue,
+        functions: FunctionsAddress,
+        time_scale: float = 1.0,
+        chance: random.Random,
+    ) -> AsyncIterator["EventGrid"]:
+        """`authorize(token, topic)` raises access.Unauthorized or access.Forbidden."""
+        connector = aiohttp.TCPConnector(limit=0)  # the lanes are the limit, so that no function waits for another
+        async with Journal.open(path, SCHEMA) as journal, aiohttp.ClientSession(connector=connector) as session:
+            pending, policy = Pending(journal), RetryPolicy(time_scale, chance)
+            destinations = Destinations(session, functions, enqueue)
+            subscribers = [
+                Subscriber(each, destinations.of(each.to), pending, policy=policy) for each in topology.subscriptions
+            ]
+            _resume(subscribers, pending)
+            yield cls(topology.topics, subscribers, pending, authorize=authorize)
+
+    async def serve(self, host: str, port: int, tls: ssl.SSLContext) -> None:
+        """Takes and delivers events until cancelled."""
+        async with asyncio.TaskGroup() as loops:
+            loops.create_task(http.serve(self._endpoints.app(), host, port, tls))
+            for subscriber in self._subscribers:
+                loops.create_task(subscriber.run())
+
+    def state(self) -> list[SubscriptionState]:
+        return [subscriber.state() for subscriber in self._subscribers]
+
+    async def redeliver_dead(self, subscription: str) -> int:
+        """How many are tried again. Raises KeyError if there is no such subscription."""
+        return await {each.name: each for each in self._subscribers}[subscription].revive()
+
+    async def _publish(self, topic: str, events: list[Event]) -> None:
+        """Returns when the events are on disk; one that nobody wants is dropped, as in Azure."""
+        wanted = [(each, event) for event in events for each in self._subscribers if each.wants(topic, event.type)]
+        if wanted:
+            await self._pending.add(((each.name, str(uuid4()), event.content) for each, event in wanted), time())
+        for subscriber, count in Counter(each for each, _ in wanted).items():
+            subscriber.added(count)
+        log.info("events.published", topic=topic, events=len(events), deliveries=len(wanted))
+
+
+def _resume(subscribers: list[Subscriber], pending: Pending) -> None:
+    """Counts what is left from before."""
+    waiting, dead = pending.counts()
+    for each in subscribers:
+        each.waiting, each.dead = waiting.pop(each.name, 0), dead.get(each.name, 0)
+    for name, count in waiting.items():
+        log.warning("subscription.missing", subscription=name, pending=count)

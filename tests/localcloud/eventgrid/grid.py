@@ -143,7 +143,7 @@ class Running:
 
     async def until(self, subscription: str, reached: Callable[[SubscriptionState], bool]) -> SubscriptionState:
         async with asyncio.timeout(PATIENCE):
-            while not reached(self.state(subscription)):  # noqa: ASYNC110
+            while not reached(self.state(subscription)):
                 await asyncio.sleep(0.005)
         return self.state(subscription)
 

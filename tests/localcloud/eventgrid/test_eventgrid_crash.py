@@ -83,7 +83,7 @@ async def test_every_acknowledged_event_is_delivered_though_it_is_killed_again_a
             task.cancel()
 
         async with running(program, tmp_path / "log"), asyncio.timeout(20):
-            while publisher.acknowledged - delivered:  # noqa: ASYNC110
+            while publisher.acknowledged - delivered:
                 await asyncio.sleep(0.01)
 
     assert len(publisher.acknowledged) >= KILLS * BETWEEN_KILLS * EVENTS

@@ -1,0 +1,147 @@
+"""Delivers one subscription's events: several at once, the fresh beside those that failed before."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from time import time
+
+import structlog
+from msgspec import Struct
+
+from localcloud.eventgrid.destination import Destination
+from localcloud.eventgrid.pending import Delivery, Pending
+from localcloud.eventgrid.retry import Dead, Outcome, RetryPolicy
+from localcloud.topology import Subscription
+
+MOST_AT_ONCE = 8  # in each of a subscription's two lanes
+
+log = structlog.get_logger()
+
+
+class SubscriptionState(Struct, frozen=True):
+    """`delivered` and `retried` count from the start of the process."""
+
+    name: str
+    topic: str
+    pending: int
+    delivered: int
+    retried: int
+    dead: int
+    next_attempt: datetime | None
+
+
+class Lane:
+    """Holds as many events as it delivers at once; the others wait on disk, however many."""
+
+    def __init__(self, earliest: Callable[[], Awaitable[list[Delivery]]], act: Callable[[Delivery], Awaitable[None]]):
+        self.next_attempt: float | None = None
+        self._earliest, self._act = earliest, act
+        self._in_hand: set[int] = set()
+        self._wake = asyncio.Event()
+
+    def wake(self) -> None:
+        """Something may be due."""
+        if len(self._in_hand) < MOST_AT_ONCE:  # else the next to finish wakes it
+            self._wake.set()
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as deliveries:
+            while True:
+                self._wake.clear()
+                for delivery in await self._due():
+                    self._in_hand.add(delivery.id)
+                    deliveries.create_task(self._deliver(delivery))
+                await self._sleep()
+
+    async def _due(self) -> list[Delivery]:
+        taken = frozenset(self._in_hand)  # before the disk is read: what finishes meanwhile may still be in the answer
+        waiting = [each for each in await self._earliest() if each.id not in taken]
+        now = time()
+        self.next_attempt = min((each.due for each in waiting if each.due > now), default=None)
+        return [each for each in waiting if each.due <= now][: MOST_AT_ONCE - len(self._in_hand)]
+
+    async def _deliver(self, delivery: Delivery) -> None:
+        await self._act(delivery)
+        self._in_hand.discard(delivery.id)
+        self.wake()
+
+    async def _sleep(self) -> None:
+        seconds = None if self.next_attempt is None else self.next_attempt - time()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
+
+
+class Subscriber:
+    def __init__(
+        self, subscription: Subscription, destination: Destination, pending: Pending, *, policy: RetryPolicy
+    ) -> None:
+        self._subscription, self._destination = subscription, destination
+        self._pending, self._policy = pending, policy
+        self._fresh, self._retries = self._lane(retry=False), self._lane(retry=True)
+        self._delivered = self._retried = 0
+        self.waiting = self.dead = 0  # counted when on disk; writes are done in the order of the calls
+
+    @property
+    def name(self) -> str:
+        return self._subscription.name
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as lanes:
+            lanes.create_task(self._fresh.run())
+            lanes.create_task(self._retries.run())
+
+    def wants(self, topic: str, event_type: str) -> bool:
+        return topic == self._subscription.topic and event_type in self._subscription.types
+
+    def added(self, count: int) -> None:
+        self.waiting += count
+        self._fresh.wake()
+
+    async def revive(self) -> int:
+        """Puts what is dead back; how many."""
+        await self._pending.revive(self.name, time())
+        count, self.dead = self.dead, 0
+        self.waiting += count
+        self._retries.wake()
+        return count
+
+    def state(self) -> SubscriptionState:
+        due = min((lane.next_attempt for lane in (self._fresh, self._retries) if lane.next_attempt), default=None)
+        return SubscriptionState(
+            name=self.name,
+            topic=self._subscription.topic,
+            pending=self.waiting,
+            delivered=self._delivered,
+            retried=self._retried,
+            dead=self.dead,
+            next_attempt=None if due is None else datetime.fromtimestamp(due, UTC),
+        )
+
+    def _lane(self, *, retry: bool) -> Lane:
+        return Lane(lambda: self._pending.earliest(self.name, retry=retry, limit=MOST_AT_ONCE), self._attempt)
+
+    async def _attempt(self, delivery: Delivery) -> None:
+        self._retried += delivery.attempts + delivery.redrives > 0
+        outcome = await self._destination.deliver(delivery, self.name)
+        if outcome is not Outcome.DELIVERED:
+            await self._failed(replace(delivery, attempts=delivery.attempts + 1), outcome)
+            return
+        await self._pending.remove(delivery)
+        self._delivered += 1
+        self.waiting -= 1
+
+    async def _failed(self, delivery: Delivery, outcome: Outcome) -> None:
+        about = {"subscription": self.name, "message_id": delivery.message_id, "outcome": outcome}
+        match self._policy.after(delivery, outcome, time()):
+            case Dead(reason):
+                log.warning("event.dead", **about, reason=reason, attempts=delivery.attempts)
+                await self._pending.bury(delivery, reason, outcome, time())
+                self.waiting -= 1
+                self.dead += 1
+            case again:
+                log.info("event.postponed", **about, attempts=again.attempts, redrives=again.redrives)
+                await self._pending.postpone(again)
+                self._retries.wake()

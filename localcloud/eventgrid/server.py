@@ -1,0 +1,80 @@
+"""The topics' endpoints, `POST /{topic}/api/events?api-version=2018-01-01`: an empty 200, or an error as in Azure."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection
+
+from aiohttp import web
+
+from localcloud.access import Forbidden, Unauthorized
+from localcloud.eventgrid.wire import Event, Malformed, TooMany, parse
+from localcloud.journal import Full
+
+API_VERSION = "2018-01-01"
+LARGEST_REQUEST = 1024 * 1024  # bytes; an event may fill it
+MOST_AT_ONCE = 256  # requests
+BODY_SECONDS = 30
+
+
+class UnknownTopic(Exception):
+    """There is no such topic."""
+
+
+ANSWERS: dict[type[Exception], type[web.HTTPException]] = {
+    Unauthorized: web.HTTPUnauthorized,
+    Forbidden: web.HTTPForbidden,
+    UnknownTopic: web.HTTPNotFound,
+    Malformed: web.HTTPBadRequest,
+    TooMany: web.HTTPRequestEntityTooLarge,
+    TimeoutError: web.HTTPRequestTimeout,
+    Full: web.HTTPServiceUnavailable,
+}
+HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "1"}}
+
+
+class TopicEndpoints:
+    def __init__(
+        self,
+        topics: Collection[str],
+        authorize: Callable[[str, str], None],
+        publish: Callable[[str, list[Event]], Awaitable[None]],
+    ) -> None:
+        self._topics, self._authorize, self._publish = topics, authorize, publish
+        self._room = asyncio.Semaphore(MOST_AT_ONCE)
+
+    def app(self) -> web.Application:
+        app = web.Application(middlewares=[_answer_errors], client_max_size=LARGEST_REQUEST)
+        app.router.add_post("/{topic}/api/events", self._receive)
+        return app
+
+    async def _receive(self, request: web.Request) -> web.Response:
+        topic = request.match_info["topic"]
+        if topic not in self._topics:
+            raise UnknownTopic
+        self._authorize(request.headers.get("Authorization", "").removeprefix("Bearer "), topic)
+        if request.query.get("api-version") != API_VERSION:
+            raise Malformed(f"The api-version must be {API_VERSION}.")
+        if self._room.locked():
+            raise Full
+        async with self._room:
+            async with asyncio.timeout(BODY_SECONDS):
+                body = await request.read()
+            await self._publish(topic, parse(request.content_type, body))
+        return web.Response()
+
+
+@web.middleware
+async def _answer_errors(
+    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except web.HTTPException as error:
+        return _error(type(error), error.text or error.reason)
+    except tuple(ANSWERS) as error:
+        return _error(ANSWERS[type(error)], str(error) or type(error).__doc__ or "")
+
+
+def _error(kind: type[web.HTTPException], message: str) -> web.Response:
+    what = {"code": kind.__name__.removeprefix("HTTP"), "message": message}
+    body = {"error": what | {"details": [what]}}
+    return web.json_response(body, status=kind.status_code, headers=HEADERS.get(kind.status_code))
