@@ -14,7 +14,7 @@ from msgspec import Meta, Struct
 
 from libs.common.auth import Role
 from libs.common.cursors import Cursors
-from libs.common.errors import Malformed
+from libs.common.errors import Malformed, NotFound
 from libs.common.http import CALLER, allow, now, path_id, query, read, reply
 from libs.common.ids import uuid7
 from libs.common.messages.orders import OrderedLine
@@ -45,6 +45,7 @@ class Cancellation(Struct, frozen=True, forbid_unknown_fields=True):
 class Paging(Struct, frozen=True, forbid_unknown_fields=True):
     limit: Annotated[int, Meta(ge=1, le=100)] = 20
     cursor: str | None = None
+    customer: UUID | None = None
 
 
 class OrderBody(Struct, frozen=True):
@@ -98,10 +99,9 @@ async def place_order(request: web.Request) -> web.Response:
 async def list_orders(request: web.Request) -> web.Response:
     asked, cursors = query(request, Paging), request.app[CURSORS]
     before = cursors.open(asked.cursor, UUID) if asked.cursor else None
-    orders = await request.app[STORE].page(whose(request), before, asked.limit)
+    orders = await request.app[STORE].page(whose(request, asked.customer), before, asked.limit)
     following = cursors.seal(orders[-1].id) if len(orders) == asked.limit else None
-    headers = {"Link": f'</api/orders?limit={asked.limit}&cursor={following}>; rel="next"'} if following else {}
-    return reply(OrderPage([body_of(order) for order in orders], following), headers=headers)
+    return reply(OrderPage([body_of(order) for order in orders], following), headers=link(asked, following))
 
 
 @routes.get("/api/orders/{id}")
@@ -128,10 +128,22 @@ async def cancel_order(request: web.Request) -> web.Response:
     return reply(body_of(order), version=order.version)
 
 
-def whose(request: web.Request) -> UUID | None:
-    """A customer sees their own orders, staff see all."""
+def whose(request: web.Request, asked: UUID | None = None) -> UUID | None:
+    """A customer sees their own orders, staff see all, or those of the customer they ask for. Raises NotFound."""
     caller = request[CALLER]
-    return None if caller.is_(Role.ADMIN) else caller.id
+    if caller.is_(Role.ADMIN):
+        return asked
+    if asked not in (None, caller.id):
+        raise NotFound
+    return caller.id
+
+
+def link(asked: Paging, following: str | None) -> dict[str, str]:
+    """RFC 8288: where the list goes on."""
+    if following is None:
+        return {}
+    customer = f"&customer={asked.customer}" if asked.customer else ""
+    return {"Link": f'</api/orders?limit={asked.limit}{customer}&cursor={following}>; rel="next"'}
 
 
 def idempotency_key(request: web.Request) -> str:

@@ -140,6 +140,11 @@ async def hangs_up(request: web.Request) -> web.Response:
     return web.Response()
 
 
+async def is_silent(_: web.Request) -> web.Response:
+    await asyncio.Event().wait()
+    return web.Response()
+
+
 TRANSIENT: dict[str, Answer] = {
     "500": refuses(500),
     "503": refuses(503),

@@ -2,17 +2,20 @@
 
 from dataclasses import replace
 
+import aiohttp
 import msgspec
 import pytest
 
 from functions import process_order as module
 from functions.connections import Connections
 from functions.process_order import MOST_LINES, MOST_QUANTITY, flaw_of, process_order
-from libs.common.errors import Malformed, Unavailable
+from libs.common.errors import Invalid, Malformed, StoreError, Unavailable
+from libs.common.http import decode
 from libs.common.messages import encode_fact, read
 from libs.common.messages.catalog import ReservedLine, ReserveStock
 from libs.common.messages.orders import OrderedLine, RejectOrder
 from services.orders import domain
+from services.orders.routes import Placing
 from tests.functions.surroundings import (
     ADA,
     DESK,
@@ -30,6 +33,7 @@ from tests.functions.surroundings import (
     answers,
     arrived,
     arrived_bytes,
+    is_silent,
     placed,
     refuses,
 )
@@ -98,7 +102,7 @@ async def test_while_the_owner_can_not_say_the_event_is_tried_again_and_no_order
 ) -> None:
     owners.customer = answer  # type: ignore[assignment]
 
-    with pytest.raises(Exception) as failure:  # noqa: PT011  whatever it is, Event Grid tries again
+    with pytest.raises(StoreError) as failure:
         await process_order(arrived(placed()), queues, to)
 
     assert "ada@" not in str(failure.value)
@@ -112,6 +116,17 @@ async def test_while_nobody_listens_there_the_event_is_tried_again(
 
     with pytest.raises(Unavailable):
         await process_order(arrived(placed()), queues, gone)
+
+
+async def test_while_the_owner_is_silent_the_event_is_tried_again(
+    queues: Queues, to: Connections, owners: Owners
+) -> None:
+    owners.customer = is_silent
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=0.1)) as impatient:
+        with pytest.raises(Unavailable):
+            await process_order(arrived(placed()), queues, replace(to, session=impatient))
+
+    assert [queue.sent for queue in queues.values()] == [[], []]
 
 
 async def test_while_there_is_no_token_the_event_is_tried_again(
@@ -177,10 +192,6 @@ async def test_a_flawed_order_is_rejected_whoever_placed_it(queues: Queues, to: 
 
 
 def test_the_limits_are_those_of_orders() -> None:
-    from libs.common.errors import Invalid
-    from libs.common.http import decode
-    from services.orders.routes import Placing
-
     def accepts(lines: int, quantity: int) -> bool:
         wanted = {"lines": [{"product_id": LAMP, "quantity": quantity}] * lines}
         try:

@@ -1,0 +1,106 @@
+"""The store's own HTTP API, as the functions ask it. Each owner decides whether the bearer of a token may know."""
+
+import asyncio
+from datetime import datetime
+from typing import TypeVar
+from urllib.parse import urlencode, urlsplit
+from uuid import UUID
+
+import aiohttp
+import msgspec
+from azure.core.exceptions import AzureError
+from msgspec import Struct
+
+from functions.connections import Connections
+from libs.common import telemetry
+from libs.common.errors import Forbidden, NotFound, StoreError, Unauthorized, Unavailable
+from libs.common.messages.customers import Status
+from libs.common.messages.orders import OrderedLine
+
+T = TypeVar("T")
+
+TOKEN_SECONDS = 5
+MOST_BYTES = 8 * 1024 * 1024
+REFUSALS: dict[int, type[StoreError]] = {401: Unauthorized, 403: Forbidden, 404: NotFound}
+
+
+class Address(Struct, frozen=True):
+    street: str
+    city: str
+    postal_code: str
+    country: str
+
+
+class Customer(Struct, frozen=True):
+    id: UUID
+    name: str
+    email: str
+    language: str
+    status: Status
+    address: Address | None = None
+
+
+class Order(Struct, frozen=True):
+    id: UUID
+    status: str
+    reason: str
+    currency: str
+    total: int
+    lines: list[OrderedLine]
+    placed_at: datetime
+
+
+class OrderPage(Struct, frozen=True):
+    items: list[Order]
+    next: str | None
+
+
+async def our_authorization(to: Connections) -> str:
+    """The functions' own. Raises Unavailable."""
+    try:
+        async with asyncio.timeout(TOKEN_SECONDS):
+            token = await to.credential.get_token(to.settings.api_scope)
+    except (AzureError, TimeoutError) as error:
+        raise Unavailable(f"there is no token for {to.settings.api_scope}: {type(error).__name__}") from error
+    return f"Bearer {token.token}"
+
+
+async def customer(to: Connections, customer_id: UUID, authorization: str) -> Customer:
+    """Raises what `_get` raises."""
+    return await _get(to, f"{to.settings.customers_url}/api/customers/{customer_id}", authorization, Customer)
+
+
+async def orders(
+    to: Connections, customer_id: UUID, authorization: str, *, limit: int, cursor: str | None
+) -> OrderPage:
+    """A customer's, newest first. Raises what `_get` raises."""
+    query = {"customer": str(customer_id), "limit": str(limit)} | ({"cursor": cursor} if cursor else {})
+    return await _get(to, f"{to.settings.orders_url}/api/orders?{urlencode(query)}", authorization, OrderPage)
+
+
+async def _get(to: Connections, url: str, authorization: str, kind: type[T]) -> T:
+    """Raises the owner's Unauthorized, Forbidden or NotFound; Unavailable for whatever else is no answer."""
+    headers = {"Authorization": authorization, "traceparent": telemetry.traceparent()}
+    try:
+        async with to.session.get(url, headers=headers, allow_redirects=False) as response:
+            _refuse(response)
+            return msgspec.json.decode(await _body(response), type=kind)
+    except (aiohttp.ClientError, TimeoutError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise Unavailable(f"{urlsplit(url).path} can't be read now: {type(error).__name__}") from error
+
+
+def _refuse(response: aiohttp.ClientResponse) -> None:
+    """A refusal counts only where it is the owner's own: a gateway without a back end says 404 too, in HTML."""
+    if response.status == 200:
+        return
+    if response.content_type == "application/problem+json" and response.status in REFUSALS:
+        raise REFUSALS[response.status]
+    raise Unavailable(f"{response.url.path} can't be read now: {response.status}")
+
+
+async def _body(response: aiohttp.ClientResponse) -> bytes:
+    try:
+        await response.content.readexactly(MOST_BYTES + 1)
+    except asyncio.IncompleteReadError as end:
+        return end.partial
+    raise Unavailable(f"{response.url.path} answers more than {MOST_BYTES} bytes")

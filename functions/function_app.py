@@ -1,0 +1,49 @@
+"""The table of triggers: what each function hears, and through which queues it speaks.
+
+Azure's host runs this file from the root of the app, with the packages `functions` and `libs` beside it.
+"""
+
+import os
+
+import azure.functions as func
+
+from functions.connections import connections
+from functions.customer_data import customer_data
+from functions.notify_customer import notify_customer
+from functions.process_order import process_order
+from functions.settings import Settings
+from functions.update_inventory import update_inventory
+from libs.common import logs, settings
+
+TOLD = settings.read(Settings, os.environ)
+logs.join_host(TOLD.log_level)
+
+# Anonymous at the host: a key of the host would say nothing of who asks. The bearer's token does, to the owners.
+app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
+
+
+@app.function_name("process_order")
+@app.event_grid_trigger("event")
+@app.service_bus_queue_output("catalog", connection="ServiceBus", queue_name="catalog")
+@app.service_bus_queue_output("orders", connection="ServiceBus", queue_name="orders")
+async def on_order_placed(event: func.CloudEvent, catalog: func.Out[str], orders: func.Out[str]) -> None:
+    await process_order(event, {"catalog": catalog, "orders": orders}, connections(TOLD))
+
+
+@app.function_name("update_inventory")
+@app.event_grid_trigger("event")
+@app.service_bus_queue_output("catalog", connection="ServiceBus", queue_name="catalog")
+async def on_product_changed(event: func.CloudEvent, catalog: func.Out[str]) -> None:
+    await update_inventory(event, {"catalog": catalog})
+
+
+@app.function_name("notify_customer")
+@app.event_grid_trigger("event")
+async def on_order_settled(event: func.CloudEvent) -> None:
+    await notify_customer(event, connections(TOLD))
+
+
+@app.function_name("customer_data")
+@app.route("customer-data/{id}", methods=["GET"])
+async def on_customer_data_asked(req: func.HttpRequest) -> func.HttpResponse:
+    return await customer_data(req, connections(TOLD))

@@ -1,0 +1,26 @@
+"""A product is new: its stock shall be counted from now on, beginning with the quantity that it came with.
+
+`ProductUpdated` says the same quantity as `ProductCreated`, and the catalogue opens a stock once. So it does not
+matter which of them is heard first, how often, or whether the other ever is.
+"""
+
+from collections.abc import Sequence
+
+import azure.functions as func
+import structlog
+
+from functions import events
+from functions.events import Queues
+from libs.common.messages.catalog import OpenStock, ProductCreated, ProductUpdated
+
+log = structlog.get_logger()
+
+HEARD: Sequence[type[ProductCreated | ProductUpdated]] = (ProductCreated, ProductUpdated)
+
+
+async def update_inventory(event: func.CloudEvent, queues: Queues) -> None:
+    with events.trace(event):
+        product = events.read(event, HEARD)
+        command = OpenStock(product_id=product.product_id, quantity=product.opening_stock, at=product.at)
+        events.send(command, queues, sender="update_inventory", because=event, fact=product)
+        log.info("opening.requested", product_id=str(product.product_id))

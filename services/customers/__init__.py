@@ -1,0 +1,7 @@
+"""Customers.
+
+Owns   customers: who they are, where they live, whether they may order
+Serves POST /api/customers · GET/PUT/DELETE /api/customers/{id}
+Hears  nothing
+Tells  customer.registered, customer.updated, customer.erased; never a name or an address
+"""
