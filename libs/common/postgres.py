@@ -21,7 +21,8 @@ log = structlog.get_logger()
 
 MESSAGING = Path(__file__).with_name("postgres.sql").read_text()
 
-POOL_SIZE = 10
+POOL_SIZE = 8
+IDLE_SECONDS = 30.0  # then a connection that a burst has opened is closed again
 ACQUIRE_SECONDS = 5.0
 STATEMENT_SECONDS = 10.0
 PING_FRESH_SECONDS = 1.0
@@ -105,7 +106,14 @@ class Postgres:
             "timeout": ACQUIRE_SECONDS,
         }
         with _away_is_unavailable():
-            pool = await asyncpg.create_pool(url, min_size=1, max_size=POOL_SIZE, reset=_no_reset, **options)
+            pool = await asyncpg.create_pool(
+                url,
+                min_size=1,
+                max_size=POOL_SIZE,
+                max_inactive_connection_lifetime=IDLE_SECONDS,
+                reset=_no_reset,
+                **options,
+            )
         try:
             yield cls(pool, lambda: asyncpg.connect(url, **options))
         finally:

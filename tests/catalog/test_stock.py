@@ -8,6 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from libs.common.messages import Fact
 from libs.common.messages.catalog import ReservedLine, StockRefused, StockReserved
 from services.catalog.stock import (
     BelowReserved,
@@ -107,14 +108,12 @@ TRANSITIONS = {
 WHERE = {HELD: (2, 3, 0, 5), SOLD: (2, 0, 3, 5), RELEASED: (5, 0, 0, 5), REFUSED: (5, 0, 0, 5)}
 
 
-def hear(reservation: Reservation, verb: str, shelf: dict[UUID, Stock]) -> object:
-    match verb:
-        case "hold":
-            return reservation.hold(lines(lamp=3), shelf, NOON)
-        case "sell":
-            return reservation.sell(shelf)
-        case _:
-            return reservation.release(shelf)
+def hear(reservation: Reservation, verb: str, shelf: dict[UUID, Stock]) -> Fact | None:
+    if verb == "hold":
+        return reservation.hold(lines(lamp=3), shelf, NOON)
+    settle = {"sell": reservation.sell, "release": reservation.release}[verb]
+    settle(shelf)
+    return None
 
 
 @pytest.mark.parametrize(("state", "verb"), TRANSITIONS)

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 import aiohttp
 
+from localcloud.identity import Role
 from tests.waiting import until
 
 FINAL = ("confirmed", "rejected", "cancelled")
@@ -20,13 +21,17 @@ class Answer:
     body: Any
     content: bytes
 
+    @property
+    def etag(self) -> str:
+        return self.headers["ETag"]
+
 
 @dataclass(frozen=True, slots=True)
 class Shop:
     session: aiohttp.ClientSession
     gateway: str
     letters_url: str
-    token: Callable[[str, UUID | None], str]  # role, customer -> bearer token
+    token: Callable[[Role, UUID | None], str]  # role, customer -> bearer token
 
     async def call(
         self,
@@ -41,7 +46,7 @@ class Shop:
         async with self.session.request(method, self.gateway + path, headers=sent, json=json) as response:
             content = await response.read()
             body = await response.json(content_type=None) if "json" in response.content_type else None
-            return Answer(response.status, dict(response.headers), body, content)
+            return Answer(response.status, response.headers, body, content)
 
     async def as_admin(self, method: str, path: str, **options: Any) -> Answer:
         return await self.call(method, path, token=self.token("admin", None), **options)

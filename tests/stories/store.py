@@ -9,11 +9,15 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import psutil
 
 from localcloud import runfile
+from localcloud.audit import audit
+from localcloud.identity import Role
+from localcloud.people import People
 from localcloud.runfile import Run
 from tests.localcloud.programs import free_ports
 from tests.waiting import so
@@ -68,6 +72,13 @@ class RunningStore:
             yield
         finally:
             os.kill(pid, signal.SIGCONT)
+
+    def token(self, role: Role, customer: UUID | None) -> str:
+        return People.open(self.folder, self.run()).token(role, customer)
+
+    async def quiet(self) -> None:
+        """Nothing is on its way any more, and the books balance."""
+        assert await audit(self.folder) == []
 
     def log_lines(self, part: str, trace_id: str) -> list[dict[str, Any]]:
         lines = (self.folder / "logs" / f"{part}.log").read_bytes().splitlines()

@@ -3,9 +3,10 @@
 import asyncio
 
 import pytest
-from tests.stories.store import RunningStore
 
 from tests.stories.shop import FINAL, Shop
+from tests.stories.store import RunningStore
+from tests.waiting import until
 
 pytestmark = [pytest.mark.story, pytest.mark.timeout(180)]
 
@@ -20,7 +21,7 @@ async def test_a_process_killed_in_mid_flow_loses_and_doubles_nothing(
     await buyer.order(product)
 
     placing = asyncio.gather(*(buyer.order(product) for _ in range(ORDERS)))
-    await running.until_placed(buyer, ORDERS // 4)
+    await until(lambda: buyer.call("GET", "/api/orders?limit=100"), lambda page: len(page.body["items"]) > ORDERS // 4)
     running.kill(victim)
     order_ids = await placing
     settled = [await buyer.settled(order_id) for order_id in order_ids]

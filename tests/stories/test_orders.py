@@ -4,9 +4,9 @@ import asyncio
 from uuid import uuid4
 
 import pytest
-from tests.stories.store import RunningStore
 
 from tests.stories.shop import Shop
+from tests.stories.store import RunningStore
 from tests.waiting import until
 
 pytestmark = pytest.mark.story

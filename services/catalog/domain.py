@@ -1,0 +1,156 @@
+"""The rules of products and their categories, pure. Those of stock are next door."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from http import HTTPStatus
+from typing import TypedDict
+from uuid import UUID
+
+from libs.common.errors import Conflict, Invalid, NotFound, StoreError
+from libs.common.messages.catalog import ProductCreated, ProductDeleted, ProductUpdated
+
+MOST_MEDIA = 20  # of one product
+MOST_CATEGORIES = 1000  # they are listed on one page
+SIGNATURES = {  # how the files of each type begin: b"RIFF" and, four bytes on, b"WEBP"
+    "image/png": {0: b"\x89PNG\r\n\x1a\n"},
+    "image/jpeg": {0: b"\xff\xd8\xff"},
+    "image/webp": {0: b"RIFF", 8: b"WEBP"},
+}
+
+Parents = Mapping[UUID, UUID | None]  # every category's
+
+
+class TooManyMedia(Conflict):
+    """The product has as many images as it can have; delete one first."""
+
+
+class TooManyCategories(Conflict):
+    """There are as many categories as there can be; delete one first."""
+
+
+class UnsupportedImage(StoreError):
+    """Send an image/png, image/jpeg or image/webp, and say so in Content-Type."""
+
+    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """What staff say of a product; `price` in minor units."""
+
+    sku: str
+    name: str
+    description: str
+    price: int
+    currency: str
+    category_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    id: UUID
+    url: str
+    content_type: str
+
+
+class _Facts(TypedDict):
+    """What is told of a product that can be bought."""
+
+    product_id: UUID
+    sku: str
+    name: str
+    price: int
+    currency: str
+    opening_stock: int
+
+
+@dataclass(slots=True)
+class Product:
+    id: UUID
+    details: Details
+    opening_stock: int = 0
+    media: list[Media] = field(default_factory=list)
+    version: int = 1
+    deleted: bool = False
+    in_stock: bool = False  # as it was when the product was read; stock decides
+
+    def created(self, at: datetime) -> ProductCreated:
+        return ProductCreated(version=self.version, at=at, **self._facts())
+
+    def replace(self, details: Details, at: datetime) -> ProductUpdated | None:
+        if details == self.details:
+            return None  # nothing new is true
+        self.details = details
+        return self._updated(at)
+
+    def show(self, media: Media, at: datetime) -> ProductUpdated:
+        if len(self.media) >= MOST_MEDIA:
+            raise TooManyMedia
+        self.media = [*self.media, media]
+        return self._updated(at)
+
+    def hide(self, media_id: UUID, at: datetime) -> ProductUpdated:
+        kept = [media for media in self.media if media.id != media_id]
+        if kept == self.media:
+            raise NotFound
+        self.media = kept
+        return self._updated(at)
+
+    def delete(self, at: datetime) -> ProductDeleted:
+        """Its name stays known, for orders that are under way; its SKU and its category are free again."""
+        self.details = replace(self.details, category_id=None)
+        self.deleted, self.version = True, self.version + 1
+        return ProductDeleted(product_id=self.id, version=self.version, at=at)
+
+    def _updated(self, at: datetime) -> ProductUpdated:
+        self.version += 1
+        return ProductUpdated(version=self.version, at=at, **self._facts())
+
+    def _facts(self) -> _Facts:
+        return {
+            "product_id": self.id,
+            "sku": self.details.sku,
+            "name": self.details.name,
+            "price": self.details.price,
+            "currency": self.details.currency,
+            "opening_stock": self.opening_stock,
+        }
+
+
+def check_image(content_type: str, content: bytes) -> None:
+    """Raises UnsupportedImage, or Invalid where it is something else than it is said to be."""
+    if content_type not in SIGNATURES:
+        raise UnsupportedImage
+    if not all(content.startswith(part, place) for place, part in SIGNATURES[content_type].items()):
+        raise Invalid("body", f"this is no {content_type}")
+
+
+@dataclass(slots=True)
+class Category:
+    id: UUID
+    name: str
+    parent_id: UUID | None
+    version: int = 1
+
+    def replace(self, name: str, parent_id: UUID | None, parents: Parents) -> None:
+        """Raises Invalid where the parent is not there, or is the category itself or below it."""
+        _check_parent(parent_id, parents)
+        above = parent_id
+        while above is not None:
+            if above == self.id:
+                raise Invalid("parent_id", "a category can't be below itself")
+            above = parents[above]
+        self.name, self.parent_id, self.version = name, parent_id, self.version + 1
+
+
+def admit(category: Category, parents: Parents) -> None:
+    """Raises Invalid or TooManyCategories."""
+    _check_parent(category.parent_id, parents)
+    if len(parents) >= MOST_CATEGORIES:
+        raise TooManyCategories
+
+
+def _check_parent(parent_id: UUID | None, parents: Parents) -> None:
+    if parent_id is not None and parent_id not in parents:
+        raise Invalid("parent_id", f"there is no category {parent_id}")

@@ -1,0 +1,47 @@
+"""Messages in: what the catalogue does when it hears something."""
+
+import structlog
+
+from libs.common.errors import NotFound
+from libs.common.inbox import Reactions
+from libs.common.messages.catalog import OpenStock, ReserveStock
+from libs.common.messages.orders import OrderCancelled, OrderConfirmed, OrderRejected
+from services.catalog.stock import Reservation
+from services.catalog.store import Store
+
+log = structlog.get_logger()
+
+
+async def reserve(store: Store, command: ReserveStock, cause: str) -> None:
+    await store.change_reservation(
+        command.order_id,
+        lambda reservation, shelves: reservation.hold(command.lines, shelves, command.at),
+        products=[line.product_id for line in command.lines],
+        cause=cause,
+    )
+
+
+async def sell(store: Store, event: OrderConfirmed, cause: str) -> None:
+    await store.change_reservation(event.order_id, Reservation.sell, cause=cause)
+
+
+async def release(store: Store, event: OrderRejected | OrderCancelled, cause: str) -> None:
+    await store.change_reservation(event.order_id, Reservation.release, cause=cause)
+
+
+async def open_stock(store: Store, command: OpenStock, cause: str) -> None:
+    try:
+        await store.change_stock(
+            command.product_id, lambda stock: stock.open(command.quantity, command.at), cause=cause
+        )
+    except NotFound:  # deleted meanwhile
+        log.warning("stock.not_opened", product_id=str(command.product_id))
+
+
+REACTIONS: Reactions[Store] = {
+    ReserveStock: reserve,
+    OpenStock: open_stock,
+    OrderConfirmed: sell,
+    OrderRejected: release,
+    OrderCancelled: release,
+}

@@ -1,0 +1,112 @@
+"""Where the catalogue is kept: the contract, and the engine that a URL asks for."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from http import HTTPStatus
+from typing import Protocol
+from uuid import UUID
+
+from libs.common.errors import Conflict, Invalid
+from libs.common.messages import Fact
+from libs.common.postgres import Postgres
+from services.catalog.domain import Category, Parents, Product
+from services.catalog.stock import Reservation, Shelves, Stock
+
+ProductAction = Callable[[Product], Fact | None]
+CategoryAction = Callable[[Category, Parents], None]
+StockAction = Callable[[Stock], Fact | None]
+ReservationAction = Callable[[Reservation, Shelves], Fact | None]
+
+
+class SkuTaken(Invalid):
+    """Another product has this SKU."""
+
+    status = HTTPStatus.CONFLICT
+
+
+class CategoryInUse(Conflict):
+    """There are categories or products in it; move or delete them first."""
+
+
+class Sort(StrEnum):
+    NEWEST = "newest"
+    NAME = "name"
+    PRICE = "price"
+    PRICE_DOWN = "-price"
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a page of products ended: `value` is what the list is sorted by, `id` decides between equals."""
+
+    sort: Sort
+    value: str | int
+    id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which products; None where it does not matter. Prices are in minor units, both ends included."""
+
+    category: UUID | None = None  # and what is below it
+    q: str | None = None  # some of the name, whatever the case
+    min_price: int | None = None
+    max_price: int | None = None
+    in_stock: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    products: list[Product]
+    end: Position | None  # where the next page goes on; None where this one is not full
+
+
+class Store(Protocol):
+    async def add(self, product: Product, at: datetime) -> None:
+        """The product, its empty stock and the fact in one commit. Raises SkuTaken, or Invalid for its category."""
+
+    async def change(self, product_id: UUID, act: ProductAction, *, version: int | None = None) -> Product:
+        """The change and its fact together. Raises NotFound, Stale where the product is not at `version`, or as add."""
+
+    async def read(self, product_id: UUID) -> Product:
+        """Raises NotFound."""
+
+    async def page(self, wanted: Wanted, sort: Sort, after: Position | None, limit: int) -> Page:
+        """A page does not move when products are added or deleted."""
+
+    async def add_category(self, category: Category) -> None:
+        """Raises Invalid or TooManyCategories."""
+
+    async def change_category(self, category_id: UUID, act: CategoryAction, version: int) -> Category:
+        """Raises NotFound or Stale."""
+
+    async def delete_category(self, category_id: UUID, version: int) -> None:
+        """Raises NotFound, Stale or CategoryInUse."""
+
+    async def read_category(self, category_id: UUID) -> Category:
+        """Raises NotFound."""
+
+    async def categories(self) -> list[Category]:
+        """All, by name."""
+
+    async def stock(self, product_id: UUID) -> Stock:
+        """Raises NotFound."""
+
+    async def change_stock(
+        self, product_id: UUID, act: StockAction, *, version: int | None = None, cause: str | None = None
+    ) -> Stock:
+        """The change and its fact together; a cause only once. Raises NotFound or Stale."""
+
+    async def change_reservation(
+        self, order_id: UUID, act: ReservationAction, *, cause: str, products: Iterable[UUID] = ()
+    ) -> None:
+        """The reservation, the stock of `products` and of its own, and the fact together; a cause only once."""
+
+
+async def open_store(database: Postgres) -> Store:
+    from services.catalog.store.postgres import SCHEMA, PostgresStore
+
+    await database.migrate("catalog", SCHEMA)
+    return PostgresStore(database)

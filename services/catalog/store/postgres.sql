@@ -1,0 +1,44 @@
+-- migration 1: categories, products, stock and what is set aside of it
+
+CREATE TABLE categories (
+    id uuid PRIMARY KEY,
+    name text NOT NULL,
+    parent_id uuid REFERENCES categories,
+    version bigint NOT NULL
+);
+CREATE INDEX categories_by_parent ON categories (parent_id);
+
+CREATE TABLE products (
+    id uuid PRIMARY KEY, -- version 7: sorts by time
+    sku text NOT NULL,
+    name text NOT NULL,
+    description text NOT NULL,
+    price bigint NOT NULL CHECK (price >= 0),
+    currency text NOT NULL,
+    category_id uuid REFERENCES categories,
+    opening_stock bigint NOT NULL CHECK (opening_stock >= 0),
+    media jsonb NOT NULL,
+    version bigint NOT NULL,
+    deleted boolean NOT NULL
+);
+CREATE UNIQUE INDEX products_sku ON products (sku) WHERE NOT deleted;
+CREATE INDEX products_by_category ON products (category_id);
+CREATE INDEX products_by_name ON products (lower(name), id) WHERE NOT deleted;
+CREATE INDEX products_by_price ON products (price, id) WHERE NOT deleted;
+
+-- Born with the product, kept for good: the books must be true for what is no longer sold, too.
+CREATE TABLE stock (
+    product_id uuid PRIMARY KEY REFERENCES products,
+    on_hand bigint NOT NULL DEFAULT 0 CHECK (on_hand >= 0),
+    reserved bigint NOT NULL DEFAULT 0 CHECK (reserved >= 0),
+    sold bigint NOT NULL DEFAULT 0 CHECK (sold >= 0),
+    received bigint NOT NULL DEFAULT 0 CHECK (received = on_hand + reserved + sold),
+    version bigint NOT NULL DEFAULT 0 -- 0: not counted yet
+) WITH (fillfactor = 50); -- a hot product's row is rewritten in its page
+
+CREATE TABLE reservations (
+    order_id uuid PRIMARY KEY,
+    status text NOT NULL CHECK (status IN ('new', 'held', 'sold', 'released', 'refused')), -- 'new' is never committed
+    lines jsonb NOT NULL DEFAULT '[]',
+    version bigint NOT NULL DEFAULT 0
+);
