@@ -8,14 +8,16 @@ from functions.connections import Connections
 from functions.events import Queues
 from libs.common.errors import NotFound
 from libs.common.messages.catalog import ReservedLine, ReserveStock
-from libs.common.messages.orders import OrderedLine, OrderPlaced, RejectOrder
+from libs.common.messages.orders import (
+    MOST_LINES,
+    MOST_QUANTITY,
+    MOST_TOTAL,
+    OrderedLine,
+    OrderPlaced,
+    RejectOrder,
+)
 
 log = structlog.get_logger()
-
-# Orders keep these limits when they accept an order. It is looked at again because the fact may be a defect's.
-MOST_LINES = 50
-MOST_QUANTITY = 999
-MOST_TOTAL = 100_000_00  # minor units
 
 
 async def process_order(event: func.CloudEvent, queues: Queues, to: Connections) -> None:

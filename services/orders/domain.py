@@ -8,9 +8,14 @@ from typing import TypedDict
 from uuid import UUID
 
 from libs.common.errors import Conflict, Invalid
-from libs.common.messages.orders import OrderCancelled, OrderConfirmed, OrderedLine, OrderPlaced, OrderRejected
-
-MOST_TOTAL = 100_000_00  # minor units
+from libs.common.messages.orders import (
+    MOST_TOTAL,
+    OrderCancelled,
+    OrderConfirmed,
+    OrderedLine,
+    OrderPlaced,
+    OrderRejected,
+)
 
 
 class Status(StrEnum):

@@ -31,7 +31,7 @@ async def know_customer(store: Store, event: CustomerRegistered | CustomerUpdate
 
 
 async def forget_customer(store: Store, event: CustomerErased, cause: str) -> None:
-    await store.forget_customer(event.customer_id, event.version)
+    await store.forget_customer(event.customer_id, event.version, event.at)
 
 
 REACTIONS: Reactions[Store] = {

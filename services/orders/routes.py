@@ -17,7 +17,7 @@ from libs.common.cursors import Cursors
 from libs.common.errors import Malformed, NotFound
 from libs.common.http import CALLER, allow, now, path_id, query, read, reply
 from libs.common.ids import uuid7
-from libs.common.messages.orders import OrderedLine
+from libs.common.messages.orders import MOST_LINES, MOST_QUANTITY, OrderedLine
 from services.orders import domain
 from services.orders.domain import Order, Price, Status, Wanted
 from services.orders.store import Attempt, Store
@@ -31,11 +31,11 @@ Text = Annotated[str, Meta(max_length=500, pattern=r"^[^\x00]*$")]
 
 class Line(Struct, frozen=True, forbid_unknown_fields=True):
     product_id: UUID
-    quantity: Annotated[int, Meta(ge=1, le=999)]
+    quantity: Annotated[int, Meta(ge=1, le=MOST_QUANTITY)]
 
 
 class Placing(Struct, frozen=True, forbid_unknown_fields=True):
-    lines: Annotated[list[Line], Meta(min_length=1, max_length=50)]
+    lines: Annotated[list[Line], Meta(min_length=1, max_length=MOST_LINES)]
 
 
 class Cancellation(Struct, frozen=True, forbid_unknown_fields=True):

@@ -3,19 +3,14 @@
 from dataclasses import replace
 
 import aiohttp
-import msgspec
 import pytest
 
-from functions import process_order as module
 from functions.connections import Connections
-from functions.process_order import MOST_LINES, MOST_QUANTITY, flaw_of, process_order
-from libs.common.errors import Invalid, Malformed, StoreError, Unavailable
-from libs.common.http import decode
+from functions.process_order import flaw_of, process_order
+from libs.common.errors import Malformed, StoreError, Unavailable
 from libs.common.messages import encode_fact, read
 from libs.common.messages.catalog import ReservedLine, ReserveStock
 from libs.common.messages.orders import OrderedLine, RejectOrder
-from services.orders import domain
-from services.orders.routes import Placing
 from tests.functions.surroundings import (
     ADA,
     DESK,
@@ -189,17 +184,3 @@ async def test_a_flawed_order_is_rejected_whoever_placed_it(queues: Queues, to: 
 
     assert len(queues["orders"].sent) == 1
     assert owners.asked == []
-
-
-def test_the_limits_are_those_of_orders() -> None:
-    def accepts(lines: int, quantity: int) -> bool:
-        wanted = {"lines": [{"product_id": LAMP, "quantity": quantity}] * lines}
-        try:
-            return bool(decode(msgspec.json.encode(wanted), Placing))
-        except Invalid:
-            return False
-
-    assert module.MOST_TOTAL == domain.MOST_TOTAL
-    assert accepts(MOST_LINES, MOST_QUANTITY)
-    assert not accepts(MOST_LINES + 1, 1)
-    assert not accepts(1, MOST_QUANTITY + 1)

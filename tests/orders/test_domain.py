@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from libs.common.errors import Conflict, Invalid
 from libs.common.messages import Fact
+from libs.common.messages.orders import MOST_TOTAL
 from services.orders.domain import (
-    MOST_TOTAL,
     AlreadyConfirmed,
     AlreadyRejected,
     Order,

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
@@ -185,12 +185,20 @@ async def test_pages_do_not_move_when_orders_are_added(store: Store) -> None:
 async def test_a_forgotten_customers_orders_are_nobodys(store: Store) -> None:
     order_id = (await put(store)).order_id
 
-    await store.forget_customer(ADA, 2)
+    await store.forget_customer(ADA, 2, NOON)
 
     assert (await store.read(order_id)).customer_id == UUID(int=0)
     assert await store.page(ADA, None, 10) == []
     with pytest.raises(UnknownCustomer):
         await put(store, key="k-2")
+
+
+async def test_an_erasure_that_comes_late_leaves_the_orders_of_a_new_registration(store: Store) -> None:
+    order_id = (await put(store)).order_id
+
+    await store.forget_customer(ADA, 2, NOON - timedelta(seconds=1))
+
+    assert (await store.read(order_id, ADA)).customer_id == ADA
 
 
 async def test_migrations_run_once_also_when_two_processes_start(database: Postgres) -> None:

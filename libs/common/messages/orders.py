@@ -8,6 +8,11 @@ from msgspec import Struct
 
 from libs.common.messages import Command, Fact
 
+# What one order may ask for. Orders refuse more; process_order looks again, since a defect may have let it pass.
+MOST_LINES = 50
+MOST_QUANTITY = 999
+MOST_TOTAL = 100_000_00  # minor units
+
 
 class OrderedLine(Struct, frozen=True, kw_only=True):
     """`price` is one piece's, in minor units of the order's currency, as it was when the order was placed."""

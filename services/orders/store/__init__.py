@@ -77,8 +77,8 @@ class Store(Protocol):
     async def know_customer(self, customer_id: UUID, status: CustomerStatus, version: int) -> None:
         """Who may order; an older version than the one known changes nothing."""
 
-    async def forget_customer(self, customer_id: UUID, version: int) -> None:
-        """Their orders stay, as nobody's."""
+    async def forget_customer(self, customer_id: UUID, version: int, at: datetime) -> None:
+        """Their orders until then stay, as nobody's. Later ones are of a person who has registered again."""
 
 
 async def open_store(database: Postgres) -> Store:

@@ -1,6 +1,7 @@
 """Orders in PostgreSQL. Placing one is one statement, and so one round trip and one commit."""
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from pathlib import Path
 from uuid import UUID
 
@@ -183,11 +184,13 @@ class PostgresStore:
     async def know_customer(self, customer_id: UUID, status: CustomerStatus, version: int) -> None:
         await self._database.fetch(_KNOW_CUSTOMER, customer_id, status, version)
 
-    async def forget_customer(self, customer_id: UUID, version: int) -> None:
+    async def forget_customer(self, customer_id: UUID, version: int, at: datetime) -> None:
         async with self._database.transaction() as tx:
             await tx.execute(_KNOW_CUSTOMER, customer_id, "erased", version)
-            await tx.execute("UPDATE orders SET customer_id = $2 WHERE customer_id = $1", customer_id, NOBODY)
-            await tx.execute("DELETE FROM idempotency WHERE customer_id = $1", customer_id)
+            await tx.execute(
+                "UPDATE orders SET customer_id = $2 WHERE customer_id = $1 AND placed_at <= $3", customer_id, NOBODY, at
+            )
+            await tx.execute("DELETE FROM idempotency WHERE customer_id = $1 AND at <= $2", customer_id, at)
 
 
 _KNOW_CUSTOMER = """
