@@ -52,6 +52,18 @@ async def test_a_placed_order_its_history_and_its_fact_are_stored_together(store
     assert await facts(database) == ["order-placed"]
 
 
+async def test_placing_an_order_is_one_round_trip(store: Store, database: Postgres) -> None:
+    await put(store, key="k-1")  # from here on the price is known
+    statements: list[str] = []
+    async with database.pool.acquire() as connection:
+        connection.add_query_logger(lambda query: statements.append(query.query))
+
+    await put(store, key="k-2")
+
+    assert len(statements) == 1
+    assert len(await store.page(ADA, None, 100)) == 2
+
+
 async def test_fifty_repeats_at_once_are_one_order_with_one_answer(store: Store, database: Postgres) -> None:
     receipts = await asyncio.gather(*(put(store) for _ in range(50)))
 
