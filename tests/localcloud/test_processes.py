@@ -14,6 +14,8 @@ import pytest
 from localcloud.logfiles import LogFiles
 from localcloud.processes import Failed, Patience, Processes
 from localcloud.program import Program
+from localcloud.runfile import held
+from tests.waiting import so
 
 pytestmark = pytest.mark.real
 
@@ -35,8 +37,9 @@ time.sleep(60)
 """
 DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
 LAUNCHER = """
-import asyncio, os, random, sys
+import asyncio, random, sys
 from pathlib import Path
+from localcloud import runfile
 from localcloud.logfiles import LogFiles
 from localcloud.processes import Patience, Processes
 from localcloud.program import Program
@@ -46,8 +49,11 @@ async def ready():
 
 async def main():
     folder = Path(sys.argv[1])
-    lock = os.open(folder / "lock", os.O_CREAT)
-    processes = Processes(LogFiles(folder), random.Random(1), print, lambda: None, lock, Patience(grace=5))
+    with runfile.held(folder) as lock:
+        logs = LogFiles(folder)
+        await supervise(Processes(logs, random.Random(1), print, lambda: None, lock, Patience(grace=5)), folder)
+
+async def supervise(processes, folder):
     async with processes.supervised():
         for name in ("first", "second"):
             argv = [sys.executable, "-S", "-c", sys.argv[2], name, str(folder / "notes")]
@@ -82,12 +88,6 @@ async def supervised(folder: Path, said: list[str], patience: Patience = QUICK) 
             yield processes
 
 
-async def eventually(look: Callable[[], object]) -> None:
-    async with asyncio.timeout(10):
-        while not look():  # noqa: ASYNC110 - other processes are watched
-            await asyncio.sleep(0.01)
-
-
 def gone(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
@@ -118,7 +118,7 @@ async def test_a_program_that_dies_is_started_again(tmp_path: Path) -> None:
         first = processes.running["shop"].process.pid
 
         os.kill(first, signal.SIGKILL)
-        await eventually(lambda: processes.running["shop"].restarts == 1)
+        await so(lambda: processes.running["shop"].restarts == 1)
 
         assert processes.running["shop"].process.pid != first
     assert said[1:] == ["shop has died (SIGKILL) and is started again"]
@@ -143,6 +143,17 @@ async def test_a_program_that_is_never_ready_ends_everything(tmp_path: Path) -> 
             await processes.start(program("shop", "import time; time.sleep(60)", ready=lambda: False))
 
 
+async def test_a_step_that_fails_ends_everything_with_its_last_words(tmp_path: Path) -> None:
+    with pytest.RaisesGroup(pytest.RaisesExc(Failed, match=r"(?s)seed has failed \(exit status 1\).*no shop")):
+        async with supervised(tmp_path, []) as processes:
+            await processes.start(sleeper("shop", tmp_path))
+            await processes.run("greeting", [sys.executable, "-S", "-c", "print('hello')"])
+            await processes.run("seed", [sys.executable, "-S", "-c", "import sys; sys.exit('no shop')"])
+
+    assert (tmp_path / "greeting.log").read_text() == "hello\n"
+    assert (tmp_path / "notes").read_text() == "shop starts\nshop ends\n"
+
+
 async def test_what_does_not_hear_is_killed_after_its_grace(tmp_path: Path) -> None:
     heard = lambda: "deaf" in (tmp_path / "shop.log").read_text()  # noqa: E731
 
@@ -152,7 +163,7 @@ async def test_what_does_not_hear_is_killed_after_its_grace(tmp_path: Path) -> N
     assert processes.running["shop"].process.returncode == -signal.SIGKILL
 
 
-async def test_no_orphan_is_left_when_the_launcher_is_killed(tmp_path: Path) -> None:
+async def test_no_orphan_is_left_when_the_launcher_is_killed_and_the_next_one_waits_for_that(tmp_path: Path) -> None:
     (tmp_path / "notes").touch()
     launcher = await asyncio.create_subprocess_exec(
         sys.executable, "-c", LAUNCHER, str(tmp_path), SLEEPER, stdout=asyncio.subprocess.PIPE
@@ -163,8 +174,10 @@ async def test_no_orphan_is_left_when_the_launcher_is_killed(tmp_path: Path) -> 
 
     launcher.kill()
     await launcher.wait()
-    await eventually(lambda: all(map(gone, pids)))
+    with held(tmp_path):
+        left = [pid for pid in pids if not gone(pid)]
 
+    assert left == []
     assert (tmp_path / "notes").read_text().split("\n")[2:4] == ["second ends", "first ends"]
 
 

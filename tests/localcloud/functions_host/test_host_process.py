@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -56,6 +57,16 @@ async def until(started: asyncio.subprocess.Process, event: str) -> dict[str, ob
     raise AssertionError(f"the log ended before {event}")
 
 
+async def until_refused(port: int) -> None:
+    while True:
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.close()
+            await writer.wait_closed()
+        except OSError:
+            return
+
+
 async def test_sigterm_lets_what_runs_finish_and_takes_nothing_new(keys: Path, tmp_path: Path, free_port: int) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
@@ -66,8 +77,7 @@ async def test_sigterm_lets_what_runs_finish_and_takes_nothing_new(keys: Path, t
 
         host.send_signal(signal.SIGTERM)
         await until(host, "host.stopping")
-        with pytest.raises(OSError):
-            await asyncio.open_connection("127.0.0.1", free_port)
+        await until_refused(free_port)
         await asyncio.to_thread(_finish, writer)
 
         async with await running as response:
@@ -106,13 +116,20 @@ async def test_a_bad_app_is_refused_with_exit_code_1(
     (tmp_path / "host.json").write_text('{"version": "2.0"}')
 
     async with process(tmp_path, keys, free_port) as host:
-        assert reason in str((await until(host, "app.refused"))["reason"])
+        assert reason in str((await until(host, "host.refused"))["reason"])
         assert await host.wait() == 1
+
+
+async def test_a_port_that_is_taken_is_told_in_one_line(keys: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        async with process(SAMPLE, keys, other.getsockname()[1]) as host:
+            assert "address already in use" in str((await until(host, "host.refused"))["reason"])
+            assert await host.wait() == 1
 
 
 async def test_without_its_keys_the_host_does_not_start(keys: Path, free_port: int) -> None:
     (keys / functions_keys.EVENT_GRID).unlink()
 
     async with process(SAMPLE, keys, free_port) as host:
-        assert functions_keys.EVENT_GRID in str((await until(host, "app.refused"))["reason"])
+        assert functions_keys.EVENT_GRID in str((await until(host, "host.refused"))["reason"])
         assert await host.wait() == 1

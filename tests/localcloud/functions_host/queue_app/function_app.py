@@ -63,6 +63,13 @@ async def take_text(message: func.ServiceBusMessage) -> None:
     heard.put_nowait(describe(message))
 
 
+@app.service_bus_queue_trigger(arg_name="message", connection=CONNECTION, queue_name="slow")
+async def hold(message: func.ServiceBusMessage) -> None:
+    heard.put_nowait(describe(message))
+    if message.delivery_count == 1:
+        await asyncio.Event().wait()
+
+
 @app.route("heard")
 async def tell(req: func.HttpRequest) -> func.HttpResponse:
     async with asyncio.timeout(10):

@@ -1,0 +1,102 @@
+"""What always holds when the store is at rest. Each law is a function that tells what breaks it; pure."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from uuid import UUID
+
+from localcloud.books import NOBODY, Books
+
+FINAL = {"confirmed", "rejected", "cancelled"}  # of an order
+NOTHING_HELD = ("released", "refused")  # of a reservation
+
+
+def stock_adds_up(books: Books) -> Iterator[str]:
+    """Per product, received = on hand + reserved + sold; none is negative."""
+    for stock in books.stocks:
+        parts = stock.on_hand, stock.reserved, stock.sold
+        if sum(parts) != stock.received or min(parts) < 0:
+            yield f"product {stock.product_id}: received {stock.received}; on hand, reserved and sold are {parts}"
+
+
+def orders_settle_once(books: Books) -> Iterator[str]:
+    """Every order has one final state, and its history each transition once."""
+    for order_id, order in books.orders.items():
+        first, last = order.history[:1], order.history[-1:]
+        once = len(set(order.history)) == len(order.history) and len(FINAL.intersection(order.history)) == 1
+        if order.status == "placed":
+            yield f"order {order_id} is not settled"
+        elif first != ["placed"] or last != [order.status] or not once:
+            yield f"order {order_id} is {order.status}; its history is {', '.join(order.history) or 'empty'}"
+
+
+def confirmed_orders_have_their_stock(books: Books) -> Iterator[str]:
+    """A confirmed order has its stock sold once; a rejected or cancelled one holds none."""
+    for order_id, order in books.orders.items():
+        reservation = books.reservations.get(order_id)
+        status = reservation.status if reservation else "nowhere"
+        if order.confirmed and (status != "sold" or (reservation and reservation.pieces != order.pieces)):
+            yield f"order {order_id} is confirmed; its stock is {status}"
+        if order.given_up and status not in (*NOTHING_HELD, "nowhere"):
+            yield f"order {order_id} is {order.status}; its stock is {status}"
+    for order_id in books.reservations.keys() - books.orders.keys():
+        yield f"stock is {books.reservations[order_id].status} for order {order_id}, which does not exist"
+    yield from _wrong_totals(books)
+
+
+def _wrong_totals(books: Books) -> Iterator[str]:
+    sold, held = Counter[UUID](), Counter[UUID]()
+    for order in books.orders.values():
+        sold.update(order.pieces if order.confirmed else ())
+    for reservation in books.reservations.values():
+        held.update(reservation.pieces if reservation.status == "held" else ())
+    for stock in books.stocks:
+        owed = sold[stock.product_id], held[stock.product_id]
+        if (stock.sold, stock.reserved) != owed:
+            counted = f"sold {stock.sold}, reserved {stock.reserved}"
+            yield f"product {stock.product_id}: {counted}; its orders come to {owed[0]} and {owed[1]}"
+
+
+def confirmed_orders_have_a_letter(books: Books) -> Iterator[str]:
+    """One confirmation letter for each confirmed order (not for an erased customer's), and for no other."""
+    for order_id, order in books.orders.items():
+        written = f"<confirmed-{order_id}@store>" in books.letters
+        if order.confirmed and not written and order.customer_id != NOBODY and not books.letters_dropped:
+            yield f"order {order_id} is confirmed, and its customer was not told"
+        if written and not order.confirmed:
+            yield f"order {order_id} is {order.status}, and its customer was told that it is confirmed"
+
+
+def everything_has_arrived(books: Books) -> Iterator[str]:
+    """Outboxes, queues and subscriptions are empty; dead letters are poison only."""
+    for where, count in books.waiting.items():
+        yield f"{where}: {count} waiting"
+    for where, count in books.dead.items():
+        yield f"{where}: {count} dead"
+
+
+def keys_make_one_order(books: Books) -> Iterator[str]:
+    """One order for each idempotency key (an erased customer's keys are gone); every key's order can be read."""
+    for order_id, keys in books.keys.items():
+        if order_id not in books.orders:
+            yield f"order {order_id} was acknowledged, and does not exist"
+        if keys > 1:
+            yield f"order {order_id} answers to {keys} keys"
+    for order_id, order in books.orders.items():
+        if order_id not in books.keys and order.customer_id != NOBODY:
+            yield f"order {order_id} has no key"
+
+
+# By their numbers in the list of laws.
+LAWS: dict[int, Callable[[Books], Iterator[str]]] = dict(
+    enumerate(
+        (
+            stock_adds_up,
+            orders_settle_once,
+            confirmed_orders_have_their_stock,
+            confirmed_orders_have_a_letter,
+            everything_has_arrived,
+            keys_make_one_order,
+        ),
+        start=1,
+    )
+)

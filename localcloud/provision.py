@@ -1,0 +1,63 @@
+"""What an operator does before the services can start: secrets, roles, databases. Twice is harmless."""
+
+import secrets
+from dataclasses import dataclass
+from http import HTTPStatus
+
+import aiohttp
+
+from localcloud import identity, keyvault, postgres
+from localcloud.addresses import Port
+from localcloud.store import SERVICES, Store
+
+TIMEOUT = aiohttp.ClientTimeout(total=10)
+SECRET_BYTES = 32
+
+
+async def provision(store: Store) -> None:
+    made = await _secrets(store)
+    await postgres.prepare(store.database, {name: made[f"{name}-database-password"] for name in SERVICES})
+
+
+async def _secrets(store: Store) -> dict[str, str]:
+    """All that the topology names; those that Key Vault lacks are made, and kept nowhere else."""
+    connector = aiohttp.TCPConnector(ssl=store.certificates.client_context())
+    async with aiohttp.ClientSession(connector=connector, timeout=TIMEOUT) as session:
+        headers = {"Authorization": f"Bearer {await _operator_token(store, session)}"}
+        vault = _Vault(session, f"{store.url(Port.KEYVAULT)}/secrets", headers)
+        return {name: await vault.read(name) or await vault.make(name) for name in store.topology.secrets}
+
+
+async def _operator_token(store: Store, session: aiohttp.ClientSession) -> str:
+    query = {
+        "api-version": identity.API_VERSION,
+        "resource": keyvault.resource(store.addresses),
+        "client_id": str(store.topology.identities["operator"].client_id),
+    }
+    headers = {"X-IDENTITY-HEADER": identity.header(store.state)}
+    url = f"{store.url(Port.IDENTITY)}/msi/token"
+    async with session.get(url, params=query, headers=headers, raise_for_status=True) as answer:
+        return str((await answer.json())["access_token"])
+
+
+@dataclass(frozen=True, slots=True)
+class _Vault:
+    """Its REST API: the SDK would double the launcher."""
+
+    session: aiohttp.ClientSession
+    url: str
+    headers: dict[str, str]
+
+    async def read(self, name: str) -> str:
+        """Empty where there is none."""
+        async with self.session.get(f"{self.url}/{name}?api-version=7.4", headers=self.headers) as answer:
+            if answer.status == HTTPStatus.NOT_FOUND:
+                return ""
+            answer.raise_for_status()
+            return str((await answer.json())["value"])
+
+    async def make(self, name: str) -> str:
+        value = secrets.token_urlsafe(SECRET_BYTES)
+        url, body = f"{self.url}/{name}?api-version=7.4", {"value": value}
+        async with self.session.put(url, headers=self.headers, json=body, raise_for_status=True):
+            return value

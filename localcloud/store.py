@@ -1,0 +1,179 @@
+"""The store on this laptop: the programs it consists of, and what each is told."""
+
+import functools
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from localcloud import certificates, gateway, identity, postgres, topology
+from localcloud.addresses import HOST, Addresses, Port
+from localcloud.azurite import Azurite
+from localcloud.certificates import Certificates
+from localcloud.postgres import Cluster
+from localcloud.program import Program, listening
+from localcloud.state import State
+from localcloud.topology import Topology
+
+PROJECT = Path(__file__).parents[1]
+TOPOLOGY = PROJECT / "deploy/topology.yaml"
+SERVICES = {"catalog": Port.CATALOG, "orders": Port.ORDERS, "customers": Port.CUSTOMERS}
+CLOUD = (Port.IDENTITY, Port.ISSUER, Port.EVENTGRID, Port.SERVICEBUS, Port.KEYVAULT, Port.SMTP, Port.LETTERS)
+SCHEMES = {
+    Port.ISSUER: "https",
+    Port.EVENTGRID: "https",
+    Port.SERVICEBUS: "sb",
+    Port.KEYVAULT: "https",
+    Port.SMTP: "smtp",
+    Port.BLOB: "https",
+    Port.QUEUE: "https",
+    Port.TABLE: "https",
+    Port.POSTGRES: "postgresql",
+}
+MAIL_FROM = "Store <store@localhost>"
+ANSWER = aiohttp.ClientTimeout(total=2)
+
+
+def state_folder(chosen: Path | None) -> Path:
+    """Where the state lies if nobody has chosen another folder. Root's unprivileged servers must get through to it."""
+    if chosen is None:
+        return postgres.state_folder(PROJECT)
+    chosen.mkdir(parents=True, exist_ok=True, mode=0o711)
+    return chosen.resolve()
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    topology: Topology
+    state: State
+    addresses: Addresses
+    certificates: Certificates
+    storage: Azurite
+    cluster: Cluster | None  # None: the databases are elsewhere
+    database: str  # URL, with its password, of one who may create roles and databases
+
+    @classmethod
+    def open(cls, folder: Path, base_port: int, at: datetime) -> "Store":
+        """Blocks: on first use it makes the certificates and the database cluster, which takes some seconds."""
+        known, addresses = topology.load(TOPOLOGY), Addresses(base_port)
+        files = certificates.ensure(State(folder).certificates, at)
+        storage = Azurite.open(folder, known.storage_account, addresses, files)
+        if elsewhere := os.environ.get("DATABASE_URL"):
+            return cls(known, State(folder), addresses, files, storage, None, elsewhere)
+        cluster = Cluster.open(folder, addresses.port(Port.POSTGRES))
+        return cls(known, State(folder), addresses, files, storage, cluster, cluster.url)
+
+    # --- the programs ------------------------------------------------------------------------------------------------
+
+    def ground(self) -> list[Program]:
+        """What the services stand on; each stands by itself."""
+        own = [self.cluster.program()] if self.cluster else []
+        return [*own, self._cloud()]
+
+    def azurite(self) -> Program:
+        return self.storage.program(PROJECT / ".tools")
+
+    def workers(self) -> list[Program]:
+        return [*map(self._service, SERVICES), self._functions()]
+
+    def gateway(self) -> Program:
+        port = self.addresses.port(Port.GATEWAY)
+        upstreams = gateway.local_upstreams(self.topology, self.addresses)
+        text = gateway.render(self.topology, upstreams, listen=f"{HOST}:{port}", ca=self.certificates.ca)
+        return gateway.program(self.state.folder / "gateway", text, port)
+
+    def seeding(self) -> list[str]:
+        return _python("localcloud.seed", {"state": self.state.folder})
+
+    def _cloud(self) -> Program:
+        options = {"topology": TOPOLOGY, "state": self.state.folder, "base-port": self.addresses.base}
+        return Program(
+            name="cloud",
+            argv=_python("localcloud", options),
+            ready=functools.partial(_answers, f"{self.addresses.http(Port.LETTERS)}/state"),
+            ports=tuple(map(self.addresses.port, CLOUD)),
+        )
+
+    def _service(self, name: str) -> Program:
+        at = SERVICES[name]
+        return Program(
+            name=name,
+            argv=_python(f"services.{name}", {}),
+            ready=functools.partial(_answers, f"{self.addresses.http(at)}/health/ready"),
+            ports=(self.addresses.port(at),),
+            env={**self._told_everyone(name), **self._told_service(name)},
+        )
+
+    def _functions(self) -> Program:
+        port = self.addresses.port(Port.FUNCTIONS)
+        options = {"app": PROJECT / "functions", "port": port, "keys": self.state.function_keys}
+        return Program(
+            name="functions",
+            argv=_python("localcloud.functions_host", options),
+            ready=functools.partial(listening, port),
+            ports=(port,),
+            env={**self._told_everyone("functions"), **self._told_functions()},
+        )
+
+    # --- what they are told ------------------------------------------------------------------------------------------
+
+    def _told_everyone(self, name: str) -> dict[str, str]:
+        """Who one is, and whom to trust."""
+        who, bundle = self.topology.identities[name], str(self.certificates.bundle)
+        trust = {"SSL_CERT_FILE": bundle, "REQUESTS_CA_BUNDLE": bundle}
+        level = {"LOG_LEVEL": os.environ.get("LOG_LEVEL", "INFO")}
+        return {**identity.environment(self.addresses, identity.header(self.state), who), **trust, **level}
+
+    def _told_service(self, name: str) -> dict[str, str]:
+        own = urlsplit(self.database)
+        return {
+            "HOST": HOST,
+            "PORT": str(self.addresses.port(SERVICES[name])),
+            "STORE_URL": f"postgresql://{name}@{own.hostname}:{own.port or 5432}/{name}?{own.query}",
+            "KEY_VAULT": self.url(Port.KEYVAULT),
+            "TOPIC_ENDPOINT": f"{self.url(Port.EVENTGRID)}/{name}/api/events",
+            "SERVICE_BUS": f"{self.topology.namespace}.servicebus.windows.net",
+            "SERVICE_BUS_ENDPOINT": self.url(Port.SERVICEBUS),
+            "ISSUER": identity.issuer_url(self.addresses, self.topology.tenant),
+            "AUDIENCE": str(self.topology.api.client_id),
+            "BLOB_ENDPOINT": self.storage.blobs,
+            "MEDIA_URL": f"{self.url(Port.GATEWAY)}/media",
+        }
+
+    def _told_functions(self) -> dict[str, str]:
+        return {
+            "CUSTOMERS_URL": self.url(Port.CUSTOMERS),
+            "ORDERS_URL": self.url(Port.ORDERS),
+            "API_SCOPE": f"{self.topology.api.uri}/.default",
+            "SMTP_HOST": HOST,
+            "SMTP_PORT": str(self.addresses.port(Port.SMTP)),
+            "MAIL_FROM": MAIL_FROM,
+            "ServiceBus__fullyQualifiedNamespace": f"{self.topology.namespace}.servicebus.windows.net",
+            "SERVICE_BUS_ENDPOINT": self.url(Port.SERVICEBUS),
+        }
+
+    # --- where they are ----------------------------------------------------------------------------------------------
+
+    def published(self) -> dict[str, str]:
+        return {part.name.lower(): self.url(part) for part in Port}
+
+    def url(self, of: Port) -> str:
+        return f"{SCHEMES.get(of, 'http')}://{HOST}:{self.addresses.port(of)}"
+
+
+def _python(module: str, options: Mapping[str, object]) -> list[str]:
+    arguments = [part for name, value in options.items() for part in (f"--{name}", str(value))]
+    return [sys.executable, "-m", module, *arguments]
+
+
+async def _answers(url: str) -> bool:
+    try:
+        async with aiohttp.request("GET", url, timeout=ANSWER) as response:
+            return response.status == 200
+    except (aiohttp.ClientError, TimeoutError):
+        return False

@@ -1,0 +1,257 @@
+"""Queues in and out, through the SDK, against the local broker on a real socket with TLS."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import ClientSession
+from azure.core.credentials import AccessToken
+from azure.servicebus import ServiceBusMessage, ServiceBusReceivedMessage, TransportType
+from azure.servicebus.aio import ServiceBusClient
+
+from localcloud import certificates, topology
+from localcloud.access import Issuer
+from localcloud.certificates import Certificates
+from localcloud.servicebus import Broker
+
+pytestmark = pytest.mark.real
+
+QUEUES = {
+    name: topology.Queue(lock_seconds=2, max_delivery_count=5) for name in ("first", "second", "binary", "text", "slow")
+}
+QUEUE_APP = Path(__file__).parent / "queue_app"
+AUDIENCE = "https://servicebus.azure.net"
+NAMESPACE = "store.servicebus.windows.net"
+
+
+class Identity:
+    """A managed identity's credential, without the endpoint that hands out its tokens."""
+
+    def __init__(self, issuer: Issuer) -> None:
+        self._issuer = issuer
+
+    async def get_token(self, *scopes: str, **_: Any) -> AccessToken:
+        assert scopes[0].startswith(AUDIENCE)
+        now = datetime.now(UTC)
+        return AccessToken(self._issuer.token(AUDIENCE, now), int(now.timestamp()) + 3600)
+
+    async def close(self) -> None: ...
+
+    async def __aenter__(self) -> "Identity":
+        return self
+
+    async def __aexit__(self, *_: object) -> None: ...
+
+
+@dataclass
+class Cloud:
+    """A broker that can go away and come back, and the host of the queue app beside it."""
+
+    state: Path
+    certificates: Certificates
+    issuer: Issuer
+    serve: Any
+    port: int = 0
+
+    @asynccontextmanager
+    async def broker(self) -> AsyncIterator[Broker]:
+        def authorize(token: str, claim: str, queue: str) -> None:
+            self.issuer.verify(token, AUDIENCE, datetime.now(UTC))
+
+        async with (
+            Broker.open(QUEUES, self.state / "servicebus.sqlite", authorize) as broker,
+            broker.listen("127.0.0.1", self.port, self.certificates.server_context()) as self.port,
+        ):
+            yield broker
+
+    def host(self) -> AbstractAsyncContextManager[ClientSession]:
+        environ = {
+            "ServiceBus__fullyQualifiedNamespace": NAMESPACE,
+            "SERVICE_BUS_ENDPOINT": f"sb://127.0.0.1:{self.port}",
+        }
+        serving: AbstractAsyncContextManager[ClientSession] = self.serve(
+            QUEUE_APP, environ=environ, credential=lambda: Identity(self.issuer)
+        )
+        return serving
+
+    def client(self) -> ServiceBusClient:
+        return ServiceBusClient(
+            NAMESPACE,
+            Identity(self.issuer),
+            ssl_context=self.certificates.client_context(),
+            transport_type=TransportType.Amqp,
+            custom_endpoint_address=f"sb://127.0.0.1:{self.port}",
+        )
+
+    async def sent(self, queue: str, count: int) -> list[ServiceBusReceivedMessage]:
+        """What the host has put on the queue: so many messages, and none more."""
+        found: list[ServiceBusReceivedMessage] = []
+        async with self.client() as client, client.get_queue_receiver(queue) as receiver:
+            while len(found) < count:
+                found += await receiver.receive_messages(count + 1, max_wait_time=5)
+            for message in found:
+                await receiver.complete_message(message)
+        return found
+
+    async def put(self, queue: str, body: bytes, **properties: Any) -> None:
+        async with self.client() as client, client.get_queue_sender(queue) as sender:
+            await sender.send_messages(ServiceBusMessage(body, **properties))
+
+
+@pytest.fixture
+def cloud(tmp_path: Path, issuer: Issuer, serve: Any, monkeypatch: pytest.MonkeyPatch) -> Cloud:
+    made = certificates.ensure(tmp_path / "certificates", datetime.now(UTC))
+    monkeypatch.setenv("SSL_CERT_FILE", str(made.bundle))  # what `ssl.create_default_context` trusts
+    return Cloud(tmp_path, made, issuer, serve)
+
+
+async def deliver(client: ClientSession, function: str, *data: dict[str, Any]) -> tuple[int, str]:
+    events = [
+        {"specversion": "1.0", "id": f"e-{number}", "source": "/s", "type": "t", "data": each}
+        for number, each in enumerate(data)
+    ]
+    async with client.post(
+        "/runtime/webhooks/EventGrid",
+        params={"functionName": function},
+        json=events,
+        headers={"aeg-event-type": "Notification", "x-functions-key": "grid-key"},
+    ) as response:
+        return response.status, await response.text()
+
+
+async def heard(client: ClientSession) -> dict[str, Any]:
+    async with client.get("/api/heard") as response:
+        answer: dict[str, Any] = await response.json()
+        return answer
+
+
+def bodies(messages: list[ServiceBusReceivedMessage]) -> list[str]:
+    return [b"".join(message.body).decode() for message in messages]
+
+
+async def test_what_a_function_sets_is_on_its_queues_when_the_event_is_acknowledged(cloud: Cloud) -> None:
+    async with cloud.broker() as broker, cloud.host() as client:
+        status, _ = await deliver(client, "command", {"first": {"a": 1}, "second": "plain"})
+
+        assert status == 202
+        assert (broker.counts("first").active, broker.counts("second").active) == (1, 1)
+        (first,), (second,) = await cloud.sent("first", 1), await cloud.sent("second", 1)
+    assert bodies([first, second]) == ['{"a": 1}', "plain"]
+    assert first.content_type == "application/json"
+
+
+async def test_a_json_array_is_a_message_for_each_element(cloud: Cloud) -> None:
+    async with cloud.broker(), cloud.host() as client:
+        await deliver(client, "command", {"first": [{"a": 1}, "two"]})
+
+        assert bodies(await cloud.sent("first", 2)) == ['{"a": 1}', "two"]
+
+
+async def test_what_a_function_returns_can_go_out(cloud: Cloud) -> None:
+    async with cloud.broker(), cloud.host() as client:
+        await deliver(client, "reply", {"b": 2})
+
+        assert bodies(await cloud.sent("first", 1)) == ['{"b": 2}']
+
+
+async def test_a_function_that_fails_sends_nothing(cloud: Cloud) -> None:
+    async with cloud.broker() as broker, cloud.host() as client:
+        status, _ = await deliver(client, "command", {"first": {}, "fail": True})
+
+        assert status == 500
+        assert broker.counts("first").active == 0
+
+
+async def test_a_message_that_cannot_be_sent_fails_the_call_and_no_other(cloud: Cloud) -> None:
+    async with cloud.broker(), cloud.host() as client:
+        status, text = await deliver(client, "lose", {})
+        assert (status, text.split(":")[0]) == (500, "MessagingEntityNotFoundError")
+
+        assert (await deliver(client, "command", {"first": {}}))[0] == 202
+
+
+async def test_many_events_at_once_send_each_message_once(cloud: Cloud) -> None:
+    async with cloud.broker(), cloud.host() as client:
+        status, _ = await deliver(client, "command", *({"first": number} for number in range(50)))
+
+        assert status == 202
+        assert sorted(map(int, bodies(await cloud.sent("first", 50)))) == list(range(50))
+
+
+async def test_sending_works_again_once_the_broker_is_back(cloud: Cloud) -> None:
+    async with cloud.broker() as broker:
+        serving = cloud.host()
+        client = await serving.__aenter__()
+        assert (await deliver(client, "command", {"first": 1}))[0] == 202
+    assert (await deliver(client, "command", {"first": 2}))[0] == 500
+
+    async with cloud.broker() as broker:
+        assert (await deliver(client, "command", {"first": 3}))[0] == 202
+
+        assert broker.counts("first").active == 2
+        await serving.__aexit__(None, None, None)
+
+
+async def test_a_message_is_heard_with_its_metadata_and_completed(cloud: Cloud) -> None:
+    async with cloud.broker() as broker, cloud.host() as client:
+        await cloud.put(
+            "binary",
+            b'{"MessageId": "forged"}',
+            message_id="m-1",
+            subject="s",
+            content_type="application/json",
+            application_properties={"tenant": "blue", "n": 7},
+        )
+
+        assert await heard(client) == {
+            "body": '{"MessageId": "forged"}',
+            "message_id": "m-1",
+            "delivery_count": 1,
+            "properties": {"tenant": "blue", "n": 7},
+            "content_type": "application/json",
+            "subject": "s",
+            "enqueued": True,
+        }
+    assert (broker.counts("binary").active, broker.counts("binary").locked) == (0, 0)
+
+
+async def test_a_failure_brings_the_message_back_at_once_with_a_higher_count(cloud: Cloud) -> None:
+    async with cloud.broker() as broker, cloud.host() as client:
+        await cloud.put("binary", b"fail once", message_id="m-1")
+
+        assert [(await heard(client))["delivery_count"] for _ in range(2)] == [1, 2]
+    assert broker.counts("binary")[:3] == (0, 0, 0)
+
+
+async def test_a_text_body_overwrites_the_metadata_as_it_does_in_azure(cloud: Cloud) -> None:
+    async with cloud.broker(), cloud.host() as client:
+        await cloud.put("text", json.dumps({"MessageId": "forged"}).encode(), message_id="m-1")
+
+        assert (await heard(client))["message_id"] == "forged"
+
+
+async def test_a_host_that_dies_with_a_message_in_hand_loses_nothing(cloud: Cloud) -> None:
+    async with cloud.broker():
+        await cloud.put("slow", b"precious")
+        in_hand = asyncio.get_running_loop().create_future()
+        dying = asyncio.create_task(hold(cloud, in_hand))
+        async with asyncio.timeout(15):
+            assert (await in_hand)["delivery_count"] == 1
+
+            dying.cancel()
+            await asyncio.wait([dying])
+
+        async with cloud.host() as client:
+            assert (await heard(client))["delivery_count"] == 2
+
+
+async def hold(cloud: Cloud, in_hand: asyncio.Future[dict[str, Any]]) -> None:
+    async with cloud.host() as client:
+        in_hand.set_result(await heard(client))
+        await asyncio.Event().wait()

@@ -1,0 +1,149 @@
+"""Each law finds what breaks it, and nothing else."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from libs.common.postgres import Postgres
+from localcloud.audit import report, violations
+from localcloud.books import NOBODY, Books, Library, Order, Reservation, Stock
+from localcloud.mail import Letters
+from services.catalog.store.postgres import SCHEMA as CATALOG
+from services.orders.store.postgres import SCHEMA as ORDERS
+
+MUG, LAMP = UUID(int=1), UUID(int=2)
+BOUGHT, REFUSED = UUID(int=11), UUID(int=12)
+ADA = UUID(int=21)
+NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
+
+BALANCED = Books(
+    stocks=[Stock(MUG, received=10, on_hand=8, reserved=0, sold=2), Stock(LAMP, 0, 0, 0, 0)],
+    reservations={BOUGHT: Reservation("sold", Counter({MUG: 2})), REFUSED: Reservation("refused", Counter())},
+    orders={
+        BOUGHT: Order(ADA, "confirmed", Counter({MUG: 2}), ["placed", "confirmed"]),
+        REFUSED: Order(ADA, "rejected", Counter({LAMP: 1}), ["placed", "rejected"]),
+    },
+    keys=Counter({BOUGHT: 1, REFUSED: 1}),
+    letters=frozenset({f"<confirmed-{BOUGHT}@store>", f"<rejected-{REFUSED}@store>"}),
+    waiting={},
+    dead={},
+)
+
+
+def stock(*parts: int) -> Callable[[Books], Books]:
+    return lambda books: replace(books, stocks=[Stock(MUG, *parts), books.stocks[1]])
+
+
+def order(status: str, *history: str) -> Callable[[Books], Books]:
+    changed = replace(BALANCED.orders[BOUGHT], status=status, history=list(history))
+    return lambda books: replace(books, orders=books.orders | {BOUGHT: changed})
+
+
+def reservation(status: str, pieces: int = 2) -> Callable[[Books], Books]:
+    changed = Reservation(status, Counter({MUG: pieces}))
+    return lambda books: replace(books, reservations=books.reservations | {BOUGHT: changed})
+
+
+def without_order(books: Books) -> Books:
+    return replace(books, orders={REFUSED: books.orders[REFUSED]})
+
+
+BROKEN: dict[str, tuple[Callable[[Books], Books], set[int]]] = {
+    "a piece is lost": (stock(10, 7, 0, 2), {1}),
+    "stock is negative": (stock(1, -1, 0, 2), {1}),
+    "an order is not settled": (order("placed", "placed"), {2, 3, 4}),
+    "an order is settled twice": (order("confirmed", "placed", "rejected", "confirmed"), {2}),
+    "a transition is there twice": (order("confirmed", "placed", "confirmed", "confirmed"), {2}),
+    "the history ends otherwise": (order("rejected", "placed", "confirmed"), {2, 3}),
+    "stock is still held": (reservation("held"), {3}),
+    "stock is sold short": (reservation("sold", pieces=1), {3}),
+    "stock is sold for a rejected order": (order("rejected", "placed", "rejected"), {3, 4}),
+    "stock is sold twice": (stock(10, 6, 0, 4), {3}),
+    "a customer was not told": (lambda books: replace(books, letters=frozenset()), {4}),
+    "a message waits": (lambda books: replace(books, waiting={"queue orders": 1}), {5}),
+    "a message is dead": (lambda books: replace(books, dead={"queue orders": 1}), {5}),
+    "an acknowledged order is gone": (without_order, {3, 6}),
+    "one order has two keys": (lambda books: replace(books, keys=Counter({BOUGHT: 2, REFUSED: 1})), {6}),
+    "an order has no key": (lambda books: replace(books, keys=Counter({BOUGHT: 1})), {6}),
+}
+
+
+def test_books_that_balance_break_no_law() -> None:
+    assert violations(BALANCED) == []
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_what_is_wrong_is_found(name: str) -> None:
+    damage, laws = BROKEN[name]
+
+    found = violations(damage(BALANCED))
+
+    assert {violation.law for violation in found} == laws
+
+
+def test_an_erased_customers_orders_need_neither_letter_nor_key() -> None:
+    erased = {order_id: replace(order, customer_id=NOBODY) for order_id, order in BALANCED.orders.items()}
+
+    found = violations(replace(BALANCED, orders=erased, keys=Counter(), letters=frozenset()))
+
+    assert found == []
+
+
+def test_the_report_names_numbers_and_examples() -> None:
+    broken = replace(BALANCED, waiting={f"queue {number}": number for number in range(1, 8)})
+    said: list[str] = []
+
+    report(broken, violations(broken), said.append)
+
+    assert "  ✓ 4  " in said[3]
+    assert said[4].startswith("  ✗ 5  Outboxes, queues and subscriptions are empty")
+    assert said[5:11] == [
+        *(f"         queue {number}: {number} waiting" for number in range(1, 6)),
+        "         … and 2 more",
+    ]
+    assert said[-1] == "\n  2 orders, 2 products, 2 letters"
+
+
+WRITTEN = f"""
+INSERT INTO products VALUES ('{MUG}', 'mug', 'Mug', '', 1490, 'EUR', NULL, 10, '[]', 1, false);
+INSERT INTO stock (product_id, received, on_hand, sold) VALUES ('{MUG}', 10, 8, 2);
+INSERT INTO reservations VALUES ('{BOUGHT}', 'sold', '[{{"product_id": "{MUG}", "quantity": 2}}]', 2);
+INSERT INTO orders VALUES ('{BOUGHT}', '{ADA}', 'confirmed', 'EUR', 2980,
+    '[{{"product_id": "{MUG}", "quantity": 2, "sku": "mug", "name": "Mug", "price": 1490}}]', '', 2, now());
+INSERT INTO history VALUES ('{BOUGHT}', 2, 'confirmed', now()), ('{BOUGHT}', 1, 'placed', now());
+INSERT INTO idempotency VALUES ('{ADA}', 'key', '', '{BOUGHT}', '', now());
+INSERT INTO outbox (event) VALUES (''), ('');
+INSERT INTO outbox_dead (event, reason) VALUES ('', 'too big');
+"""
+LETTER = b"Message-ID: <confirmed-1@store>\r\n\r\nHello"
+
+
+@pytest.mark.real
+async def test_the_books_are_read_as_the_services_and_the_mail_server_write_them(
+    database: Postgres, tmp_path: Path
+) -> None:
+    for name, schema in (("catalog", CATALOG), ("orders", ORDERS)):
+        await database.migrate(name, schema)
+    async with Letters.open(tmp_path / "mail.sqlite") as letters:
+        await letters.keep(LETTER, "store@localhost", ["ada@example.org"], NOON)
+    connection = await database.connect_apart()
+    await connection.execute(WRITTEN)
+    library = Library({"catalog": connection, "orders": connection}, tmp_path / "mail.sqlite")
+
+    read = await library.read(await library.waiting(), await library.dead())
+
+    await connection.close()
+    assert read == Books(
+        stocks=[Stock(MUG, received=10, on_hand=8, reserved=0, sold=2)],
+        reservations={BOUGHT: BALANCED.reservations[BOUGHT]},
+        orders={BOUGHT: BALANCED.orders[BOUGHT]},
+        keys=Counter({BOUGHT: 1}),
+        letters=frozenset({"<confirmed-1@store>"}),
+        waiting={"outbox of catalog": 2, "outbox of orders": 2},
+        dead={"outbox of catalog": 1, "outbox of orders": 1},
+    )

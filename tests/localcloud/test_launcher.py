@@ -1,0 +1,124 @@
+"""What `make run` says before anything is started, where it says that it runs, and what it tells each part."""
+
+import os
+import socket
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from functions.settings import Settings as FunctionsSettings
+from libs.common import settings
+from localcloud import certificates, launcher, runfile, screen
+from localcloud.addresses import Addresses
+from localcloud.azurite import Azurite
+from localcloud.runfile import AlreadyRuns, Part, Run, held
+from localcloud.sample import Sample
+from localcloud.state import State
+from localcloud.store import Store
+from localcloud.topology import Topology
+from services.catalog.settings import Settings as CatalogSettings
+from services.customers.settings import Settings as CustomersSettings
+from services.orders.settings import Settings as OrdersSettings
+from tests.localcloud.programs import free_ports
+
+TOLD = {
+    "catalog": CatalogSettings,
+    "orders": OrdersSettings,
+    "customers": CustomersSettings,
+    "functions": FunctionsSettings,
+}
+NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
+RUN = Run(os.getpid(), 9080, {"gateway": "http://127.0.0.1:9080", "letters": "http://127.0.0.1:9091"}, "logs")
+
+
+@pytest.fixture
+def laptop(tmp_path: Path, store: Topology) -> Store:
+    files = certificates.ensure(State(tmp_path).certificates, NOON)
+    storage = Azurite.open(tmp_path, store.storage_account, Addresses(9080), files)
+    database = "postgresql://owner:secret@db.example:5433/postgres?sslmode=require"
+    return Store(store, State(tmp_path), Addresses(9080), files, storage, None, database)
+
+
+def test_a_taken_port_is_named_before_anything_is_started(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    base = free_ports(16)
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", base + 2))
+        other.listen()
+
+        status = launcher.main(["--state", str(tmp_path), "run", "--port", str(base)])
+
+    assert (status, [path.name for path in tmp_path.iterdir()]) == (1, ["run.lock"])
+    said = capsys.readouterr().out
+    assert said == f"Port {base + 2}, which orders needs, is taken. Choose other ports: make run PORT=9080\n"
+
+
+@pytest.mark.real
+def test_in_the_background_what_is_wrong_is_said_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    base = free_ports(16)
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", base))
+        other.listen()
+
+        status = launcher.main(["--state", str(tmp_path), "run", "--detach", "--port", str(base)])
+
+    assert status == 1
+    assert capsys.readouterr().out.startswith(f"Port {base}, which gateway needs, is taken.")
+
+
+def test_a_second_start_is_told_where_the_first_one_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with held(tmp_path):
+        runfile.write(tmp_path, RUN)
+
+        status = launcher.main(["--state", str(tmp_path), "run"])
+
+    said = capsys.readouterr().out
+    assert status == 1
+    assert said.startswith(f"The store runs here already: http://127.0.0.1:9080 (process {os.getpid()})")
+
+
+def test_stopping_what_does_not_run_is_done_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert launcher.main(["--state", str(tmp_path), "stop"]) == 0
+    assert capsys.readouterr().out == "stopped\n"
+
+
+def test_the_file_tells_who_runs_while_it_runs(tmp_path: Path) -> None:
+    with held(tmp_path):
+        runfile.write(tmp_path, Run(1, 9080, {}, "logs", ready=True, parts={"orders": Part(pid=2, restarts=1)}))
+        during = runfile.read(tmp_path)
+    after = runfile.read(tmp_path)  # the file was left behind, as by a launcher that is killed
+
+    assert during is not None
+    assert during.parts == {"orders": Part(pid=2, restarts=1)}
+    assert after is None
+
+
+def test_a_file_left_behind_does_not_keep_the_next_one_out(tmp_path: Path) -> None:
+    runfile.write(tmp_path, RUN)
+
+    with held(tmp_path), pytest.raises(AlreadyRuns), held(tmp_path):
+        pass
+
+
+def test_every_part_is_told_all_that_it_must_know(laptop: Store) -> None:
+    for program in laptop.workers():
+        settings.read(TOLD[program.name], program.env)
+
+
+def test_a_database_elsewhere_is_used_in_the_name_of_each_service_and_without_a_password(laptop: Store) -> None:
+    told = {program.name: program.env.get("STORE_URL") for program in laptop.workers()}
+
+    assert told["orders"] == "postgresql://orders@db.example:5433/orders?sslmode=require"
+    assert [program.name for program in laptop.ground() if program.name == "postgres"] == []
+
+
+def test_the_screen_shows_an_order_that_can_be_pasted() -> None:
+    first = Sample(customer=UUID(int=1), product=UUID(int=2))
+
+    shown = screen.ready(RUN, first, 4.56, " STATE=/tmp/other")
+
+    assert "ready after 4.6 s" in shown
+    assert f"$(make -s token ROLE=customer CUSTOMER={UUID(int=1)} STATE=/tmp/other)" in shown
+    assert f'-d \'{{"lines": [{{"product_id": "{UUID(int=2)}", "quantity": 1}}]}}\'' in shown
+    assert "\x1b" not in shown
