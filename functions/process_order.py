@@ -25,7 +25,7 @@ async def process_order(event: func.CloudEvent, queues: Queues, to: Connections)
     with events.trace(event):
         order = events.read(event, [OrderPlaced])
         flaw = flaw_of(order) or await _flaw_of_buyer(order, to)
-        command = RejectOrder(order_id=order.order_id, reason=flaw, at=order.at) if flaw else _reserve(order)
+        command = RejectOrder(order_id=order.order_id, reason=flaw) if flaw else _reserve(order)
         events.send(command, queues, sender="process_order", because=event, fact=order)
         log.info("order.examined", order_id=str(order.order_id), answer=type(command).__name__)
 
@@ -62,4 +62,4 @@ async def _flaw_of_buyer(order: OrderPlaced, to: Connections) -> str:
 
 def _reserve(order: OrderPlaced) -> ReserveStock:
     lines = [ReservedLine(product_id=line.product_id, quantity=line.quantity) for line in order.lines]
-    return ReserveStock(order_id=order.order_id, lines=lines, at=order.at)
+    return ReserveStock(order_id=order.order_id, lines=lines)

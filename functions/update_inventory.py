@@ -21,6 +21,6 @@ HEARD: Sequence[type[ProductCreated | ProductUpdated]] = (ProductCreated, Produc
 async def update_inventory(event: func.CloudEvent, queues: Queues) -> None:
     with events.trace(event):
         product = events.read(event, HEARD)
-        command = OpenStock(product_id=product.product_id, quantity=product.opening_stock, at=product.at)
+        command = OpenStock(product_id=product.product_id, quantity=product.opening_stock)
         events.send(command, queues, sender="update_inventory", because=event, fact=product)
         log.info("opening.requested", product_id=str(product.product_id))

@@ -23,7 +23,7 @@ S = TypeVar("S")
 
 BATCH = 32  # handled at once; also what one process holds locked
 WAIT_SECONDS = 1.0
-SOCKET_SECONDS = 0.02  # how long the SDK waits for more after a batch's first message; its default costs 200 ms a hop
+MOMENT_SECONDS = 0.02  # between looks at the socket; the SDK's default makes settling wait 200 ms
 MOST_TRIES = 5  # of a message whose reaction fails for a reason of its own
 LONGEST_PAUSE_SECONDS = 5.0
 PATIENCE_SECONDS = 600.0  # how long a message waits here, its lock renewed, for a database that is away
@@ -57,16 +57,17 @@ async def listen(
     while not stop.is_set():
         try:
             async with (
-                client.get_queue_receiver(queue, prefetch_count=0, socket_timeout=SOCKET_SECONDS) as receiver,
+                client.get_queue_receiver(queue, prefetch_count=0, socket_timeout=MOMENT_SECONDS) as receiver,
                 AutoLockRenewer(max_lock_renewal_duration=PATIENCE_SECONDS) as renewer,
             ):
                 desk = _Desk(receiver, renewer, stop=stop, chance=chance)
-                wait = WAIT_SECONDS
+                most, wait = 1, WAIT_SECONDS
                 while not stop.is_set():
-                    messages = await receiver.receive_messages(BATCH, wait)
-                    # Credit left over from this batch may bring a message while it is settled. The SDK keeps it aside
-                    # and would sit out the whole wait before it hands it over: so the next wait is a short one.
-                    failures, wait = 0, SOCKET_SECONDS if messages else WAIT_SECONDS
+                    messages = await receiver.receive_messages(most, wait)
+                    failures = 0
+                    # At rest for one: the SDK hands over a single message at once, but sits 200 ms beside the first of
+                    # a larger batch. Where one has come, more are likely, and those wait only for a moment.
+                    most, wait = (BATCH, MOMENT_SECONDS) if messages else (1, WAIT_SECONDS)
                     async with asyncio.TaskGroup() as group:
                         for message in messages:
                             group.create_task(desk.settle(message, reactions, store))

@@ -3,7 +3,6 @@
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import UTC, datetime
 from time import perf_counter
 from typing import Any, TypeVar
 from uuid import UUID
@@ -228,8 +227,3 @@ def if_match(request: web.Request) -> int:
     if match is None:  # no ETag of ours
         raise Stale
     return int(match[1])
-
-
-def now() -> datetime:
-    """The one clock at the door; everything behind it is told the time."""
-    return datetime.now(UTC)

@@ -5,7 +5,6 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from time import monotonic
 
 import aiohttp
@@ -14,6 +13,7 @@ from azure.servicebus.aio import ServiceBusClient
 
 from libs.common import bus
 from libs.common.auth import Verifier
+from libs.common.clock import now
 from libs.common.outbox import Topic
 from libs.common.postgres import Postgres
 from libs.common.settings import ServiceSettings
@@ -41,7 +41,7 @@ async def connect(name: str, settings: ServiceSettings) -> AsyncIterator[Connect
         Topic.connect(settings.topic_endpoint, credential) as topic,
         bus.connect(settings.service_bus, settings.service_bus_endpoint, credential) as client,
     ):
-        verifier = Verifier(settings.issuer, settings.audience, session, lambda: datetime.now(UTC))
+        verifier = Verifier(settings.issuer, settings.audience, session, now)
         yield Connections(credential, vault, database, topic, client, verifier)
 
 

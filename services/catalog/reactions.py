@@ -2,6 +2,7 @@
 
 import structlog
 
+from libs.common.clock import now
 from libs.common.errors import NotFound
 from libs.common.inbox import Reactions
 from libs.common.messages.catalog import OpenStock, ReserveStock
@@ -15,7 +16,7 @@ log = structlog.get_logger()
 async def reserve(store: Store, command: ReserveStock, cause: str) -> None:
     await store.change_reservation(
         command.order_id,
-        lambda reservation, shelves: reservation.hold(command.lines, shelves, command.at),
+        lambda reservation, shelves: reservation.hold(command.lines, shelves, now()),
         products=[line.product_id for line in command.lines],
         cause=cause,
     )
@@ -31,9 +32,7 @@ async def release(store: Store, event: OrderRejected | OrderCancelled, cause: st
 
 async def open_stock(store: Store, command: OpenStock, cause: str) -> None:
     try:
-        await store.change_stock(
-            command.product_id, lambda stock: stock.open(command.quantity, command.at), cause=cause
-        )
+        await store.change_stock(command.product_id, lambda stock: stock.open(command.quantity, now()), cause=cause)
     except NotFound:  # deleted meanwhile
         log.warning("stock.not_opened", product_id=str(command.product_id))
 

@@ -10,9 +10,10 @@ from aiohttp import web
 from msgspec import Meta, Struct
 
 from libs.common.auth import Role
+from libs.common.clock import now
 from libs.common.cursors import Cursors
 from libs.common.errors import Invalid, Malformed, TooLarge
-from libs.common.http import allow, if_match, no_content, now, path_id, query, read, reply
+from libs.common.http import allow, if_match, no_content, path_id, query, read, reply
 from libs.common.ids import uuid7
 from libs.common.messages.catalog import MOST_PIECES
 from services.catalog.domain import Category, Details, Media, Product, check_image

@@ -7,8 +7,9 @@ from aiohttp import web
 from msgspec import Meta, Struct
 
 from libs.common.auth import Role
+from libs.common.clock import now
 from libs.common.errors import Forbidden, NotFound
-from libs.common.http import CALLER, allow, if_match, no_content, now, path_id, read, reply
+from libs.common.http import CALLER, allow, if_match, no_content, path_id, read, reply
 from libs.common.messages.customers import Status
 from services.customers.domain import Address, Customer, Language, Profile
 from services.customers.store import Store

@@ -1,5 +1,6 @@
 """Messages in: what orders do when they hear something."""
 
+from libs.common.clock import now
 from libs.common.inbox import Reactions
 from libs.common.messages.catalog import ProductCreated, ProductDeleted, ProductUpdated, StockRefused, StockReserved
 from libs.common.messages.customers import CustomerErased, CustomerRegistered, CustomerUpdated
@@ -9,11 +10,11 @@ from services.orders.store import Store
 
 
 async def confirm(store: Store, event: StockReserved, cause: str) -> None:
-    await store.change(event.order_id, lambda order: order.confirm(event.at), cause=cause)
+    await store.change(event.order_id, lambda order: order.confirm(now()), cause=cause)
 
 
 async def reject(store: Store, message: StockRefused | RejectOrder, cause: str) -> None:
-    await store.change(message.order_id, lambda order: order.reject(message.reason, message.at), cause=cause)
+    await store.change(message.order_id, lambda order: order.reject(message.reason, now()), cause=cause)
 
 
 async def list_price(store: Store, event: ProductCreated | ProductUpdated, cause: str) -> None:

@@ -13,9 +13,10 @@ from aiohttp import web
 from msgspec import Meta, Struct
 
 from libs.common.auth import Role
+from libs.common.clock import now
 from libs.common.cursors import Cursors
 from libs.common.errors import Malformed, NotFound
-from libs.common.http import CALLER, allow, now, path_id, query, read, reply
+from libs.common.http import CALLER, allow, path_id, query, read, reply
 from libs.common.ids import uuid7
 from libs.common.messages.orders import MOST_LINES, MOST_QUANTITY, OrderedLine
 from services.orders import domain

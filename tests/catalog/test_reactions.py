@@ -20,7 +20,7 @@ pytestmark = pytest.mark.real
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 LAMP, ORDER, ADA = UUID(int=1), UUID(int=100), UUID(int=200)
-OPEN = OpenStock(product_id=LAMP, quantity=5, at=NOON)
+OPEN = OpenStock(product_id=LAMP, quantity=5)
 CONFIRMED = OrderConfirmed(order_id=ORDER, customer_id=ADA, currency="EUR", total=1, lines=[], version=2, at=NOON)
 REJECTED = OrderRejected(
     order_id=ORDER, customer_id=ADA, currency="EUR", total=1, lines=[], reason="", version=2, at=NOON
@@ -31,7 +31,7 @@ CANCELLED = OrderCancelled(
 
 
 def reserve(quantity: int = 3) -> ReserveStock:
-    return ReserveStock(order_id=ORDER, lines=[ReservedLine(product_id=LAMP, quantity=quantity)], at=NOON)
+    return ReserveStock(order_id=ORDER, lines=[ReservedLine(product_id=LAMP, quantity=quantity)])
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ async def test_stock_is_opened_once_and_told(store: Store, database: Postgres) -
 async def test_stock_of_a_product_that_is_gone_is_not_opened(store: Store, database: Postgres) -> None:
     await store.change(LAMP, lambda lamp: lamp.delete(NOON))
 
-    await hear(store, OPEN, OpenStock(product_id=uuid4(), quantity=5, at=NOON))
+    await hear(store, OPEN, OpenStock(product_id=uuid4(), quantity=5))
 
     assert await database.fetchrow("SELECT FROM stock WHERE version > 0") is None
 
@@ -126,7 +126,7 @@ async def test_what_is_deleted_or_unknown_is_no_longer_sold(store: Store, databa
     await store.change(LAMP, lambda lamp: lamp.delete(NOON))
 
     unknown = ReservedLine(product_id=uuid4(), quantity=1)
-    await hear(store, ReserveStock(order_id=ORDER, lines=[*reserve().lines, unknown], at=NOON))
+    await hear(store, ReserveStock(order_id=ORDER, lines=[*reserve().lines, unknown]))
 
     refusal = read((await told(database))[-1], StockRefused)
     assert refusal.reason == "Lamp is no longer sold; a product of this order is no longer sold"
@@ -146,9 +146,9 @@ async def test_a_confirmation_out_of_the_blue_is_a_defect_that_leaves_nothing(st
         reserve(0),
         reserve(-1),
         reserve(2**62),
-        ReserveStock(order_id=ORDER, lines=[], at=NOON),
-        OpenStock(product_id=LAMP, quantity=-1, at=NOON),
-        OpenStock(product_id=LAMP, quantity=2**62, at=NOON),
+        ReserveStock(order_id=ORDER, lines=[]),
+        OpenStock(product_id=LAMP, quantity=-1),
+        OpenStock(product_id=LAMP, quantity=2**62),
     ],
 )
 async def test_what_makes_no_sense_is_refused_before_any_effect(

@@ -14,6 +14,7 @@ from azure.storage.blob.aio import ContainerClient
 
 from libs.common import http
 from libs.common.auth import Role, Verifier
+from libs.common.clock import now
 from libs.common.cursors import Cursors
 from libs.common.messages.catalog import ReservedLine
 from libs.common.postgres import Postgres
@@ -69,7 +70,7 @@ async def set_aside(store: Store, product_id: str, quantity: int) -> None:
     lines = [ReservedLine(product_id=UUID(product_id), quantity=quantity)]
     await store.change_reservation(
         uuid4(),
-        lambda reservation, shelves: reservation.hold(lines, shelves, http.now()),
+        lambda reservation, shelves: reservation.hold(lines, shelves, now()),
         products=[UUID(product_id)],
         cause=uuid4().hex,
     )

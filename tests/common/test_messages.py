@@ -67,7 +67,7 @@ def test_a_repeat_has_the_same_id_and_another_change_another() -> None:
 
 
 def test_a_command_has_the_same_id_for_the_same_cause() -> None:
-    command = ReserveStock(order_id=ORDER, lines=[ReservedLine(product_id=UUID(int=2), quantity=1)], at=NOON)
+    command = ReserveStock(order_id=ORDER, lines=[ReservedLine(product_id=UUID(int=2), quantity=1)])
 
     one = encode_command(command, "/functions/process_order", cause="e-1", at=NOON, traceparent="")
     two = encode_command(command, "/functions/process_order", cause="e-1", at=NOON, traceparent="")

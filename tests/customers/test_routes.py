@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from io import BytesIO
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
@@ -17,7 +17,7 @@ from tests.tokens import Tokens
 
 pytestmark = pytest.mark.real
 
-ADA, BOB = uuid4(), uuid4()
+ADA, BOB = UUID(int=1), UUID(int=2)
 HOME = {"street": "Ärmelgasse 1", "city": "Köln", "postal_code": "50667", "country": "DE"}
 PROFILE: dict[str, Any] = {"name": "Ada Müller", "email": "ada@example.org", "language": "en", "address": HOME}
 PATH = f"/api/customers/{ADA}"

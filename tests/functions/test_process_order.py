@@ -16,7 +16,6 @@ from tests.functions.surroundings import (
     DESK,
     LAMP,
     LINES,
-    NOON,
     ORDER,
     PROFILE,
     TRACE_ID,
@@ -44,7 +43,6 @@ async def test_the_stock_of_a_good_order_is_reserved(queues: Queues, to: Connect
     assert read(command, ReserveStock) == ReserveStock(
         order_id=ORDER,
         lines=[ReservedLine(product_id=LAMP, quantity=2), ReservedLine(product_id=DESK, quantity=1)],
-        at=NOON,
     )
     assert queues["orders"].sent == []
 
@@ -87,7 +85,7 @@ async def test_an_order_of_somebody_who_may_not_order_is_rejected(
     await process_order(arrived(placed()), queues, to)
 
     (command,) = queues["orders"].sent
-    assert read(command, RejectOrder) == RejectOrder(order_id=ORDER, reason=reason, at=NOON)
+    assert read(command, RejectOrder) == RejectOrder(order_id=ORDER, reason=reason)
     assert queues["catalog"].sent == []
 
 

@@ -24,7 +24,7 @@ async def test_the_stock_begins_with_what_the_product_came_with_whichever_fact_i
     await update_inventory(arrived(fact), queues)
 
     (command,) = queues["catalog"].sent
-    assert read(command, OpenStock) == OpenStock(product_id=LAMP, quantity=7, at=NOON)
+    assert read(command, OpenStock) == OpenStock(product_id=LAMP, quantity=7)
     assert command.source == "/functions/update_inventory"
     assert command.traceparent.split("-")[1] == TRACE_ID
 

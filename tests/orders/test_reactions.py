@@ -72,7 +72,7 @@ async def test_refused_stock_rejects_the_order_with_the_reason(store: Store, dat
 
 async def test_a_command_rejects_the_order_once(store: Store) -> None:
     order_id = await placed(store)
-    command = RejectOrder(order_id=order_id, reason="blocked", at=NOON)
+    command = RejectOrder(order_id=order_id, reason="blocked")
     body = encode_command(command, "/functions/process_order", cause="e-1", at=NOON, traceparent="")
 
     await react(body, REACTIONS, store)

@@ -46,7 +46,7 @@ class Fact(Message, frozen=True, kw_only=True):
 
 
 class Command(Message, frozen=True, kw_only=True):
-    """Somebody shall do something. It is sent because of a fact, whose id and time it carries on."""
+    """Somebody shall do something. It is sent because of a fact, which is its cause."""
 
     def id(self, cause: str) -> UUID:
         return uuid5(_IDS, f"{self.type} {cause}")

@@ -1,6 +1,5 @@
 """What the catalogue tells, and what it can be asked to do."""
 
-from datetime import datetime
 from typing import Annotated, ClassVar
 from uuid import UUID
 
@@ -95,7 +94,6 @@ class ReserveStock(Command, frozen=True, kw_only=True):
 
     order_id: UUID
     lines: Annotated[list[ReservedLine], Meta(min_length=1)]
-    at: datetime
 
 
 class OpenStock(Command, frozen=True, kw_only=True):
@@ -106,4 +104,3 @@ class OpenStock(Command, frozen=True, kw_only=True):
 
     product_id: UUID
     quantity: Annotated[int, Meta(ge=0, le=MOST_PIECES)]
-    at: datetime

@@ -1,6 +1,5 @@
 """What orders tell, and what they can be asked to do."""
 
-from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
 
@@ -70,4 +69,3 @@ class RejectOrder(Command, frozen=True, kw_only=True):
 
     order_id: UUID
     reason: str
-    at: datetime
