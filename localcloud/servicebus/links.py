@@ -1,0 +1,164 @@
+"""AMQP links, seen from the broker: `Incoming` is where a peer sends, `Outgoing` where it receives."""
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from typing import Final, Protocol
+from uuid import UUID
+
+from localcloud.servicebus.entity import Entity
+from localcloud.servicebus.errors import IllegalState, Refused, TooLarge
+from localcloud.servicebus.message import LARGEST
+from localcloud.servicebus.performatives import Accepted, Disposition, Error, Flow, Outcome, Rejected, Transfer
+from localcloud.servicebus.queue import Entry
+
+CREDIT: Final = 1_000  # deliveries that a peer may send ahead
+SERIAL: Final = 0xFFFFFFFF  # ids and counts wrap (RFC 1982)
+
+Sink = Callable[[bytes, int], asyncio.Future[None] | None]  # a delivery and its message-format; may raise Refused
+
+
+class Session(Protocol):
+    """What a link needs of its session."""
+
+    answers: dict[str, "Outgoing"]  # the links on which a node's answers go, by the node's address
+
+    @property
+    def open(self) -> bool:
+        """The peer takes more transfers now."""
+
+    def send(self, body: Disposition) -> None: ...
+
+    def flow(self, handle: int, *, delivery_count: int, credit: int, drain: bool) -> None: ...
+
+    def transfer(self, handle: int, payload: bytes, tag: bytes, *, settled: bool) -> int:
+        """Its delivery-id."""
+
+    def lend(self, delivery_id: int, link: "Receiver", token: UUID) -> None:
+        """The delivery waits to be settled."""
+
+
+class Incoming:
+    def __init__(self, session: Session, handle: int, sink: Sink) -> None:
+        self._session, self._handle, self._sink = session, handle, sink
+        self._delivery_count = self._credit = 0
+        self._first: Transfer | None = None  # of a delivery in several frames
+        self._payload, self._size = bytearray(), 0
+
+    def flow(self, flow: Flow) -> None:
+        if flow.echo:
+            self.grant()
+
+    def grant(self) -> None:
+        self._credit = CREDIT
+        self._session.flow(self._handle, delivery_count=self._delivery_count, credit=CREDIT, drain=False)
+
+    def transfer(self, transfer: Transfer, payload: bytes) -> None:
+        """Raises IllegalState."""
+        self._first = self._first or transfer
+        self._size += len(payload)
+        if self._size <= LARGEST:
+            self._payload += payload
+        if transfer.more and not transfer.aborted:
+            return
+        if not transfer.aborted:
+            self._arrived(self._first, settled=bool(transfer.settled or self._first.settled))
+        self._first, self._payload, self._size = None, bytearray(), 0
+        self._delivery_count, self._credit = (self._delivery_count + 1) & SERIAL, self._credit - 1
+        if self._credit <= CREDIT // 2:
+            self.grant()
+
+    def use(self) -> None:
+        """Nothing waits here for room in the session."""
+
+    def detached(self) -> None:
+        """Nothing of it remains."""
+
+    def _arrived(self, first: Transfer, *, settled: bool) -> None:
+        if first.delivery_id is None:
+            raise IllegalState("a delivery without an id")
+        answer = partial(self._answer, first.delivery_id, settled=settled)
+        try:
+            if self._size > LARGEST:
+                raise TooLarge(LARGEST)
+            done = self._sink(bytes(self._payload), first.message_format or 0)
+        except Refused as refused:
+            answer(refused)
+            return
+        if done is None:
+            answer(None)
+        else:
+            done.add_done_callback(lambda done: answer(done.exception()))
+
+    def _answer(self, delivery_id: int, error: BaseException | None, *, settled: bool) -> None:
+        if not settled:
+            state = Rejected(problem(error)) if error else Accepted()
+            self._session.send(Disposition(role=True, first=delivery_id, last=delivery_id, settled=True, state=state))
+
+
+class Outgoing:
+    def __init__(self, session: Session, handle: int) -> None:
+        self._session, self._handle = session, handle
+        self._delivery_count = self.credit = 0
+        self._attached = True
+
+    @property
+    def ready(self) -> bool:
+        return self.credit > 0 and self._session.open
+
+    def flow(self, flow: Flow) -> None:
+        if flow.link_credit is not None:
+            seen = self._delivery_count if flow.delivery_count is None else flow.delivery_count
+            under_way = (self._delivery_count - seen) & SERIAL
+            self.credit = max(flow.link_credit - under_way, 0)
+        self.use()
+        if flow.drain:
+            self._delivery_count, self.credit = (self._delivery_count + self.credit) & SERIAL, 0
+        if flow.drain or flow.echo:
+            count, credit = self._delivery_count, self.credit
+            self._session.flow(self._handle, delivery_count=count, credit=credit, drain=flow.drain)
+
+    def use(self) -> None:
+        """There may be credit now, or room in the session."""
+
+    def reserve(self) -> None:
+        """Credit for a transfer that is to come."""
+        self.credit, self._delivery_count = self.credit - 1, (self._delivery_count + 1) & SERIAL
+
+    def transfer(self, payload: bytes, tag: bytes, *, settled: bool = True) -> int | None:
+        """Its delivery-id, while the link is attached."""
+        return self._session.transfer(self._handle, payload, tag, settled=settled) if self._attached else None
+
+    def detached(self) -> None:
+        self._attached, self.credit = False, 0
+
+
+class Receiver(Outgoing):
+    """Messages of an entity go to the peer, to be settled by it; or settled, and gone from the entity (`deletes`)."""
+
+    def __init__(self, session: Session, handle: int, entity: Entity, *, deletes: bool) -> None:
+        super().__init__(session, handle)
+        self.deletes = deletes
+        self._entity = entity
+
+    def use(self) -> None:
+        if self.ready:
+            self._entity.wait(self)
+
+    def deliver(self, entry: Entry, token: UUID) -> None:
+        delivery_id = self.transfer(entry.encoded(), token.bytes_le, settled=self.deletes)  # the tag is a .NET Guid
+        if delivery_id is not None and not self.deletes:
+            self._session.lend(delivery_id, self, token)
+
+    def settle(self, token: UUID, outcome: Outcome) -> asyncio.Future[None]:
+        """Raises Refused."""
+        return self._entity.settle(token, outcome)
+
+    def detached(self) -> None:
+        super().detached()
+        self._entity.leave(self)
+
+
+def problem(error: BaseException) -> Error:
+    refused = error if isinstance(error, Refused) else Refused()
+    return Error(refused.condition, str(refused))

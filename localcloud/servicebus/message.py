@@ -1,0 +1,191 @@
+"""A message as bytes: taken apart no further than the broker must (OASIS AMQP 1.0, part 3.2).
+
+The broker rewrites header and annotations. What the sender wrote as properties, application properties, body and
+footer is passed on as it came; only a dead letter gets two application properties more.
+"""
+
+from collections.abc import Iterator, Mapping
+from enum import IntEnum
+from typing import Any, Final, NamedTuple
+
+from localcloud.servicebus import composites, encoding
+from localcloud.servicebus.decoding import bounds, decode, skip
+from localcloud.servicebus.encoding import Symbol
+from localcloud.servicebus.errors import Malformed, NotImplementedHere
+from localcloud.servicebus.performatives import Header, Properties
+
+LARGEST: Final = 262_144  # bytes, as on the Standard tier
+LONGEST_REASON: Final = 4_096  # characters
+BATCH: Final = 0x80013700  # message-format: each data section is a message
+
+
+class Section(IntEnum):
+    HEADER = 0x70
+    DELIVERY_ANNOTATIONS = 0x71
+    ANNOTATIONS = 0x72
+    PROPERTIES = 0x73
+    APPLICATION_PROPERTIES = 0x74
+    DATA = 0x75
+    SEQUENCE = 0x76
+    VALUE = 0x77
+    FOOTER = 0x78
+
+
+BODY: Final = (Section.DATA, Section.SEQUENCE, Section.VALUE)
+OURS: Final = [f"x-opt-{what}" for what in ("sequence-number", "enqueued-time", "locked-until", "message-state")]
+SCHEDULED: Final = "x-opt-scheduled-enqueue-time"
+
+
+class Message(NamedTuple):
+    header: Header
+    annotations: tuple[bytes, ...]  # the sender's, each key and value encoded
+    bare: bytes  # from the properties to the footer
+
+    @property
+    def size(self) -> int:
+        return len(self.bare) + sum(map(len, self.annotations))
+
+    def encoded(self, own: Mapping[Symbol, Any], delivery_count: int) -> bytes:
+        """With the broker's `own` annotations. `split` reads it back without these."""
+        header = composites.encode(self.header._replace(delivery_count=delivery_count))
+        pairs = [encoding.encode(key) + encoding.encode(value) for key, value in own.items()]
+        return header + _map(Section.ANNOTATIONS, [*self.annotations, *pairs]) + self.bare
+
+    def dead_lettered(self, reason: str | None, description: str | None) -> "Message":
+        new = {"DeadLetterReason": reason, "DeadLetterErrorDescription": description}
+        said = {key: value[:LONGEST_REASON] for key, value in new.items() if value is not None}
+        properties, pairs, rest = b"", list[bytes](), b""
+        for part in parts(self.bare):
+            if part.section is Section.PROPERTIES:
+                properties = part.whole
+            elif part.section is Section.APPLICATION_PROPERTIES:
+                pairs = [pair for key, pair in part.pairs() if key not in said]
+            else:
+                rest += part.whole
+        pairs += [encoding.string(key) + encoding.string(value) for key, value in said.items()]
+        return self._replace(bare=properties + _map(Section.APPLICATION_PROPERTIES, pairs) + rest)
+
+
+class Part(NamedTuple):
+    """One section of an encoded message."""
+
+    section: Section
+    data: bytes
+    start: int
+    value: int
+    end: int
+
+    @property
+    def whole(self) -> bytes:
+        return self.data[self.start : self.end]
+
+    def content(self) -> Any:
+        return decode(self.data, self.value)[0]
+
+    def pairs(self) -> Iterator[tuple[Any, bytes]]:
+        """Of a section that is a map: each key, and the bytes of key and value. Raises Malformed."""
+        width = {0xC1: 1, 0xD1: 4}.get(self.data[self.value])
+        if width is None:
+            raise Malformed("not a map")
+        count, at, end = bounds(self.data, self.value + 1, width)
+        for _ in range(count // 2):
+            key, value = decode(self.data, at)
+            start, at = at, skip(self.data, value)
+            yield key, self.data[start:at]
+        if at != end or count % 2:
+            raise Malformed("not a map")
+
+
+def parts(data: bytes) -> Iterator[Part]:
+    """The sections in their order. Raises Malformed."""
+    at, last = 0, 0
+    while at < len(data):
+        code, value = _descriptor(data, at)
+        end = skip(data, value)
+        if code < last or (code == last and code not in (Section.DATA, Section.SEQUENCE)):
+            raise Malformed("sections out of order")
+        yield Part(Section(code), data, at, value, end)
+        at, last = end, code
+
+
+def _descriptor(data: bytes, at: int) -> tuple[int, int]:
+    code, value = decode(data, at + 1) if data[at] == 0x00 else (None, at)
+    if type(code) is not int or not Section.HEADER <= code <= Section.FOOTER:
+        raise Malformed("not a section")
+    return code, value
+
+
+def split(data: bytes) -> Message:
+    """Raises Malformed, or NotImplementedHere for a message that asks for what the broker does not do."""
+    header, annotations, bare = Header(), tuple[bytes, ...](), len(data)
+    found = set()
+    for part in parts(data):
+        found.add(part.section)
+        if part.section is Section.HEADER:
+            header = _header(part)
+        elif part.section is Section.ANNOTATIONS:
+            annotations = tuple(_foreign(part))
+        elif part.section is Section.APPLICATION_PROPERTIES:
+            list(part.pairs())  # a dead letter's are rewritten, so they must be a map
+        if part.section >= Section.PROPERTIES:
+            bare = min(bare, part.start)
+    if found.isdisjoint(BODY):
+        raise Malformed("no body")
+    return Message(header, annotations, data[bare:])
+
+
+def _header(part: Part) -> Header:
+    header: Header = composites.compose(decode(part.data, part.start)[0])
+    if header.ttl is not None:
+        raise NotImplementedHere("time to live")
+    return header
+
+
+def _foreign(part: Part) -> Iterator[bytes]:
+    for key, pair in part.pairs():
+        if key == SCHEDULED:
+            raise NotImplementedHere("scheduling")
+        if key not in OURS:
+            yield pair
+
+
+def batch(data: bytes) -> list[Message]:
+    """The messages of a batch; what its envelope says beside them is the first message's own."""
+    return [split(_binary(part)) for part in parts(data) if part.section is Section.DATA]
+
+
+def _binary(part: Part) -> bytes:
+    if not isinstance(content := part.content(), bytes):
+        raise Malformed("data that is not binary")
+    return content
+
+
+def write(properties: Properties, application: dict[str, Any], body: bytes | None = None, value: Any = None) -> bytes:
+    """A whole message, its body either data or a value."""
+    kind, content = (Section.VALUE, value) if body is None else (Section.DATA, body)
+    pairs = [encoding.string(key) + encoding.encode(each) for key, each in application.items()]
+    section = _prefix(kind) + encoding.encode(content)
+    return composites.encode(properties) + _map(Section.APPLICATION_PROPERTIES, pairs) + section
+
+
+def read(data: bytes) -> tuple[Properties, dict[Any, Any], Any]:
+    """The properties, application properties and value of a message to a node. Raises Malformed."""
+    properties, application, value = Properties(), dict[Any, Any](), None
+    for part in parts(data):
+        if part.section is Section.PROPERTIES:
+            properties = composites.compose(decode(part.data, part.start)[0])
+        elif part.section is Section.APPLICATION_PROPERTIES:
+            application = part.content()
+        elif part.section is Section.VALUE:
+            value = part.content()
+    if not isinstance(application, dict):
+        raise Malformed("application properties that are not a map")
+    return properties, application, value
+
+
+def _map(section: Section, pairs: list[bytes]) -> bytes:
+    return _prefix(section) + encoding.compound(0xC1, pairs, 2 * len(pairs))
+
+
+def _prefix(section: Section) -> bytes:
+    return bytes([0x00, 0x53, section])
