@@ -1,7 +1,7 @@
 # The store's commands; `make` alone lists them. Works with GNU make from 3.81 on (macOS has that one).
 
 .DEFAULT_GOAL := help
-.PHONY: help setup clean distclean run stop order audit token check test
+.PHONY: help setup clean distclean run stop order audit token check test test-on
 
 # The interpreter that installs: the one already chosen, else the newest that answers (a version manager's stand-in may not).
 PYTHON ?= $(shell for python in .venv/bin/python python3.13 python3 python3.12 python3.11; do \
@@ -15,7 +15,8 @@ help: ## List the commands
 setup: ## Install everything into .venv and .tools; at once where nothing has changed
 	@$(or $(PYTHON),$(error Python 3.11 or newer is needed and none was found. Debian 12 or newer: apt install python3 python3-pip. macOS: brew install python@3.13. Or say where it is: make setup PYTHON=/path/to/python3)) -I localcloud/install.py
 
-clean: ## Forget the local cloud's state: databases, blobs, queues, keys
+clean: ## Stop the store and forget its state: databases, blobs, queues, keys
+	@if [ -e .state/run.json ]; then $(MAKE) --silent stop; fi
 	@if [ -L .state ]; then rm -rf "$$(readlink .state)"; fi; rm -rf .state
 
 distclean: clean ## Remove what `setup` installed, too
@@ -26,7 +27,7 @@ distclean: clean ## Remove what `setup` installed, too
 # PORT=9080 moves the whole block of ports; STATE=<dir> keeps the state elsewhere than in .state.
 in = $(or $(wildcard .venv/bin/python),$(error Run `make setup` first)) -m localcloud.$(1) $(if $(STATE),--state $(STATE))
 
-run: ## Start the whole store, until Ctrl-C; DETACH=1: in the background, PORT=9080: on other ports
+run: setup ## Start the whole store, until Ctrl-C; DETACH=1: in the background, PORT=9080: on other ports
 	@exec $(call in,launcher) run $(if $(PORT),--port $(PORT)) $(if $(DETACH),--detach)
 
 stop: ## Stop it, wherever it runs
@@ -47,10 +48,22 @@ check: setup ## Format, lint, types, import rules and the fast tests
 	@.venv/bin/ruff format --check --quiet . && echo "format   ✓"
 	@.venv/bin/ruff check --quiet . && echo "lint     ✓"
 	@.venv/bin/mypy --no-error-summary && echo "types    ✓"
-	@.venv/bin/lint-imports > /dev/null || .venv/bin/lint-imports; echo "imports  ✓"
-	@.venv/bin/pytest -m "not real and not story"
+	@report=$$(.venv/bin/lint-imports) && echo "imports  ✓" || { echo "$$report"; exit 1; }
+	@.venv/bin/pytest -n 2 -m "not real and not story"
 	@echo "check passed"
 
-test: setup ## All tests, and all of them again on Python 3.13 where one is found beside another
-	@.venv/bin/pytest
+# The other of the two versions that the suite runs on, where it is found: on PATH or among pyenv's.
+OTHER = $(shell for python in python3.13 $(HOME)/.pyenv/versions/3.13.*/bin/python python3.11 $(HOME)/.pyenv/versions/3.11.*/bin/python; do \
+	if "$$python" -c 'import sys; sys.exit(sys.version_info[:2] not in {(3, 11), (3, 13)})' 2>/dev/null \
+		&& [ "$$("$$python" -c $(VERSION))" != "$$(.venv/bin/python -c $(VERSION))" ]; then echo "$$python"; break; fi; done)
+VERSION = 'import sys; print(sys.version_info[:2])'
+
+test: setup ## All tests; and again on the other of Python 3.11 and 3.13, where it is found
+	@.venv/bin/pytest -n 2 --dist loadgroup
+	@$(if $(OTHER),$(MAKE) --silent test-on ON=$(OTHER),echo "Python 3.11 or 3.13 beside this one was not found: the tests ran on one version")
 	@echo "test passed"
+
+test-on: # ON=<python>
+	@echo "again, on $$($(ON) --version)"
+	@UV_PYTHON_DOWNLOADS=never UV_PROJECT_ENVIRONMENT=.tools/other .tools/uv/bin/uv sync --quiet --frozen --python $(ON)
+	@.tools/other/bin/pytest -n 2 --dist loadgroup

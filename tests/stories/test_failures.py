@@ -8,7 +8,7 @@ from tests.stories.shop import FINAL, Shop
 from tests.stories.store import RunningStore
 from tests.waiting import until
 
-pytestmark = [pytest.mark.story, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.story, pytest.mark.xdist_group("store"), pytest.mark.timeout(180)]
 
 ORDERS = 40
 

@@ -9,7 +9,7 @@ from tests.stories.shop import Shop
 from tests.stories.store import RunningStore
 from tests.waiting import until
 
-pytestmark = pytest.mark.story
+pytestmark = [pytest.mark.story, pytest.mark.xdist_group("store")]
 
 
 async def test_an_order_is_confirmed_and_its_letter_is_in_the_mail_box(shop: Shop) -> None:
