@@ -4,24 +4,24 @@ import argparse
 import asyncio
 import random
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import aiohttp
 
-from localcloud import runfile, sample
+from localcloud import runfile, sample, story
 from localcloud.people import People
 from localcloud.runfile import NotRunning
 from localcloud.store import state_folder
+from localcloud.story import Step
 from localcloud.waiting import until
 
 TIMEOUT = aiohttp.ClientTimeout(total=10)
 STEP_SECONDS = 30.0
-MEANING = "validated by process_order, set aside and sold by the catalogue"
 
 Say = Callable[[str], None]
 
@@ -38,22 +38,14 @@ class Buyer:
     async def in_stock(self) -> list[Any]:
         return list((await self._get(f"{self.gateway}/api/products?in_stock=true&limit=100"))["items"])
 
-    async def order(self, product_id: str) -> Any:
+    async def order(self, product_id: str, trace_id: str) -> Any:
         """What was accepted."""
-        headers = {**self.authorization, "Idempotency-Key": uuid4().hex}
+        trace = {"traceparent": f"00-{trace_id}-{trace_id[:16]}-01"}
+        headers = {**self.authorization, **trace, "Idempotency-Key": uuid4().hex}
         body = {"lines": [{"product_id": product_id, "quantity": 1}]}
         url = f"{self.gateway}/api/orders"
         async with self.session.post(url, json=body, headers=headers, raise_for_status=True) as answer:
             return await answer.json()
-
-    async def settled(self, order_id: str) -> Any:
-        """The last line of its story."""
-        timeline = await until(
-            lambda: self._get(f"{self.gateway}/api/orders/{order_id}/timeline"),
-            lambda timeline: len(timeline["items"]) > 1,
-            seconds=STEP_SECONDS,
-        )
-        return timeline["items"][-1]
 
     async def letter(self, order_id: str) -> Any:
         async def found() -> list[Any]:
@@ -67,22 +59,24 @@ class Buyer:
             return await answer.json()
 
 
-async def tell(buyer: Buyer, chance: random.Random, say: Say) -> None:
+async def tell(buyer: Buyer, logs: Path, chance: random.Random, say: Say) -> None:
     """With the time of each step, in seconds from the click. Raises what `Buyer` raises."""
     product = chance.choice(await buyer.in_stock())
-    began = time.monotonic()
-
-    def step(what: str, more: str) -> None:
-        say(f"  {time.monotonic() - began:6.3f} s  {what:<10} {more}")
-
     say(f"A customer orders {product['name']} for {product['currency']} {product['price'] / 100:.2f}\n")
-    order = await buyer.order(product["id"])
-    step("placed", f"order {order['id']}; its fact was committed with it")
-    last = await buyer.settled(order["id"])
-    step(last["status"], last["reason"] or MEANING)
+    began, trace_id = datetime.now(UTC), uuid4().hex
+    order = await buyer.order(product["id"], trace_id)
     letter = await buyer.letter(order["id"])
-    step("letter", f"“{letter['subject']}” to {', '.join(letter['to'])}")
-    say(f"\nRead it: {buyer.letters}/letters/{letter['id']}")
+    for step in await _steps(logs, trace_id):
+        say(f"  {(step.at - began).total_seconds():6.3f} s  {step.who:<16} {step.what}")
+    say(f"\nThe letter: “{letter['subject']}” to {', '.join(letter['to'])}: {buyer.letters}/letters/{letter['id']}")
+    say(f"The order:  {order['id']}   its trace: {trace_id}")
+
+
+async def _steps(logs: Path, trace_id: str) -> list[Step]:
+    async def look() -> list[Step]:
+        return await asyncio.to_thread(story.read, logs, trace_id)
+
+    return await until(look, story.complete, seconds=STEP_SECONDS)
 
 
 async def order_once(folder: Path, say: Say) -> None:
@@ -92,7 +86,7 @@ async def order_once(folder: Path, say: Say) -> None:
     authorization = People.open(folder, run).authorization("customer", customer)
     async with aiohttp.ClientSession(timeout=TIMEOUT) as session:
         buyer = Buyer(session, run.addresses["gateway"], run.addresses["letters"], authorization)
-        await tell(buyer, random.SystemRandom(), say)
+        await tell(buyer, Path(run.logs), random.SystemRandom(), say)
 
 
 def main(arguments: list[str]) -> str | None:

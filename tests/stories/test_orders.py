@@ -5,6 +5,7 @@ from uuid import uuid4
 
 import pytest
 
+from localcloud.order import order_once
 from tests.stories.shop import Shop
 from tests.stories.store import RunningStore
 from tests.waiting import until
@@ -166,3 +167,13 @@ async def test_one_trace_runs_from_the_request_to_the_letter(shop: Shop, running
         "catalog": "message.handled",
     }.items():
         assert any(line["event"] == event for line in running.log_lines(name, trace_id)), f"{name} lost the trace"
+
+
+async def test_the_sample_order_tells_its_story_step_by_step(running: RunningStore) -> None:
+    told: list[str] = []
+
+    await order_once(running.folder, told.append)
+
+    steps = [line.split()[2] for line in told if " s  " in line]
+    assert steps[:4] == ["orders", "process_order", "catalog", "orders"]
+    assert sorted(steps[4:]) == ["catalog", "notify_customer"]

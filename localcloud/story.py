@@ -1,0 +1,60 @@
+"""An order's way through the whole store, as the logs tell it: every line that carries its trace id."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+# What a log line means to somebody who follows an order. A message is known by its type, anything else by its event.
+MEANING = {
+    "POST /api/orders": ("orders", "priced, stored and told in one commit"),
+    "order.examined": ("process_order", "the function checks buyer, lines and total: {answer}"),
+    "reserve-stock": ("catalog", "sets everything in it aside, or nothing"),
+    "stock-reserved": ("orders", "confirms it"),
+    "stock-refused": ("orders", "rejects it"),
+    "reject-order": ("orders", "rejects it"),
+    "order-confirmed": ("catalog", "what was set aside is sold"),
+    "order-rejected": ("catalog", "holds nothing for it"),
+    "letter.posted": ("notify_customer", "the function posts the letter"),
+}
+
+
+class Step(Struct, frozen=True, order=True):
+    at: datetime
+    name: str
+    who: str
+    what: str
+
+
+def read(logs: Path, trace_id: str) -> list[Step]:
+    """In the order of time, as far as it has come."""
+    return sorted(step for path in logs.glob("*.log") for step in _steps(path, trace_id.encode()))
+
+
+def complete(steps: list[Step]) -> bool:
+    """The letter is posted, and the catalogue has balanced its books."""
+    names = {step.name for step in steps}
+    return "letter.posted" in names and bool(names & {"order-confirmed", "order-rejected"})
+
+
+def _steps(log: Path, trace_id: bytes) -> Iterator[Step]:
+    with log.open("rb") as lines:
+        for line in lines:
+            if trace_id in line:
+                known: dict[str, Any] = msgspec.json.decode(line)
+                if (name := _name(known)) in MEANING:
+                    who, what = MEANING[name]
+                    yield Step(datetime.fromisoformat(known["timestamp"]), name, who, what.format_map(known))
+
+
+def _name(line: dict[str, Any]) -> str:
+    match line["event"]:
+        case "request.answered":
+            return f"{line['method']} {line['path']}"
+        case "message.handled":
+            return str(line["type"].split(".")[2])
+        case event:
+            return str(event)
