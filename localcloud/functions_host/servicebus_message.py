@@ -13,7 +13,7 @@ from msgspec import Raw
 from localcloud.functions_host.bindings import ServiceBusTrigger
 from localcloud.functions_host.invocation import Call
 
-CONTENT_TYPE = "application/json"
+CONTENT_TYPE = "text/plain"  # what the host says of every string, whatever is in it
 
 # The host's name for what the SDK calls by its own.
 _TEXTS = {

@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.story, pytest.mark.xdist_group("store"), pytest.mark.t
 ORDERS = 40
 
 
-@pytest.mark.parametrize("victim", ["orders", "functions", "catalog", "cloud"])
+@pytest.mark.parametrize("victim", ["orders", "functions", "catalog", "cloud", "postgres"])
 async def test_a_process_killed_in_mid_flow_loses_and_doubles_nothing(
     shop: Shop, running: RunningStore, victim: str
 ) -> None:

@@ -143,7 +143,7 @@ async def test_what_a_function_sets_is_on_its_queues_when_the_event_is_acknowled
         assert (broker.counts("first").active, broker.counts("second").active) == (1, 1)
         (first,), (second,) = await cloud.sent("first", 1), await cloud.sent("second", 1)
     assert bodies([first, second]) == ['{"a": 1}', "plain"]
-    assert first.content_type == "application/json"
+    assert first.content_type == "text/plain"
 
 
 async def test_a_json_array_is_a_message_for_each_element(cloud: Cloud) -> None:

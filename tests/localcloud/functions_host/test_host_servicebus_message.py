@@ -69,10 +69,10 @@ def test_bytes_go_out_as_they_are() -> None:
     assert sent(Datum(b"[1, 2]", "bytes")) == [b"[1, 2]"]
 
 
-def test_messages_are_labelled_as_json() -> None:
+def test_messages_are_labelled_as_the_real_host_labels_them() -> None:
     (message,) = servicebus_message.outgoing(Datum("{}", "string"))
 
-    assert message.content_type == "application/json"
+    assert message.content_type == "text/plain"
 
 
 @given(texts=st.lists(st.text(st.characters(exclude_categories=["Cs"])), max_size=5))
