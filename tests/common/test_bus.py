@@ -24,7 +24,8 @@ from localcloud.access import Issuer
 from localcloud.addresses import HOST
 from localcloud.servicebus import Broker
 from localcloud.topology import Queue, Topology
-from tests.localcloud.eventgrid.grid import Credential, listening
+from tests.localcloud.credential import Credential
+from tests.localcloud.eventgrid.grid import listening
 from tests.localcloud.programs import free_ports
 from tests.waiting import so
 

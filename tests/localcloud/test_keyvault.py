@@ -9,42 +9,18 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp.test_utils import TestServer
-from azure.core.credentials import AccessToken
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 from azure.keyvault.secrets.aio import SecretClient
 
 from localcloud import certificates, keyvault
-from localcloud.access import LIFETIME, Access, Issuer
+from localcloud.access import Access, Issuer
 from localcloud.addresses import Addresses, Port
 from localcloud.certificates import Certificates
-from localcloud.identity import identity_token
 from localcloud.keyvault import LARGEST_VALUE, KeyVault
 from localcloud.topology import Topology
+from tests.localcloud.credential import Credential
 
 PASSWORD = "orders-database-password"
-
-
-@dataclass(frozen=True, slots=True)
-class Credential:
-    """An identity's tokens, without the way to the endpoint."""
-
-    issuer: Issuer
-    store: Topology
-    name: str
-
-    async def get_token(
-        self, *scopes: str, claims: str | None = None, tenant_id: str | None = None, enable_cae: bool = False, **_: Any
-    ) -> AccessToken:
-        resource, now = scopes[0].removesuffix("/.default"), datetime.now(UTC)
-        token = identity_token(self.issuer, self.store, self.store.identities[self.name], resource=resource, at=now)
-        return AccessToken(token, int((now + LIFETIME).timestamp()))
-
-    async def close(self) -> None: ...
-
-    async def __aenter__(self) -> "Credential":
-        return self
-
-    async def __aexit__(self, *_: object) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,22 +5,18 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from azure.core.credentials import AccessToken
 from azure.core.messaging import CloudEvent
 from azure.eventgrid.aio import EventGridPublisherClient
 
-from localcloud.access import LIFETIME, Access, Issuer
+from localcloud.access import Access
 from localcloud.addresses import HOST
 from localcloud.certificates import Certificates
 from localcloud.eventgrid import Enqueue, EventGrid, FunctionsAddress, SubscriptionState
-from localcloud.identity import identity_token
-from localcloud.topology import Topology
+from tests.localcloud.credential import Credential
 from tests.localcloud.programs import free_ports
 
 KEY = "a-secret-key"
@@ -32,29 +28,6 @@ PATIENCE = 10  # seconds
 
 def event(number: int = 0, event_type: str = PLACED) -> CloudEvent[dict[str, int]]:
     return CloudEvent(source="/services/orders", type=event_type, id=f"e-{number}", data={"number": number})
-
-
-@dataclass(frozen=True, slots=True)
-class Credential:
-    """An identity's tokens, without the way to the endpoint."""
-
-    issuer: Issuer
-    store: Topology
-    name: str
-
-    async def get_token(
-        self, *scopes: str, claims: str | None = None, tenant_id: str | None = None, enable_cae: bool = False, **_: Any
-    ) -> AccessToken:
-        resource, now = scopes[0].removesuffix("/.default"), datetime.now(UTC)
-        token = identity_token(self.issuer, self.store, self.store.identities[self.name], resource=resource, at=now)
-        return AccessToken(token, int((now + LIFETIME).timestamp()))
-
-    async def close(self) -> None: ...
-
-    async def __aenter__(self) -> "Credential":
-        return self
-
-    async def __aexit__(self, *_: object) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,8 @@ from localcloud.access import Issuer
 from localcloud.addresses import HOST
 from localcloud.program import Program
 from localcloud.topology import Topology
-from tests.localcloud.eventgrid.grid import Credential, Functions, Received, event
+from tests.localcloud.credential import Credential
+from tests.localcloud.eventgrid.grid import Functions, Received, event
 from tests.localcloud.programs import free_ports, running
 
 pytestmark = pytest.mark.real

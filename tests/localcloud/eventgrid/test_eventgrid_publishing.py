@@ -12,7 +12,8 @@ from azure.core.pipeline.policies import AsyncBearerTokenCredentialPolicy, Heade
 from azure.core.rest import HttpRequest
 from azure.eventgrid.aio import EventGridPublisherClient
 
-from tests.localcloud.eventgrid.grid import CONFIRMED, PLACED, Credential, Functions, Queues, Running, event
+from tests.localcloud.credential import Credential
+from tests.localcloud.eventgrid.grid import CONFIRMED, PLACED, Functions, Queues, Running, event
 
 pytestmark = pytest.mark.real
 

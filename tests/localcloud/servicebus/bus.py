@@ -4,49 +4,23 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-from azure.core.credentials import AccessToken
 from azure.servicebus import ServiceBusReceivedMessage, TransportType
 from azure.servicebus.aio import ServiceBusClient, ServiceBusReceiver
 
-from localcloud.access import LIFETIME, Access
+from localcloud.access import Access
 from localcloud.addresses import HOST
 from localcloud.certificates import Certificates
-from localcloud.identity import identity_token
 from localcloud.servicebus import Broker
 from localcloud.servicebus.broker import Limits
 from localcloud.topology import Queue
+from tests.localcloud.credential import Credential
 
 AUDIENCE = "https://servicebus.azure.net"
 ROLES = {"Send": "Azure Service Bus Data Sender", "Listen": "Azure Service Bus Data Receiver"}
 QUEUES = {"catalog": Queue(), "orders": Queue(), "customers": Queue(lock_seconds=1, max_delivery_count=2)}
 PATIENCE_SECONDS = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Credential:
-    """An identity's tokens, without the way to the endpoint."""
-
-    access: Access
-    name: str
-
-    async def get_token(
-        self, *scopes: str, claims: str | None = None, tenant_id: str | None = None, enable_cae: bool = False, **_: Any
-    ) -> AccessToken:
-        resource, now = scopes[0].removesuffix("/.default").rstrip("/"), datetime.now(UTC)
-        identity = self.access.topology.identities[self.name]
-        token = identity_token(self.access.issuer, self.access.topology, identity, resource=resource, at=now)
-        return AccessToken(token, int((now + LIFETIME).timestamp()))
-
-    async def close(self) -> None: ...
-
-    async def __aenter__(self) -> "Credential":
-        return self
-
-    async def __aexit__(self, *_: object) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +37,7 @@ class Bus:
 def client(access: Access, files: Certificates, port: int, identity: str = "operator") -> ServiceBusClient:
     return ServiceBusClient(
         "store.servicebus.windows.net",
-        Credential(access, identity),
+        Credential(access.issuer, access.topology, identity),
         ssl_context=files.client_context(),
         transport_type=TransportType.Amqp,
         custom_endpoint_address=f"sb://{HOST}:{port}",
