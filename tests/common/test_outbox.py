@@ -1,9 +1,9 @@
-"""The relay, from a real database to the local Event Grid over the unmodified SDK."""
+"""The relay, from a real database to the local Event Grid through azure-core's pipeline."""
 
 import asyncio
 import random
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
@@ -14,6 +14,7 @@ from libs.common.messages import CloudEvent, encode_fact
 from libs.common.messages.orders import OrderCancelled
 from libs.common.outbox import Topic, relay
 from libs.common.postgres import Postgres
+from tests.localcloud.credential import Credential
 from tests.localcloud.eventgrid.grid import NOWHERE, Cloud, Queues, Running
 
 pytestmark = pytest.mark.real
@@ -33,12 +34,17 @@ async def prepared(database: Postgres) -> Postgres:
     return database
 
 
+def topic(running: Running) -> AbstractAsyncContextManager[Topic]:
+    credential = Credential(running.access.issuer, running.access.topology, "orders")
+    return Topic.connect(f"{running.url}/orders/api/events", credential, connection_verify=str(running.files.ca))
+
+
 @asynccontextmanager
 async def relaying(database: Postgres, running: Running) -> AsyncIterator[asyncio.Event]:
     """A relay in its loop; it is asked to stop at the end, and then it has emptied the outbox."""
     stop = asyncio.Event()
-    async with running.topic("orders") as client, asyncio.TaskGroup() as loops:
-        loops.create_task(relay(database, Topic(client), stop=stop, chance=random.Random(1)))
+    async with topic(running) as orders, asyncio.TaskGroup() as loops:
+        loops.create_task(relay(database, orders, stop=stop, chance=random.Random(1)))
         try:
             yield stop
         finally:
@@ -71,6 +77,17 @@ async def test_what_is_committed_is_published_and_gone(prepared: Postgres, cloud
     assert await waiting(prepared) == 0
 
 
+async def test_the_bytes_that_were_committed_are_the_bytes_that_arrive(
+    prepared: Postgres, cloud: Cloud, queues: Queues
+) -> None:
+    fact = cancelled("Grüße")
+
+    async with cloud.running(NOWHERE) as running, relaying(prepared, running):
+        await tell(prepared, fact)
+
+        assert (await queues.next()).body == encode_fact(fact, "")
+
+
 async def test_what_is_rolled_back_is_never_told(prepared: Postgres, cloud: Cloud, queues: Queues) -> None:
     with pytest.raises(KeyError):
         async with prepared.transaction() as tx:
@@ -94,10 +111,10 @@ async def test_a_relay_that_dies_after_publishing_leaves_its_events_to_the_next(
 
     async with cloud.running(NOWHERE) as running:
         with pytest.raises(KeyError):
-            async with running.topic("orders") as client, prepared.lead(stop) as outbox:
+            async with topic(running) as orders, prepared.lead(stop) as outbox:
                 assert outbox
                 async with outbox.claim(10) as events:
-                    await Topic(client).publish(events)
+                    await orders.publish(events)
                     raise KeyError  # as if killed: nothing is committed
         async with relaying(prepared, running):
             ids = [CloudEvent.decode((await queues.next()).body).id for _ in range(2)]
@@ -114,9 +131,9 @@ async def test_while_event_grid_is_away_facts_wait_and_then_flow(
     async with cloud.running(NOWHERE) as running:
         gone = running
     facts = [cancelled() for _ in range(3)]
-    async with gone.topic("orders") as client:
+    async with topic(gone) as orders:
         with pytest.raises(Unavailable):
-            await Topic(client).publish([encode_fact(facts[0], "")])
+            await orders.publish([encode_fact(facts[0], "")])
 
     await tell(prepared, *facts)
     assert await waiting(prepared) == 3
