@@ -105,7 +105,7 @@ class Letters:
         return _letter(*rows[0][:-1], text=await asyncio.to_thread(_text, rows[0][-1])) if rows else None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # no slots: aiosmtpd looks at every member, and Python 3.11.2 fails at the `__weakref__` of one
 class Postbox:
     """What the SMTP server asks. Only what is on disk is answered with 250."""
 
