@@ -161,7 +161,7 @@ TRANSIENT: dict[str, Answer] = {
 }
 
 
-@dataclass(slots=True)
+@dataclass  # no slots: see localcloud.mail.Postbox
 class Mailbox:
     """A mail server that keeps what it takes."""
 
