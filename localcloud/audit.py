@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import aiohttp
+import asyncpg
 
 from localcloud import books, flow, runfile
 from localcloud.books import Books, Library
@@ -22,6 +23,7 @@ from localcloud.waiting import until
 
 TIMEOUT = aiohttp.ClientTimeout(total=10)
 REST_SECONDS = 60.0
+AWAY = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, aiohttp.ClientError)  # a part of the store is
 MOST_EXAMPLES = 5
 
 Counts = dict[str, int]  # where, and how much
@@ -35,7 +37,7 @@ class Violation:
 
 
 async def audit(folder: Path, *, rest_seconds: float = REST_SECONDS, dead_allowed: int = 0) -> list[Violation]:
-    """What breaks a law in the store that runs in this folder. Raises NotRunning.
+    """What breaks a law in the store that runs in this folder. Raises NotRunning, or what is in AWAY.
 
     `dead_allowed` is how many messages may be dead: the poison that a story has put in.
     """
@@ -100,6 +102,8 @@ def main(arguments: list[str]) -> str | int:
         written = asyncio.run(read_at_rest(state_folder(chosen.state), REST_SECONDS, chosen.dead_allowed))
     except NotRunning as error:
         return str(error)
+    except AWAY as error:
+        return f"The books can't be read now ({error}). A part may just be starting again: look at the logs, try again."
     report(written, found := violations(written), print)
     return len(found)
 

@@ -37,6 +37,7 @@ AWAY = (
     TimeoutError,
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
     asyncpg.InsufficientResourcesError,
     asyncpg.OperatorInterventionError,
     asyncpg.TransactionRollbackError,
@@ -123,24 +124,33 @@ class Postgres:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
         """Commits where the block ends well. Raises Unavailable where the database is away."""
-        with _away_is_unavailable():
-            async with self.pool.acquire(timeout=ACQUIRE_SECONDS) as connection, connection.transaction():
-                transaction = Transaction(connection)
-                yield transaction
+        async with self._connection() as connection, connection.transaction():
+            transaction = Transaction(connection)
+            yield transaction
         if transaction.told:
             self.told.set()
 
     async def fetch(self, sql: str, *values: Any) -> Sequence[asyncpg.Record]:
         """One statement, one round trip: it is a transaction of its own."""
-        with _away_is_unavailable():
-            async with self.pool.acquire(timeout=ACQUIRE_SECONDS) as connection:
-                return list(await connection.fetch(sql, *values))
+        async with self._connection() as connection:
+            return list(await connection.fetch(sql, *values))
 
     async def fetchrow(self, sql: str, *values: Any) -> asyncpg.Record | None:
+        async with self._connection() as connection:
+            row: asyncpg.Record | None = await connection.fetchrow(sql, *values)
+            return row
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[Any]:
+        """One of the pool's. Raises Unavailable."""
         with _away_is_unavailable():
             async with self.pool.acquire(timeout=ACQUIRE_SECONDS) as connection:
-                row: asyncpg.Record | None = await connection.fetchrow(sql, *values)
-                return row
+                try:
+                    yield connection
+                except AWAY:
+                    # Else the pool, which resets nothing, would lend it again in whatever state it is.
+                    connection.terminate()
+                    raise
 
     async def ping(self) -> bool:
         """Whether the database answers; asked at most once a second."""

@@ -104,9 +104,10 @@ class Buyer:
         sent = {"Idempotency-Key": key or uuid4().hex} | dict(headers or {})
         return await self.call("POST", "/api/orders", json=body, headers=sent)
 
-    async def order(self, product_id: str, quantity: int = 1) -> str:
+    async def order(self, *products: str, quantity: int = 1) -> str:
         """The id of an accepted order. Repeats, with one key, whatever was not answered: that is what keys are for."""
-        key, body = uuid4().hex, {"lines": [{"product_id": product_id, "quantity": quantity}]}
+        lines = [{"product_id": product_id, "quantity": quantity} for product_id in products]
+        key, body = uuid4().hex, {"lines": lines}
         answer = await until(
             lambda: self._try_order(body, key), lambda answer: answer is not None and answer.status == 202
         )

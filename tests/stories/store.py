@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,12 @@ import msgspec
 import psutil
 
 from localcloud import runfile
-from localcloud.audit import audit
+from localcloud.audit import AWAY, Violation, audit
 from localcloud.identity import Role
 from localcloud.people import People
 from localcloud.runfile import Run
 from tests.localcloud.programs import free_ports
-from tests.waiting import so
+from tests.waiting import so, until
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 120
@@ -61,24 +61,35 @@ class RunningStore:
         return self.run().parts[part].pid
 
     def kill(self, part: str) -> None:
-        os.kill(self.pid(part), signal.SIGKILL)
+        self._signal(self.pid(part), signal.SIGKILL)
 
     @contextmanager
     def paused(self, part: str) -> Iterator[None]:
         """As if the process were on a machine that has stalled."""
         pid = self.pid(part)
-        os.kill(pid, signal.SIGSTOP)
+        self._signal(pid, signal.SIGSTOP)
         try:
             yield
         finally:
-            os.kill(pid, signal.SIGCONT)
+            self._signal(pid, signal.SIGCONT)
+
+    def _signal(self, pid: int, what: signal.Signals) -> None:
+        with suppress(ProcessLookupError):  # it has died of the fault before, and is just being started again
+            os.kill(pid, what)
 
     def token(self, role: Role, customer: UUID | None) -> str:
         return People.open(self.folder, self.run()).token(role, customer)
 
     async def quiet(self) -> None:
         """Nothing is on its way any more, and the books balance."""
-        assert await audit(self.folder) == []
+        assert await until(self._audited, lambda found: found is not None) == []
+
+    async def _audited(self) -> list[Violation] | None:
+        """None while a part of the store is being started again."""
+        try:
+            return await audit(self.folder)
+        except AWAY:
+            return None
 
     def log_lines(self, part: str, trace_id: str) -> list[dict[str, Any]]:
         lines = (self.folder / "logs" / f"{part}.log").read_bytes().splitlines()

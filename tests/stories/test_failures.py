@@ -1,16 +1,21 @@
 """Processes are killed in mid-flow; every order still settles exactly once."""
 
 import asyncio
+import random
+from functools import partial
 
 import pytest
 
-from tests.stories.shop import FINAL, Shop
+from tests.stories.shop import FINAL, Buyer, Shop
 from tests.stories.store import RunningStore
-from tests.waiting import until
+from tests.waiting import so, until
 
-pytestmark = [pytest.mark.story, pytest.mark.xdist_group("store"), pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.story, pytest.mark.xdist_group("store"), pytest.mark.timeout(300)]
 
 ORDERS = 40
+CHAOS_ORDERS = 150
+CHAOS_FAULTS = 12
+PARTS = ("orders", "catalog", "customers", "functions", "cloud", "postgres", "gateway")
 
 
 @pytest.mark.parametrize("victim", ["orders", "functions", "catalog", "cloud", "postgres"])
@@ -45,3 +50,38 @@ async def test_two_hundred_orders_at_once_all_settle_in_bounded_memory(shop: Sho
     statuses = [order["status"] for order in settled]
     assert (statuses.count("confirmed"), statuses.count("rejected")) == (49, 150)
     assert running.resident_megabytes() - before < 100
+
+
+@pytest.mark.parametrize("seed", [3])
+async def test_whatever_is_killed_or_stalls_every_order_settles_once(
+    shop: Shop, running: RunningStore, seed: int
+) -> None:
+    chance = random.Random(seed)
+    products = [await shop.product(stock=40) for _ in range(3)]
+    buyers = [await shop.customer() for _ in range(3)]
+    order_ids: list[str] = []
+
+    def reached(count: int) -> bool:
+        return len(order_ids) >= count
+
+    async def keep_ordering(buyer: Buyer) -> None:
+        for _ in range(CHAOS_ORDERS // len(buyers)):
+            order_ids.append(await buyer.order(*chance.sample(products, chance.randint(1, 3))))
+
+    async def keep_failing() -> None:
+        for fault in range(1, CHAOS_FAULTS + 1):  # paced by progress, so that every fault meets traffic
+            await so(partial(reached, fault * CHAOS_ORDERS // (CHAOS_FAULTS + 1)))
+            part = chance.choice(PARTS)
+            if chance.random() < 0.7:
+                running.kill(part)
+            else:
+                with running.paused(part):
+                    await asyncio.sleep(chance.uniform(0.5, 3))
+
+    await asyncio.gather(keep_failing(), *map(keep_ordering, buyers))
+
+    assert len(set(order_ids)) == len(order_ids) == CHAOS_ORDERS
+    await running.quiet()
+    for product in products:
+        stock = (await shop.stock(product)).body
+        assert (stock["received"], stock["reserved"]) == (40, 0)

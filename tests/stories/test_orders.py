@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.story, pytest.mark.xdist_group("store")]
 async def test_an_order_is_confirmed_and_its_letter_is_in_the_mail_box(shop: Shop) -> None:
     product, buyer = await shop.product(stock=5), await shop.customer()
 
-    order = await buyer.settled(await buyer.order(product, 2))
+    order = await buyer.settled(await buyer.order(product, quantity=2))
 
     assert (order["status"], order["total"], order["currency"]) == ("confirmed", 2500, "EUR")
     timeline = (await buyer.call("GET", f"/api/orders/{order['id']}/timeline")).body["items"]
@@ -30,7 +30,7 @@ async def test_an_order_is_confirmed_and_its_letter_is_in_the_mail_box(shop: Sho
 async def test_what_is_sold_out_is_rejected_with_a_letter_that_says_why(shop: Shop) -> None:
     product, buyer = await shop.product(stock=1), await shop.customer()
 
-    order = await buyer.settled(await buyer.order(product, 2))
+    order = await buyer.settled(await buyer.order(product, quantity=2))
 
     assert order["status"] == "rejected"
     assert "sold out" in order["reason"]
