@@ -4,19 +4,16 @@ The endpoint speaks App Service's protocol (api-version 2019-08-01), which Conta
 speaks as much OpenID Connect as a service needs to check a token of Entra ID v2.
 """
 
-import argparse
 import hmac
 import secrets
-import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any, Literal
 from uuid import UUID, uuid5
 
 from aiohttp import web
 
-from localcloud import access, topology
+from localcloud import access
 from localcloud.access import Issuer
 from localcloud.addresses import Addresses, Port
 from localcloud.state import State, made_once
@@ -131,26 +128,3 @@ def issuer_app(issuer: Issuer) -> web.Application:
     app.router.add_get(f"/{issuer.tenant}/v2.0/.well-known/openid-configuration", show_configuration)
     app.router.add_get(keys_path, show_keys)
     return app
-
-
-def main(arguments: list[str]) -> None:
-    parser = argparse.ArgumentParser("python -m localcloud.identity")
-    token = parser.add_subparsers(required=True).add_parser("token", help="print a bearer token for the store's API")
-    token.add_argument("--state", type=Path, required=True)
-    token.add_argument("--topology", type=Path, required=True)
-    token.add_argument("--role", choices=["admin", "customer", "service"], required=True)
-    token.add_argument("--customer", type=UUID, metavar="UUID", help="the customer's id, for the role customer")
-    token.add_argument("--issuer", metavar="URL", help="the `iss`, where the gateway's port is not 8080")
-    chosen = parser.parse_args(arguments)
-    state, known = State(chosen.state), topology.load(chosen.topology)
-    if not (state.identity / access.KEY_FILE).exists():
-        sys.exit("There is no key to sign with: start the store first: make run")
-    issuer = Issuer.open(state.identity, chosen.issuer or issuer_url(Addresses(), known.tenant), known.tenant)
-    try:
-        sys.stdout.write(token_for(issuer, known, chosen.role, chosen.customer, datetime.now(UTC)) + "\n")
-    except ValueError as error:
-        token.error(str(error))
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

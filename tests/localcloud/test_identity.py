@@ -1,6 +1,5 @@
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
@@ -15,7 +14,6 @@ from localcloud import identity
 from localcloud.access import Issuer
 from localcloud.addresses import Addresses, Port
 from localcloud.identity import ManagedIdentity, Role, issuer_app, token_for
-from localcloud.state import State
 from localcloud.topology import Topology
 
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
@@ -146,47 +144,3 @@ def test_staff_are_the_same_person_every_time(issuer: Issuer, store: Topology, r
 
     first, second = (jwt.decode(token, issuer.key).claims for token in tokens)
     assert first["oid"] == second["oid"]
-
-
-def test_the_token_command_prints_a_token(
-    tmp_path: Path, topology_file: Path, store: Topology, capsys: pytest.CaptureFixture[str]
-) -> None:
-    issuer = Issuer.open(State(tmp_path).identity, "https://127.0.0.1:9006/x/v2.0", store.tenant)
-    command = ["token", "--state", str(tmp_path), "--topology", str(topology_file), "--issuer", issuer.url]
-
-    identity.main([*command, "--role", "service"])
-
-    token = capsys.readouterr().out.strip()
-    assert issuer.verify(token, str(store.api.client_id), datetime.now(UTC))["roles"] == ["Store.Service"]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "complaint"),
-    [
-        (["--role", "customer"], "the role customer needs the customer's id"),
-        (["--role", "customer", "--customer", "42"], "invalid UUID value: '42'"),
-        (["--role", "admin", "--customer", str(uuid4())], "no other role takes one"),
-        (["--role", "king"], "invalid choice: 'king'"),
-    ],
-)
-def test_the_token_command_says_what_is_wrong(
-    tmp_path: Path,
-    topology_file: Path,
-    store: Topology,
-    capsys: pytest.CaptureFixture[str],
-    arguments: list[str],
-    complaint: str,
-) -> None:
-    Issuer.open(State(tmp_path).identity, "https://127.0.0.1:9006/x/v2.0", store.tenant)
-
-    with pytest.raises(SystemExit, match="2"):
-        identity.main(["token", "--state", str(tmp_path), "--topology", str(topology_file), *arguments])
-
-    assert complaint in capsys.readouterr().err
-
-
-def test_the_token_command_makes_no_key_of_its_own(tmp_path: Path, topology_file: Path) -> None:
-    with pytest.raises(SystemExit, match="start the store first: make run"):
-        identity.main(["token", "--state", str(tmp_path), "--topology", str(topology_file), "--role", "admin"])
-
-    assert not list(tmp_path.iterdir())
