@@ -58,6 +58,11 @@ class Azurite:
         """The account's URL in Blob Storage."""
         return f"{self.addresses.https(Port.BLOB)}/{self.account}"
 
+    @property
+    def tables(self) -> str:
+        """The account's URL in Table Storage."""
+        return f"{self.addresses.https(Port.TABLE)}/{self.account}"
+
     def program(self, tools: Path) -> Program:
         """`tools` is where the set-up put it. Raises Missing."""
         script = tools / SCRIPT

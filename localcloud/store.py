@@ -103,7 +103,7 @@ class Store:
         at = SERVICES[name]
         return Program(
             name=name,
-            argv=_python(f"services.{name}", {}),
+            argv=[*_python(f"services.{name}", {}), "migrate", "--serve"],
             ready=functools.partial(_answers, f"{self.addresses.http(at)}/health/ready"),
             ports=(self.addresses.port(at),),
             env={**self._told_everyone(name), **self._told_service(name)},
@@ -131,10 +131,11 @@ class Store:
 
     def _told_service(self, name: str) -> dict[str, str]:
         own = urlsplit(self.database)
+        query = own.query if "sslmode=" in own.query else f"{own.query}&sslmode=prefer"
         return {
             "HOST": HOST,
             "PORT": str(self.addresses.port(SERVICES[name])),
-            "STORE_URL": f"postgresql://{name}@{own.hostname}:{own.port or 5432}/{name}?{own.query}",
+            "STORE_URL": f"postgresql://{name}@{own.hostname}:{own.port or 5432}/{name}?{query}",
             "KEY_VAULT": self.url(Port.KEYVAULT),
             "TOPIC_ENDPOINT": f"{self.url(Port.EVENTGRID)}/{name}/api/events",
             "SERVICE_BUS": f"{self.topology.namespace}.servicebus.windows.net",

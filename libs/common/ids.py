@@ -4,8 +4,20 @@ from collections.abc import Callable
 from datetime import datetime
 from uuid import UUID
 
+SHARDS = 16
+
 
 def uuid7(at: datetime, randbits: Callable[[int], int]) -> UUID:
     """`randbits` must be unpredictable, e.g. `secrets.randbits`; 74 bits of every id are chance."""
     milliseconds = int(at.timestamp() * 1000)
     return UUID(int=milliseconds << 80 | 0x7 << 76 | randbits(12) << 64 | 0b10 << 62 | randbits(62))
+
+
+def uuid7_beside(other: UUID, at: datetime, randbits: Callable[[int], int]) -> UUID:
+    """In the same shard as `other`, so that an engine which keeps the two together finds this one by itself, too."""
+    return UUID(int=uuid7(at, randbits).int & ~(SHARDS - 1) | shard_of(other))
+
+
+def shard_of(known: UUID) -> int:
+    """By the last four bits, which are chance."""
+    return known.int & (SHARDS - 1)

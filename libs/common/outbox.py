@@ -19,8 +19,8 @@ from azure.core.pipeline.policies import AsyncBearerTokenCredentialPolicy, UserA
 from azure.core.pipeline.transport import AioHttpTransport
 from azure.core.rest import AsyncHttpResponse, HttpRequest
 
+from libs.common.database import Database, Outbox
 from libs.common.errors import StoreError, Unavailable
-from libs.common.postgres import Outbox, Postgres
 from libs.common.retry import pause
 
 log = structlog.get_logger()
@@ -76,7 +76,7 @@ class Topic:
             raise Unavailable(f"Event Grid answered {response.status_code}")
 
 
-async def relay(database: Postgres, topic: Topic, *, stop: asyncio.Event, chance: random.Random) -> None:
+async def relay(database: Database, topic: Topic, *, stop: asyncio.Event, chance: random.Random) -> None:
     """Until `stop`, and then until the outbox is empty or cannot be emptied."""
     failures = 0
     while not stop.is_set():

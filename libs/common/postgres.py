@@ -1,21 +1,26 @@
 """PostgreSQL's manners: connect, transaction, tell, first_time, and the outbox that the relay empties."""
 
 import asyncio
-import re
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import Any, ClassVar
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import asyncpg
 import structlog
+from azure.core.credentials_async import AsyncTokenCredential
+from azure.core.exceptions import ClientAuthenticationError
 
 from libs.common import telemetry
 from libs.common.errors import Unavailable
 from libs.common.messages import Fact, encode_fact
+from libs.common.migrations import refuse_missing, steps
 from libs.common.retry import stopped_within
+from libs.common.settings import Incomplete
 
 log = structlog.get_logger()
 
@@ -30,8 +35,11 @@ RELAY_LOCK = 0x0075_B0C5  # one leader per database
 MIGRATION_LOCK = 0x0075_B0C6
 LEADER_POLL_SECONDS = 0.5
 INBOX_KEPT_DAYS = 30  # longer than any redelivery: Event Grid tries for a day, dead letters are replayed within weeks
+ENTRA_SCOPE = "https://ossrdbms-aad.database.windows.net/.default"
+VERIFIED = "verify-full"
 
-# Not now, but soon: refused, dropped or shut down connections, a full pool or disk, a server in recovery, a deadlock.
+# Not now, but soon: refused, dropped or shut down connections, a full pool or disk, a server in recovery or read-only
+# after a failover, a deadlock, no token.
 AWAY = (
     OSError,
     TimeoutError,
@@ -41,7 +49,9 @@ AWAY = (
     asyncpg.InsufficientResourcesError,
     asyncpg.OperatorInterventionError,
     asyncpg.TransactionRollbackError,
+    asyncpg.ReadOnlySQLTransactionError,
     asyncpg.InvalidPasswordError,
+    ClientAuthenticationError,
 )
 
 
@@ -91,6 +101,7 @@ class Transaction:
 
 @dataclass(slots=True)
 class Postgres:
+    engine: ClassVar[str] = "postgres"
     pool: asyncpg.Pool
     connect_apart: Callable[[], Awaitable[asyncpg.Connection]]  # a connection of one's own, outside the pool
     told: asyncio.Event = field(default_factory=asyncio.Event)  # something new may lie in the outbox
@@ -99,13 +110,16 @@ class Postgres:
 
     @classmethod
     @asynccontextmanager
-    async def connect(cls, url: str, password: Callable[[], Awaitable[str]]) -> AsyncIterator["Postgres"]:
-        """`password` is asked for each new connection, so a new one in Key Vault is taken up without a restart."""
-        options: dict[str, Any] = {
-            "password": password,
-            "command_timeout": STATEMENT_SECONDS,
-            "timeout": ACQUIRE_SECONDS,
-        }
+    async def connect(
+        cls, url: str, password: Callable[[], Awaitable[str]], credential: AsyncTokenCredential
+    ) -> AsyncIterator["Postgres"]:
+        """`postgresql://user@host:port/database`. Raises Incomplete or Unavailable.
+
+        The connection is encrypted and the server verified unless `?sslmode=` asks for less. The password is the URL's
+        own, or with `?authentication=entra` a token of `credential`, or else `password` is asked: for each new
+        connection, so a new one is taken up without a restart.
+        """
+        url, options = _options(url, password, credential)
         with _away_is_unavailable():
             pool = await asyncpg.create_pool(
                 url,
@@ -153,7 +167,6 @@ class Postgres:
                     raise
 
     async def ping(self) -> bool:
-        """Whether the database answers; asked at most once a second."""
         if monotonic() - self._pinged_at >= PING_FRESH_SECONDS:
             try:
                 self._answered = await self.fetchrow("SELECT 1") is not None
@@ -163,10 +176,7 @@ class Postgres:
         return self._answered
 
     async def migrate(self, name: str, script: str) -> None:
-        """Brings outbox, inbox and the service's own tables up to date; one process at a time, all or nothing.
-
-        A script is numbered steps (`-- migration 1: …`); those that the database has not seen are run in order.
-        """
+        """All or nothing, and one process at a time."""
         async with self.transaction() as tx:
             await tx.execute("SELECT pg_advisory_xact_lock($1)", MIGRATION_LOCK)
             await tx.execute(
@@ -175,33 +185,33 @@ class Postgres:
             await _migrate(tx, "messaging", MESSAGING)
             await _migrate(tx, name, script)
 
-    @asynccontextmanager
-    async def lead(self, stop: asyncio.Event) -> AsyncIterator["Outbox | None"]:
-        """Waits until this process is the only relay, or `stop` (then None).
+    async def check(self, name: str, script: str) -> None:
+        there = await self.fetchrow("SELECT to_regclass('migrations') IS NOT NULL AS there")
+        known = await self.fetch("SELECT name, number FROM migrations") if there and there["there"] else []
+        for each, needed in ((name, script), ("messaging", MESSAGING)):
+            refuse_missing(name, needed, {row["number"] for row in known if row["name"] == each})
 
-        The lock dies with the connection, so a successor takes over at once.
-        """
+    @asynccontextmanager
+    async def lead(self, stop: asyncio.Event) -> AsyncIterator["PostgresOutbox | None"]:
+        """The lock dies with the connection, so a successor takes over at once."""
         with _away_is_unavailable():
             connection = await self.connect_apart()
             try:
                 while not (leading := await connection.fetchval("SELECT pg_try_advisory_lock($1)", RELAY_LOCK)):
                     if await stopped_within(LEADER_POLL_SECONDS, stop):
                         break
-                yield Outbox(connection) if leading else None
+                yield PostgresOutbox(connection) if leading else None
             finally:
                 connection.terminate()
 
 
 @dataclass(frozen=True, slots=True)
-class Outbox:
+class PostgresOutbox:
     connection: asyncpg.Connection
 
     @asynccontextmanager
     async def claim(self, most: int) -> AsyncIterator[list[bytes]]:
-        """The oldest events; they are gone when the block ends well, and still there when it does not.
-
-        Claimed by deleting, never by a `seq > last` cursor: numbers are given before the commit, in another order.
-        """
+        """By deleting, never by a `seq > last` cursor: numbers are given before the commit, in another order."""
         async with self.connection.transaction():
             rows = await self.connection.fetch(
                 """DELETE FROM outbox WHERE seq = ANY(ARRAY(
@@ -212,18 +222,41 @@ class Outbox:
             yield [row["event"] for row in sorted(rows, key=lambda row: row["seq"])]
 
     async def park(self, event: bytes, reason: str) -> None:
-        """An event that Event Grid will never take; it waits here for a person."""
         await self.connection.execute("INSERT INTO outbox_dead (event, reason) VALUES ($1, $2)", event, reason)
 
     async def forget(self) -> None:
-        """Marks of messages that can't come again."""
         await self.connection.execute("DELETE FROM inbox WHERE at < now() - make_interval(days => $1)", INBOX_KEPT_DAYS)
 
 
 async def _migrate(tx: Transaction, name: str, script: str) -> None:
     done = {row["number"] for row in await tx.fetch("SELECT number FROM migrations WHERE name = $1", name)}
-    steps = re.split(r"^-- migration (\d+):.*$", script, flags=re.MULTILINE)[1:]
-    for number, step in zip(map(int, steps[::2]), steps[1::2], strict=True):
+    for number, step in steps(script):
         if number not in done:
             await tx.execute(step)
             await tx.execute("INSERT INTO migrations (name, number) VALUES ($1, $2)", name, number)
+
+
+def _options(
+    url: str, password: Callable[[], Awaitable[str]], credential: AsyncTokenCredential
+) -> tuple[str, dict[str, Any]]:
+    """What asyncpg is told: our own parts of the URL's query are not the server's. Raises Incomplete."""
+    parts = urlsplit(url)
+    asked = dict(parse_qsl(parts.query))
+    authentication, mode = asked.pop("authentication", "password"), asked.setdefault("sslmode", VERIFIED)
+    options: dict[str, Any] = {"command_timeout": STATEMENT_SECONDS, "timeout": ACQUIRE_SECONDS}
+    if mode == VERIFIED:
+        options["ssl"] = ssl.create_default_context(cafile=asked.pop("sslrootcert", None))
+        del asked["sslmode"]
+    if authentication == "entra":
+        if mode != VERIFIED:
+            raise Incomplete(f"a token travels only where the server is verified: leave sslmode={mode} out of the URL")
+        options["password"] = lambda: _token(credential)
+    elif authentication != "password":
+        raise Incomplete(f"authentication={authentication} is unknown: leave it out, or say entra")
+    elif not parts.password:
+        options["password"] = password
+    return parts._replace(query=urlencode(asked)).geturl(), options
+
+
+async def _token(credential: AsyncTokenCredential) -> str:
+    return (await credential.get_token(ENTRA_SCOPE)).token

@@ -17,10 +17,11 @@ class Incomplete(Exception):
 class ServiceSettings:
     """What every service must be told. In Azure and on a laptop only these values differ."""
 
-    store_url: str  # postgresql://user@host:port/database; the password is in Key Vault
+    store_url: str  # postgresql://…, mssql://… or https://… (tables): see docs/engines.md; or the name of a secret
     key_vault: str  # https://….vault.azure.net
     topic_endpoint: str  # https://…/api/events
     service_bus: str  # fully qualified namespace
+    odbc_driver: str = ""  # for mssql://: the driver's name or path, where it is not found by itself
     service_bus_endpoint: str = ""  # sb://host:port, where the namespace is reached by another address
     issuer: str  # of the tokens people bring: https://login.microsoftonline.com/<tenant>/v2.0
     audience: str  # the client id of our API

@@ -17,7 +17,7 @@ from libs.common.clock import now
 from libs.common.cursors import Cursors
 from libs.common.errors import Malformed, NotFound
 from libs.common.http import CALLER, allow, path_id, query, read, reply
-from libs.common.ids import uuid7
+from libs.common.ids import uuid7_beside
 from libs.common.messages.orders import MOST_LINES, MOST_QUANTITY, OrderedLine
 from services.orders import domain
 from services.orders.domain import Order, Price, Status, Wanted
@@ -83,7 +83,7 @@ async def place_order(request: web.Request) -> web.Response:
     key, wanted = idempotency_key(request), await read(request, Placing)
     customer_id, at = request[CALLER].id, now()
     lines = [Wanted(line.product_id, line.quantity) for line in wanted.lines]
-    order_id = uuid7(at, secrets.randbits)
+    order_id = uuid7_beside(customer_id, at, secrets.randbits)
 
     def draft(prices: Mapping[UUID, Price]) -> tuple[Order, bytes]:
         order = domain.place(order_id, customer_id, lines, prices, at)

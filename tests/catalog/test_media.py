@@ -27,7 +27,7 @@ from localcloud.azurite import Azurite
 from services.catalog.domain import MOST_MEDIA
 from services.catalog.images import CONTAINER, Images
 from services.catalog.routes import CURSORS, IMAGES, STORE, routes
-from services.catalog.store import open_store
+from services.catalog.store import migrate, open_store
 from tests.localcloud.programs import free_ports, running
 from tests.tokens import Tokens
 
@@ -65,6 +65,7 @@ async def client(
     verifier: Verifier, database: Postgres, azurite: Azurite, container: ContainerClient
 ) -> AsyncIterator[Client]:
     app = http.application(routes, verifier, database.ping)
+    await migrate(database)
     app[STORE], app[CURSORS] = await open_store(database), Cursors(b"key")
     app[IMAGES] = Images(container, f"{azurite.blobs}/{CONTAINER}")
     async with TestClient(TestServer(app)) as connected:

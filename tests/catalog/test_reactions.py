@@ -14,7 +14,7 @@ from libs.common.postgres import Postgres
 from services.catalog.domain import Details, Product
 from services.catalog.reactions import REACTIONS
 from services.catalog.stock import UnknownReservation
-from services.catalog.store import Store, open_store
+from services.catalog.store import Store, migrate, open_store
 
 pytestmark = pytest.mark.real
 
@@ -36,6 +36,7 @@ def reserve(quantity: int = 3) -> ReserveStock:
 
 @pytest.fixture
 async def store(database: Postgres) -> Store:
+    await migrate(database)
     opened = await open_store(database)
     await opened.add(Product(LAMP, Details("LAMP", "Lamp", "", 100, "EUR", None)), NOON)
     return opened

@@ -20,7 +20,7 @@ from libs.common.messages.catalog import ReservedLine
 from libs.common.postgres import Postgres
 from services.catalog.images import MOST_AT_ONCE, Images
 from services.catalog.routes import CURSORS, IMAGES, MOST_IMAGE_BYTES, STORE, routes
-from services.catalog.store import Store, open_store
+from services.catalog.store import Store, migrate, open_store
 from tests.tokens import Tokens
 
 pytestmark = pytest.mark.real
@@ -36,6 +36,7 @@ async def client(verifier: Verifier, database: Postgres) -> AsyncIterator[Client
     """Its Blob Storage does not answer."""
     app = http.application(routes, verifier, database.ping)
     async with ContainerClient("https://127.0.0.1:1/store", "media", retry_total=0) as away:
+        await migrate(database)
         app[STORE], app[CURSORS] = await open_store(database), Cursors(b"key")
         app[IMAGES] = Images(away, "https://media.example")
         async with TestClient(TestServer(app)) as connected:

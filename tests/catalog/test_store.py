@@ -8,12 +8,12 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from libs.common.database import Database
 from libs.common.errors import Invalid, NotFound, Stale
-from libs.common.messages import CloudEvent
 from libs.common.messages.catalog import ReservedLine
-from libs.common.postgres import Postgres
+from libs.common.migrations import Behind
 from services.catalog.domain import Category, Details, Media, Product
-from services.catalog.stock import BelowReserved, Reservation
+from services.catalog.stock import BelowReserved, Reservation, Shelves
 from services.catalog.store import (
     CategoryAction,
     CategoryInUse,
@@ -24,8 +24,10 @@ from services.catalog.store import (
     StockAction,
     Store,
     Wanted,
+    migrate,
     open_store,
 )
+from tests.engines import facts
 
 pytestmark = pytest.mark.real
 
@@ -35,8 +37,9 @@ Settle = Callable[[Store, UUID, str], Awaitable[None]]
 
 
 @pytest.fixture
-async def store(database: Postgres) -> Store:
-    return await open_store(database)
+async def store(any_database: Database) -> Store:
+    await migrate(any_database)
+    return await open_store(any_database)
 
 
 def product(product_id: UUID, *, name: str = "", price: int = 100, category_id: UUID | None = None) -> Product:
@@ -89,29 +92,39 @@ async def figures(store: Store, product_id: UUID) -> tuple[int, int, int, int]:
     return stock.on_hand, stock.reserved, stock.sold, stock.received
 
 
-async def facts(database: Postgres) -> list[str]:
-    rows = await database.fetch("SELECT event FROM outbox ORDER BY seq")
-    return [CloudEvent.decode(row["event"]).type.split(".")[2] for row in rows]
+class Seen(Exception):
+    """What a change of a reservation would act on; raised from within it, so that it changes nothing."""
+
+    def __init__(self, reservation: Reservation, shelves: Shelves) -> None:
+        self.reservation, self.shelves = reservation, shelves
 
 
-async def status(database: Postgres, order_id: UUID) -> str:
-    row = await database.fetchrow("SELECT status FROM reservations WHERE order_id = $1", order_id)
-    return str(row["status"]) if row else ""
+async def see(store: Store, order_id: UUID, *products: UUID) -> Seen:
+    def look(reservation: Reservation, shelves: Shelves) -> None:
+        raise Seen(reservation, shelves)
+
+    with pytest.raises(Seen) as seen:
+        await store.change_reservation(order_id, look, cause="look", products=products)
+    return seen.value
+
+
+async def status(store: Store, order_id: UUID) -> str:
+    return (await see(store, order_id)).reservation.status
 
 
 # --- products ----------------------------------------------------------------------------------------------------
 
 
-async def test_a_product_is_stored_with_its_fact_and_nothing_on_the_shelf(store: Store, database: Postgres) -> None:
+async def test_a_product_is_stored_with_its_fact_and_nothing_on_the_shelf(store: Store, any_database: Database) -> None:
     await store.add(product(LAMP, name="Lamp"), NOON)
 
     stored = await store.read(LAMP)
     assert (stored.details.name, stored.version, stored.in_stock, stored.media) == ("Lamp", 1, False, [])
     assert await figures(store, LAMP) == (0, 0, 0, 0)
-    assert await facts(database) == ["product-created"]
+    assert await facts(any_database) == ["product-created"]
 
 
-async def test_a_sku_is_had_by_one_product(store: Store, database: Postgres) -> None:
+async def test_a_sku_is_had_by_one_product(store: Store, any_database: Database) -> None:
     await sell(store, LAMP)
     await sell(store, DESK)
     taken = replace(product(DESK).details, sku="SKU-1")
@@ -121,7 +134,7 @@ async def test_a_sku_is_had_by_one_product(store: Store, database: Postgres) -> 
     with pytest.raises(SkuTaken):
         await store.change(DESK, lambda desk: desk.replace(taken, NOON))
 
-    assert await facts(database) == ["product-created", "stock-changed"] * 2
+    assert sorted(await facts(any_database)) == ["product-created"] * 2 + ["stock-changed"] * 2
 
 
 async def test_twenty_products_with_one_sku_at_once_are_one(store: Store) -> None:
@@ -132,15 +145,15 @@ async def test_twenty_products_with_one_sku_at_once_are_one(store: Store) -> Non
     assert sorted(type(result).__name__ for result in results) == ["NoneType"] + ["SkuTaken"] * 19
 
 
-async def test_a_product_is_in_a_category_that_is_there(store: Store, database: Postgres) -> None:
+async def test_a_product_is_in_a_category_that_is_there(store: Store, any_database: Database) -> None:
     with pytest.raises(Invalid, match="no category") as refusal:
         await store.add(product(LAMP, category_id=UUID(int=9)), NOON)
 
     assert refusal.value.field == "category_id"
-    assert await facts(database) == []
+    assert await facts(any_database) == []
 
 
-async def test_of_fifty_editors_one_wins_each_version(store: Store, database: Postgres) -> None:
+async def test_of_fifty_editors_one_wins_each_version(store: Store, any_database: Database) -> None:
     await store.add(product(LAMP), NOON)
 
     for version in (1, 2):
@@ -149,11 +162,11 @@ async def test_of_fifty_editors_one_wins_each_version(store: Store, database: Po
 
         assert sorted(type(result).__name__ for result in results) == ["Product"] + ["Stale"] * 49
     assert (await store.read(LAMP)).version == 3
-    assert await facts(database) == ["product-created"] + ["product-updated"] * 2
+    assert await facts(any_database) == ["product-created"] + ["product-updated"] * 2
 
 
 async def test_a_deleted_product_is_gone_its_sku_is_free_and_its_stock_stays_in_the_books(
-    store: Store, database: Postgres
+    store: Store, any_database: Database
 ) -> None:
     await sell(store, LAMP, stock=5)
     await hold(store, UUID(int=100), (LAMP, 2))
@@ -165,8 +178,8 @@ async def test_a_deleted_product_is_gone_its_sku_is_free_and_its_stock_stays_in_
             await gone
     await store.add(Product(DESK, product(LAMP).details), NOON)
     await buy(store, UUID(int=100))
-    (books,) = await database.fetch("SELECT on_hand, reserved, sold, received FROM stock WHERE product_id = $1", LAMP)
-    assert tuple(books) == (3, 0, 2, 5)
+    books = (await see(store, UUID(int=100))).shelves[LAMP]
+    assert (books.on_hand, books.reserved, books.sold, books.received) == (3, 0, 2, 5)
 
 
 async def test_images_are_kept_in_order(store: Store) -> None:
@@ -314,28 +327,31 @@ async def test_a_category_that_was_changed_meanwhile_is_left_alone(store: Store)
 # --- stock -------------------------------------------------------------------------------------------------------
 
 
-async def test_200_orders_at_once_for_50_pieces_are_50_held_and_150_refused(store: Store, database: Postgres) -> None:
+async def test_200_orders_at_once_for_50_pieces_are_50_held_and_150_refused(
+    store: Store, any_database: Database
+) -> None:
     await sell(store, LAMP, stock=50)
     orders = [uuid4() for _ in range(200)]
 
     await asyncio.gather(*(hold(store, order, (LAMP, 1)) for order in orders))
 
     assert await figures(store, LAMP) == (0, 50, 0, 50)
-    told = await facts(database)
+    told = await facts(any_database)
     assert (told.count("stock-reserved"), told.count("stock-refused")) == (50, 150)
 
-    statuses = [await status(database, order) for order in orders]
+    statuses = [await status(store, order) for order in orders]
     assert (statuses.count("held"), statuses.count("refused")) == (50, 150)
 
 
-async def test_all_lines_or_none(store: Store, database: Postgres) -> None:
+async def test_all_lines_or_none(store: Store, any_database: Database) -> None:
     await sell(store, LAMP, stock=5)
     await sell(store, DESK, stock=1)
 
     await hold(store, UUID(int=100), (LAMP, 2), (DESK, 2))
 
     assert (await figures(store, LAMP), await figures(store, DESK)) == ((5, 0, 0, 5), (1, 0, 0, 1))
-    assert (await facts(database))[-1] == "stock-refused"
+    told = await facts(any_database)
+    assert (told.count("stock-refused"), told.count("stock-reserved")) == (1, 0)
 
 
 async def test_orders_that_want_the_same_things_in_another_order_do_not_block_each_other(store: Store) -> None:
@@ -353,7 +369,7 @@ async def test_orders_that_want_the_same_things_in_another_order_do_not_block_ea
     assert await figures(store, LAMP) == await figures(store, DESK) == (60 - bought, 0, bought, 60)
 
 
-async def test_an_order_is_reserved_once_whatever_asks(store: Store, database: Postgres) -> None:
+async def test_an_order_is_reserved_once_whatever_asks(store: Store, any_database: Database) -> None:
     await sell(store, LAMP, stock=50)
 
     tries = [hold(store, UUID(int=100), (LAMP, 3)) for _ in range(10)]
@@ -361,7 +377,7 @@ async def test_an_order_is_reserved_once_whatever_asks(store: Store, database: P
     await asyncio.gather(*tries)
 
     assert await figures(store, LAMP) == (47, 3, 0, 50)
-    assert (await facts(database)).count("stock-reserved") == 1
+    assert (await facts(any_database)).count("stock-reserved") == 1
 
 
 @pytest.mark.parametrize("settle", [buy, release])
@@ -376,49 +392,49 @@ async def test_a_reservation_is_settled_once_whatever_is_heard(store: Store, set
     assert await figures(store, LAMP) == ((2, 0, 3, 5) if settle is buy else (5, 0, 0, 5))
 
 
-async def test_release_and_sale_at_once_have_one_winner(store: Store, database: Postgres) -> None:
+async def test_release_and_sale_at_once_have_one_winner(store: Store, any_database: Database) -> None:
     await sell(store, LAMP, stock=50)
     orders = [uuid4() for _ in range(10)]
     await asyncio.gather(*(hold(store, order, (LAMP, 1)) for order in orders))
 
     await asyncio.gather(*(settle(store, order) for order in orders for settle in (buy, release)))
 
-    statuses = [await status(database, order) for order in orders]
+    statuses = [await status(store, order) for order in orders]
     sold = statuses.count("sold")
     assert sold + statuses.count("released") == 10
     assert await figures(store, LAMP) == (50 - sold, 0, sold, 50)
 
 
-async def test_release_and_reserve_at_once_leave_nothing_set_aside(store: Store, database: Postgres) -> None:
+async def test_release_and_reserve_at_once_leave_nothing_set_aside(store: Store, any_database: Database) -> None:
     await sell(store, LAMP, stock=50)
     orders = [uuid4() for _ in range(20)]
     works = [work for order in orders for work in (hold(store, order, (LAMP, 1)), release(store, order))]
 
     await asyncio.gather(*works)
 
-    assert {await status(database, order) for order in orders} == {"released"}
+    assert {await status(store, order) for order in orders} == {"released"}
     assert await figures(store, LAMP) == (50, 0, 0, 50)
 
 
-async def test_an_order_released_first_gets_nothing_and_nothing_is_told(store: Store, database: Postgres) -> None:
+async def test_an_order_released_first_gets_nothing_and_nothing_is_told(store: Store, any_database: Database) -> None:
     await sell(store, LAMP, stock=5)
-    before = await facts(database)
+    before = await facts(any_database)
 
     await release(store, UUID(int=100))
     await hold(store, UUID(int=100), (LAMP, 3))
 
     assert await figures(store, LAMP) == (5, 0, 0, 5)
-    assert await facts(database) == before
+    assert await facts(any_database) == before
 
 
-async def test_a_repeated_cause_has_one_effect(store: Store, database: Postgres) -> None:
+async def test_a_repeated_cause_has_one_effect(store: Store, any_database: Database) -> None:
     await sell(store, LAMP, stock=5)
 
     for _ in range(2):
         await store.change_stock(LAMP, lambda stock: stock.recount(stock.count + 1, "found", NOON), cause="e-1")
 
     assert await figures(store, LAMP) == (6, 0, 0, 6)
-    assert (await facts(database)).count("stock-changed") == 2
+    assert (await facts(any_database)).count("stock-changed") == 2
 
 
 async def test_of_fifty_counts_one_wins_each_version(store: Store) -> None:
@@ -431,17 +447,17 @@ async def test_of_fifty_counts_one_wins_each_version(store: Store) -> None:
     assert (await store.stock(LAMP)).version == 2
 
 
-async def test_a_refused_count_leaves_no_trace(store: Store, database: Postgres) -> None:
+async def test_a_refused_count_leaves_no_trace(store: Store, any_database: Database) -> None:
     await sell(store, LAMP, stock=5)
     await hold(store, UUID(int=100), (LAMP, 3))
-    before = await facts(database)
+    before = await facts(any_database)
 
-    with pytest.raises(BelowReserved):
-        await store.change_stock(LAMP, lambda stock: stock.recount(2, "flood", NOON), cause="late")
+    for _ in range(2):  # the first time leaves no mark that would make the second a repeat
+        with pytest.raises(BelowReserved):
+            await store.change_stock(LAMP, lambda stock: stock.recount(2, "flood", NOON), cause="late")
 
     assert await figures(store, LAMP) == (2, 3, 0, 5)
-    assert await facts(database) == before
-    assert await database.fetchrow("SELECT FROM inbox WHERE cause = 'late'") is None
+    assert await facts(any_database) == before
 
 
 async def test_what_is_on_hand_says_whether_a_product_is_in_stock(store: Store) -> None:
@@ -454,8 +470,10 @@ async def test_what_is_on_hand_says_whether_a_product_is_in_stock(store: Store) 
     assert [each.in_stock for each in (await store.page(Wanted(), Sort.NEWEST, None, 10)).products] == [False]
 
 
-async def test_migrations_run_once_also_when_processes_start_together(database: Postgres) -> None:
-    await asyncio.gather(*(open_store(database) for _ in range(4)))
+async def test_a_database_is_brought_up_to_date_once_whoever_tries(any_database: Database) -> None:
+    with pytest.raises(Behind, match=r"python -m services\.catalog migrate"):
+        await open_store(any_database)
 
-    rows = await database.fetch("SELECT name, number FROM migrations ORDER BY name")
-    assert [tuple(row) for row in rows] == [("catalog", 1), ("messaging", 1)]
+    await asyncio.gather(*(migrate(any_database) for _ in range(4)))
+
+    await open_store(any_database)

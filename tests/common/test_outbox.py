@@ -9,11 +9,13 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from libs.common.database import Database
 from libs.common.errors import Unavailable
 from libs.common.messages import CloudEvent, encode_fact
 from libs.common.messages.orders import OrderCancelled
 from libs.common.outbox import Topic, relay
 from libs.common.postgres import Postgres
+from tests.engines import Engine, told
 from tests.localcloud.credential import Credential
 from tests.localcloud.eventgrid.grid import NOWHERE, Cloud, Queues, Running
 
@@ -29,9 +31,9 @@ def cancelled(reason: str = "no") -> OrderCancelled:
 
 
 @pytest.fixture
-async def prepared(database: Postgres) -> Postgres:
-    await database.migrate("none", "")
-    return database
+async def prepared(any_database: Database) -> Database:
+    await any_database.migrate("none", "")
+    return any_database
 
 
 def topic(running: Running) -> AbstractAsyncContextManager[Topic]:
@@ -40,7 +42,7 @@ def topic(running: Running) -> AbstractAsyncContextManager[Topic]:
 
 
 @asynccontextmanager
-async def relaying(database: Postgres, running: Running) -> AsyncIterator[asyncio.Event]:
+async def relaying(database: Database, running: Running) -> AsyncIterator[asyncio.Event]:
     """A relay in its loop; it is asked to stop at the end, and then it has emptied the outbox."""
     stop = asyncio.Event()
     async with topic(running) as orders, asyncio.TaskGroup() as loops:
@@ -51,63 +53,43 @@ async def relaying(database: Postgres, running: Running) -> AsyncIterator[asynci
             stop.set()
 
 
-async def tell(database: Postgres, *facts: OrderCancelled) -> None:
-    async with database.transaction() as tx:
-        for fact in facts:
-            await tx.tell(fact)
-
-
 async def arrived(queues: Queues, count: int) -> list[str]:
     return [CloudEvent.decode((await queues.next()).body).subject for _ in range(count)]
 
 
-async def waiting(database: Postgres, table: str = "outbox") -> int:
-    (row,) = await database.fetch(f"SELECT count(*) AS count FROM {table}")
-    return int(row["count"])
-
-
-async def test_what_is_committed_is_published_and_gone(prepared: Postgres, cloud: Cloud, queues: Queues) -> None:
+async def test_what_is_committed_is_published_and_gone(
+    engine: Engine, prepared: Database, cloud: Cloud, queues: Queues
+) -> None:
     facts = [cancelled() for _ in range(250)]
 
     async with cloud.running(NOWHERE) as running, relaying(prepared, running):
-        await tell(prepared, *facts)
+        for first in range(0, 250, 50):
+            await engine.tell(prepared, facts[first : first + 50])
         subjects = await arrived(queues, 250)
 
     assert sorted(subjects) == sorted(str(fact.order_id) for fact in facts)
-    assert await waiting(prepared) == 0
+    assert await told(prepared) == []
 
 
 async def test_the_bytes_that_were_committed_are_the_bytes_that_arrive(
-    prepared: Postgres, cloud: Cloud, queues: Queues
+    engine: Engine, prepared: Database, cloud: Cloud, queues: Queues
 ) -> None:
     fact = cancelled("Grüße")
 
     async with cloud.running(NOWHERE) as running, relaying(prepared, running):
-        await tell(prepared, fact)
+        await engine.tell(prepared, [fact])
 
         assert (await queues.next()).body == encode_fact(fact, "")
 
 
-async def test_what_is_rolled_back_is_never_told(prepared: Postgres, cloud: Cloud, queues: Queues) -> None:
-    with pytest.raises(KeyError):
-        async with prepared.transaction() as tx:
-            await tx.tell(cancelled())
-            raise KeyError
-
-    async with cloud.running(NOWHERE) as running, relaying(prepared, running):
-        fact = cancelled()
-        await tell(prepared, fact)
-
-        assert await arrived(queues, 1) == [str(fact.order_id)]
-
-
 async def test_a_relay_that_dies_after_publishing_leaves_its_events_to_the_next(
-    prepared: Postgres,
+    engine: Engine,
+    prepared: Database,
     cloud: Cloud,
     queues: Queues,
 ) -> None:
     fact, stop = cancelled(), asyncio.Event()
-    await tell(prepared, fact)
+    await engine.tell(prepared, [fact])
 
     async with cloud.running(NOWHERE) as running:
         with pytest.raises(KeyError):
@@ -120,11 +102,12 @@ async def test_a_relay_that_dies_after_publishing_leaves_its_events_to_the_next(
             ids = [CloudEvent.decode((await queues.next()).body).id for _ in range(2)]
 
     assert ids == [str(fact.id())] * 2  # the inbox of whoever hears it knows the second
-    assert await waiting(prepared) == 0
+    assert await told(prepared) == []
 
 
 async def test_while_event_grid_is_away_facts_wait_and_then_flow(
-    prepared: Postgres,
+    engine: Engine,
+    prepared: Database,
     cloud: Cloud,
     queues: Queues,
 ) -> None:
@@ -135,33 +118,45 @@ async def test_while_event_grid_is_away_facts_wait_and_then_flow(
         with pytest.raises(Unavailable):
             await orders.publish([encode_fact(facts[0], "")])
 
-    await tell(prepared, *facts)
-    assert await waiting(prepared) == 3
+    await engine.tell(prepared, facts)
+    assert len(await told(prepared)) == 3
     async with cloud.running(NOWHERE) as running, relaying(prepared, running):
         assert len(await arrived(queues, 3)) == 3
 
 
 @pytest.mark.filterwarnings("ignore:Sending a large body:ResourceWarning")  # aiohttp's, of what the SDK gives it
 async def test_poison_is_parked_with_its_reason_and_the_others_pass(
-    prepared: Postgres,
+    postgres: Engine,
+    database: Postgres,
     cloud: Cloud,
     queues: Queues,
 ) -> None:
+    await database.migrate("none", "")
     good, poison = [cancelled(), cancelled()], cancelled("x" * 1_100_000)
 
-    async with cloud.running(NOWHERE) as running, relaying(prepared, running):
-        await tell(prepared, good[0], poison, good[1])
+    async with cloud.running(NOWHERE) as running, relaying(database, running):
+        await postgres.tell(database, [good[0], poison, good[1]])
         subjects = await arrived(queues, 2)
 
     assert set(subjects) == {str(fact.order_id) for fact in good}
-    assert await waiting(prepared) == 0
-    (parked,) = await prepared.fetch("SELECT event, reason FROM outbox_dead")
-    assert parked["reason"].startswith("413")
-    assert CloudEvent.decode(parked["event"]).id == str(poison.id())
+    assert await told(database) == []
+    (parked,) = await postgres.parked(database)
+    assert parked.reason.startswith("413")
+    assert CloudEvent.decode(parked.event).id == str(poison.id())
+
+
+async def test_what_is_parked_is_kept_with_its_reason(engine: Engine, prepared: Database) -> None:
+    async with prepared.lead(asyncio.Event()) as outbox:
+        assert outbox
+        await outbox.park(b'{"id": "1"}', "400: no")
+        await outbox.forget()
+
+    assert await engine.parked(prepared) == [(b'{"id": "1"}', "400: no")]
 
 
 async def test_of_two_relays_one_leads_and_the_other_takes_over(
-    prepared: Postgres,
+    engine: Engine,
+    prepared: Database,
     cloud: Cloud,
     queues: Queues,
 ) -> None:
@@ -169,16 +164,16 @@ async def test_of_two_relays_one_leads_and_the_other_takes_over(
 
     async with cloud.running(NOWHERE) as running, relaying(prepared, running):
         async with relaying(prepared, running):
-            await tell(prepared, *first)
+            await engine.tell(prepared, first)
             seen = await arrived(queues, 50)
-        await tell(prepared, *later)
+        await engine.tell(prepared, later)
         seen += await arrived(queues, 50)
 
     assert sorted(seen) == sorted(str(fact.order_id) for fact in first + later)
     assert queues.received.empty()
 
 
-async def test_a_relay_that_does_not_lead_stops_when_it_is_told(prepared: Postgres) -> None:
+async def test_a_relay_that_does_not_lead_stops_when_it_is_told(prepared: Database) -> None:
     stop, other = asyncio.Event(), asyncio.Event()
     other.set()
 

@@ -12,7 +12,7 @@ from libs.common import http
 from libs.common.auth import Role, Verifier
 from libs.common.postgres import Postgres
 from services.customers.routes import STORE, routes
-from services.customers.store import open_store
+from services.customers.store import migrate, open_store
 from tests.tokens import Tokens
 
 pytestmark = pytest.mark.real
@@ -27,6 +27,7 @@ Client = TestClient[Any, Any]
 @pytest.fixture
 async def client(database: Postgres, verifier: Verifier) -> AsyncIterator[Client]:
     app = http.application(routes, verifier, database.ping)
+    await migrate(database)
     app[STORE] = await open_store(database)
     async with TestClient(TestServer(app)) as connected:
         yield connected

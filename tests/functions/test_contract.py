@@ -20,9 +20,11 @@ from libs.common.messages import read
 from libs.common.messages.orders import RejectOrder
 from libs.common.postgres import Postgres
 from services.customers import routes as customers
+from services.customers.store import migrate as migrate_customers
 from services.customers.store import open_store as open_customers
 from services.orders import routes as orders
 from services.orders.domain import Price
+from services.orders.store import migrate as migrate_orders
 from services.orders.store import open_store as open_orders
 from tests.functions.surroundings import ADA, LAMP, Credential, Queue, arrived, placed
 from tests.tokens import Tokens
@@ -60,6 +62,8 @@ class Services:
 @pytest.fixture
 async def services(database: Postgres, verifier: Verifier, tokens: Tokens) -> AsyncIterator[Services]:
     """Both keep their tables in one database here; they have none in common."""
+    await migrate_customers(database)
+    await migrate_orders(database)
     customers_app = http.application(customers.routes, verifier, database.ping)
     customers_app[customers.STORE] = await open_customers(database)
     store = await open_orders(database)

@@ -15,7 +15,7 @@ from libs.common.messages.orders import RejectOrder
 from libs.common.postgres import Postgres
 from services.orders.domain import Order, Price, Status, UnknownCustomer, Wanted, place
 from services.orders.reactions import REACTIONS
-from services.orders.store import Attempt, Store, open_store
+from services.orders.store import Attempt, Store, migrate, open_store
 
 pytestmark = pytest.mark.real
 
@@ -27,6 +27,7 @@ REGISTERED = CustomerRegistered(customer_id=ADA, status="active", version=1, at=
 
 @pytest.fixture
 async def store(database: Postgres) -> Store:
+    await migrate(database)
     return await open_store(database)
 
 

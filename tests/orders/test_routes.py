@@ -15,7 +15,7 @@ from libs.common.cursors import Cursors
 from libs.common.postgres import Postgres
 from services.orders.domain import Price
 from services.orders.routes import CURSORS, STORE, routes
-from services.orders.store import open_store
+from services.orders.store import migrate, open_store
 from tests.tokens import Tokens
 
 pytestmark = pytest.mark.real
@@ -27,6 +27,7 @@ TWO_LAMPS = {"lines": [{"product_id": str(LAMP), "quantity": 2}]}
 
 @pytest.fixture
 async def client(verifier: Verifier, database: Postgres) -> AsyncIterator[Client]:
+    await migrate(database)
     store = await open_store(database)
     await store.list_price(Price(LAMP, "LAMP", "Lamp", 4900, "EUR", version=1))
     for customer in (ADA, BOB):

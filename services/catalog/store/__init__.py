@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from http import HTTPStatus
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
-from libs.common.errors import Conflict, Invalid
+from libs.common.database import Database
+from libs.common.errors import Conflict, Invalid, StoreError
 from libs.common.messages import Fact
-from libs.common.postgres import Postgres
 from services.catalog.domain import Category, Parents, Product
 from services.catalog.stock import Reservation, Shelves, Stock
 
@@ -28,6 +28,12 @@ class SkuTaken(Invalid):
 
 class CategoryInUse(Conflict):
     """There are categories or products in it; move or delete them first."""
+
+
+class TooWide(StoreError):
+    """This catalogue's storage can't search so much: narrow it by price and sort by price, or leave filters out."""
+
+    status = HTTPStatus.NOT_IMPLEMENTED
 
 
 class Sort(StrEnum):
@@ -74,7 +80,7 @@ class Store(Protocol):
         """Raises NotFound."""
 
     async def page(self, wanted: Wanted, sort: Sort, after: Position | None, limit: int) -> Page:
-        """A page does not move when products are added or deleted."""
+        """A page does not move when products are added or deleted. May raise TooWide."""
 
     async def add_category(self, category: Category) -> None:
         """Raises Invalid or TooManyCategories."""
@@ -105,8 +111,30 @@ class Store(Protocol):
         """The reservation, the stock of `products` and of its own, and the fact together; a cause only once."""
 
 
-async def open_store(database: Postgres) -> Store:
-    from services.catalog.store.postgres import SCHEMA, PostgresStore
+async def open_store(database: Database) -> Store:
+    """Raises Behind where `migrate` is to be run first."""
+    schema, engine = _engine(database)
+    await database.check("catalog", schema)
+    return engine(database)
 
-    await database.migrate("catalog", SCHEMA)
-    return PostgresStore(database)
+
+async def migrate(database: Database) -> None:
+    schema, _ = _engine(database)
+    await database.migrate("catalog", schema)
+
+
+def _engine(database: Database) -> tuple[str, Callable[[Any], Store]]:
+    """Its schema and its store; only this engine's module is imported."""
+    match database.engine:
+        case "postgres":
+            from services.catalog.store import postgres
+
+            return postgres.SCHEMA, postgres.PostgresStore
+        case "azuresql":
+            from services.catalog.store import azuresql
+
+            return azuresql.SCHEMA, azuresql.AzureSqlStore
+        case _:
+            from services.catalog.store import tables
+
+            return tables.SCHEMA, tables.TablesStore

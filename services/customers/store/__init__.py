@@ -1,12 +1,12 @@
 """Where customers are kept: the contract, and the engine that a URL asks for."""
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
+from libs.common.database import Database
 from libs.common.errors import Conflict
 from libs.common.messages import Fact
-from libs.common.postgres import Postgres
 from services.customers.domain import Customer
 
 Action = Callable[[Customer], Fact | None]
@@ -30,8 +30,30 @@ class Store(Protocol):
         """Raises NotFound, also for the erased."""
 
 
-async def open_store(database: Postgres) -> Store:
-    from services.customers.store.postgres import SCHEMA, PostgresStore
+async def open_store(database: Database) -> Store:
+    """Raises Behind where `migrate` is to be run first."""
+    schema, engine = _engine(database)
+    await database.check("customers", schema)
+    return engine(database)
 
-    await database.migrate("customers", SCHEMA)
-    return PostgresStore(database)
+
+async def migrate(database: Database) -> None:
+    schema, _ = _engine(database)
+    await database.migrate("customers", schema)
+
+
+def _engine(database: Database) -> tuple[str, Callable[[Any], Store]]:
+    """Its schema and its store; only this engine's module is imported."""
+    match database.engine:
+        case "postgres":
+            from services.customers.store import postgres
+
+            return postgres.SCHEMA, postgres.PostgresStore
+        case "azuresql":
+            from services.customers.store import azuresql
+
+            return azuresql.SCHEMA, azuresql.AzureSqlStore
+        case _:
+            from services.customers.store import tables
+
+            return tables.SCHEMA, tables.TablesStore

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
+from libs.common.database import Database
 from libs.common.errors import Invalid
 from libs.common.messages import Fact
 from libs.common.messages.customers import Status as CustomerStatus
-from libs.common.postgres import Postgres
 from services.orders.domain import Order, Price, Status
 
 Draft = Callable[[Mapping[UUID, Price]], tuple[Order, bytes]]  # prices in; the order and the answer to its POST out
@@ -81,8 +81,30 @@ class Store(Protocol):
         """Their orders until then stay, as nobody's. Later ones are of a person who has registered again."""
 
 
-async def open_store(database: Postgres) -> Store:
-    from services.orders.store.postgres import SCHEMA, PostgresStore
+async def open_store(database: Database) -> Store:
+    """Raises Behind where `migrate` is to be run first."""
+    schema, engine = _engine(database)
+    await database.check("orders", schema)
+    return engine(database)
 
-    await database.migrate("orders", SCHEMA)
-    return PostgresStore(database)
+
+async def migrate(database: Database) -> None:
+    schema, _ = _engine(database)
+    await database.migrate("orders", schema)
+
+
+def _engine(database: Database) -> tuple[str, Callable[[Any], Store]]:
+    """Its schema and its store; only this engine's module is imported."""
+    match database.engine:
+        case "postgres":
+            from services.orders.store import postgres
+
+            return postgres.SCHEMA, postgres.PostgresStore
+        case "azuresql":
+            from services.orders.store import azuresql
+
+            return azuresql.SCHEMA, azuresql.AzureSqlStore
+        case _:
+            from services.orders.store import tables
+
+            return tables.SCHEMA, tables.TablesStore

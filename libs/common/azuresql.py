@@ -1,0 +1,204 @@
+"""Azure SQL's manners, and SQL Server's: a transaction is a plain function that runs as a whole in one thread."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from random import Random, SystemRandom
+from time import monotonic
+from typing import Any, ClassVar, TypeVar
+
+import pyodbc
+import structlog
+from azure.core.credentials_async import AsyncTokenCredential
+
+from libs.common import odbc, telemetry
+from libs.common.azuresql_outbox import AzureSqlOutbox
+from libs.common.errors import Unavailable
+from libs.common.messages import Fact, encode_fact
+from libs.common.migrations import refuse_missing, steps
+from libs.common.odbc import ForeignKeyViolation, Transient, UniqueViolation
+from libs.common.odbc_pool import Pool
+
+__all__ = ["AzureSql", "ForeignKeyViolation", "Row", "Transaction", "UniqueViolation"]
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
+Row = Any  # pyodbc's: an attribute for each column
+
+MESSAGING = Path(__file__).with_name("azuresql.sql").read_text()
+
+CLOSE_SECONDS = 15.0
+MOST_TRIES = 5
+LONGEST_PAUSE_SECONDS = 1.0
+PING_FRESH_SECONDS = 1.0
+
+MIGRATIONS = """
+IF OBJECT_ID(N'migrations', N'U') IS NULL
+    CREATE TABLE migrations (name nvarchar(50) NOT NULL, number int NOT NULL, PRIMARY KEY (name, number))
+"""
+LOCK_MIGRATIONS = """
+EXEC sp_getapplock @Resource = N'migrations', @LockMode = N'Exclusive', @LockOwner = N'Transaction', @LockTimeout = 9000
+"""
+FIRST_TIME = """
+INSERT INTO inbox (cause)
+SELECT ? WHERE NOT EXISTS (SELECT 1 FROM inbox WITH (UPDLOCK, HOLDLOCK) WHERE cause = ?)
+"""
+
+
+@dataclass(slots=True)
+class Transaction:
+    cursor: pyodbc.Cursor
+    told: int = 0
+
+    def execute(self, sql: str, *values: Any) -> int:
+        """How many rows the first statement has changed."""
+        with odbc.in_our_words():
+            self.cursor.execute(sql, *map(odbc.value, values))
+            affected = int(self.cursor.rowcount)
+            while self.cursor.nextset():  # an error of a later statement comes with its own result
+                continue
+        return affected
+
+    def fetch(self, sql: str, *values: Any) -> list[Row]:
+        """What the first statement that returns rows returns."""
+        with odbc.in_our_words():
+            self.cursor.execute(sql, *map(odbc.value, values))
+            while self.cursor.description is None and self.cursor.nextset():
+                continue
+            rows: list[Row] = self.cursor.fetchall()
+            while self.cursor.nextset():
+                continue
+        return rows
+
+    def fetchrow(self, sql: str, *values: Any) -> Row | None:
+        rows = self.fetch(sql, *values)
+        return rows[0] if rows else None
+
+    def tell(self, fact: Fact) -> None:
+        """The fact is committed with the change it tells of."""
+        self.execute("INSERT INTO outbox (event) VALUES (?)", encode_fact(fact, telemetry.traceparent()))
+        self.told += 1
+
+    def first_time(self, cause: str | None) -> bool:
+        """Whether this message has had no effect yet; its effect is committed with this mark. No cause: always."""
+        if cause is None:
+            return True
+        first = self.execute(FIRST_TIME, cause, cause) == 1
+        if not first:
+            log.info("message.repeated", cause=cause)
+        return first
+
+
+@dataclass(slots=True)
+class AzureSql:
+    engine: ClassVar[str] = "azuresql"
+    pool: Pool
+    chance: Random
+    told: asyncio.Event = field(default_factory=asyncio.Event)
+    _pinged_at: float = -PING_FRESH_SECONDS
+    _answered: bool = False
+
+    @classmethod
+    @asynccontextmanager
+    async def connect(
+        cls, url: str, password: Callable[[], Awaitable[str]], credential: AsyncTokenCredential, *, driver: str = ""
+    ) -> AsyncIterator["AzureSql"]:
+        """`mssql://user@host:1433/database`. Raises Incomplete or Unavailable.
+
+        Encrypted always, and the server verified unless the URL says `?trust=yes`. The password is the URL's own, or
+        with `?authentication=entra` a token of `credential` and with `?authentication=msi` the driver's business, or
+        else `password` is asked: for each new connection, so a new one is taken up without a restart.
+        """
+        pool = Pool(odbc.Key.of(url, password, credential), odbc.find_driver(driver))
+        try:
+            yield cls(pool, SystemRandom())
+        finally:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await pool.close()
+
+    async def transact(self, work: Callable[[Transaction], T]) -> T:
+        """Commits what `work` has done. Raises what it raises, or Unavailable.
+
+        Where the database undoes it (a deadlock), it runs again: so all that it changes is made within it.
+        """
+        for failures in range(MOST_TRIES):
+            try:
+                result, told = await self.pool.run(partial(_run, work))
+            except Transient:
+                if failures == MOST_TRIES - 1:
+                    raise
+                await asyncio.sleep(self.chance.uniform(0, min(LONGEST_PAUSE_SECONDS, 0.05 * 2.0**failures)))
+            else:
+                break
+        if told:
+            self.told.set()
+        return result
+
+    async def fetch(self, sql: str, *values: Any) -> list[Row]:
+        return await self.transact(lambda tx: tx.fetch(sql, *values))
+
+    async def fetchrow(self, sql: str, *values: Any) -> Row | None:
+        return await self.transact(lambda tx: tx.fetchrow(sql, *values))
+
+    async def ping(self) -> bool:
+        if monotonic() - self._pinged_at >= PING_FRESH_SECONDS:
+            try:
+                self._answered = await self.fetchrow("SELECT 1 AS answer") is not None
+            except Unavailable:
+                self._answered = False
+            self._pinged_at = monotonic()
+        return self._answered
+
+    async def migrate(self, name: str, script: str) -> None:
+        """All or nothing, and one process at a time."""
+
+        def work(tx: Transaction) -> None:
+            tx.execute(LOCK_MIGRATIONS)
+            tx.execute(MIGRATIONS)
+            for each, needed in (("messaging", MESSAGING), (name, script)):
+                done = {row.number for row in tx.fetch("SELECT number FROM migrations WHERE name = ?", each)}
+                for number, step in steps(needed):
+                    if number not in done:
+                        tx.execute(step)
+                        tx.execute("INSERT INTO migrations (name, number) VALUES (?, ?)", each, number)
+
+        await self.transact(work)
+
+    async def check(self, name: str, script: str) -> None:
+        there = await self.fetchrow("SELECT OBJECT_ID(N'migrations', N'U') AS there")
+        known = await self.fetch("SELECT name, number FROM migrations") if there and there.there else []
+        for each, needed in ((name, script), ("messaging", MESSAGING)):
+            refuse_missing(name, needed, {row.number for row in known if row.name == each})
+
+    @asynccontextmanager
+    async def lead(self, stop: asyncio.Event) -> AsyncIterator[AzureSqlOutbox | None]:
+        """The lock dies with the connection, so a successor takes over at once."""
+        with odbc.in_our_words():
+            connection = await self.pool.dial()
+            try:
+                outbox = AzureSqlOutbox(connection.awaited)
+                yield outbox if await outbox.lead(stop) else None
+            finally:
+                with suppress(pyodbc.Error):
+                    await connection.awaited.close()
+
+
+def _run(work: Callable[[Transaction], T], raw: pyodbc.Connection) -> tuple[T, int]:
+    transaction = Transaction(raw.cursor())
+    try:
+        result = work(transaction)
+    except BaseException:
+        with suppress(pyodbc.Error):
+            raw.rollback()
+        raise
+    finally:
+        transaction.cursor.close()
+    try:
+        raw.commit()
+    except pyodbc.Error as error:  # it may have happened or not, so it must not be done again here
+        raise Unavailable("the database did not say whether it has committed") from error
+    return result, transaction.told

@@ -1,0 +1,129 @@
+"""ODBC connections, and the threads that wait for what they answer: as many of the one as of the other."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import NamedTuple, TypeVar
+
+import aioodbc
+import pyodbc
+
+from libs.common import odbc
+from libs.common.errors import StoreError, Unavailable
+
+T = TypeVar("T")
+
+POOL_SIZE = 8
+IDLE_SECONDS = 30.0  # then a connection is not lent again: what lies between may have forgotten it
+ACQUIRE_SECONDS = 5.0
+STATEMENT_SECONDS = 10
+
+# XACT_ABORT: an error undoes the whole transaction, as it does in PostgreSQL, and leaves no half of it to be committed.
+SESSION = "SET XACT_ABORT ON"
+
+
+class Connection(NamedTuple):
+    """aioodbc's, for what waits between statements, and pyodbc's within, for what runs in one thread."""
+
+    awaited: aioodbc.Connection
+    raw: pyodbc.Connection
+    used_at: float
+
+
+@dataclass(slots=True)
+class Pool:
+    key: odbc.Key
+    driver: str
+    threads: ThreadPoolExecutor = field(init=False)
+    _free: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(POOL_SIZE))
+    _idle: deque[Connection] = field(default_factory=deque)
+
+    def __post_init__(self) -> None:
+        self.threads = ThreadPoolExecutor(POOL_SIZE + 1, "odbc")  # one more for the relay
+
+    async def run(self, work: Callable[[pyodbc.Connection], T]) -> T:
+        """In a thread, on a connection that nobody else uses meanwhile. Raises Unavailable."""
+        async with self._lent() as raw:
+            running = asyncio.get_running_loop().run_in_executor(self.threads, work, raw)
+            try:
+                return await asyncio.shield(running)
+            except asyncio.CancelledError:
+                await asyncio.wait([running])  # a thread can't be stopped; its statements have their own time limit
+                raise
+
+    @asynccontextmanager
+    async def _lent(self) -> AsyncIterator[pyodbc.Connection]:
+        """One of the pool's; one that has failed is not put back. Raises Unavailable."""
+        try:
+            async with asyncio.timeout(ACQUIRE_SECONDS):
+                await self._free.acquire()
+        except TimeoutError as error:
+            raise Unavailable("all connections to the database are in use") from error
+        try:
+            with odbc.in_our_words():
+                connection = await self._idle_or_new()
+            healthy = False
+            try:
+                yield connection.raw
+                healthy = True
+            except Unavailable:
+                raise
+            except StoreError:  # a refusal: its transaction was rolled back
+                healthy = True
+                raise
+            finally:
+                if healthy:
+                    self._idle.append(connection._replace(used_at=monotonic()))
+                else:
+                    await _hang_up(connection)
+        finally:
+            self._free.release()
+
+    async def _idle_or_new(self) -> Connection:
+        while self._idle:
+            connection = self._idle.pop()
+            if monotonic() - connection.used_at < IDLE_SECONDS:
+                return connection
+            await _hang_up(connection)
+        return await self.dial()
+
+    async def close(self) -> None:
+        while self._idle:
+            await _hang_up(self._idle.pop())
+        self.threads.shutdown(wait=False, cancel_futures=True)
+
+    async def dial(self) -> Connection:
+        """A connection of one's own. Raises Unavailable."""
+        text, attributes = await self.key.told(self.driver)
+        made = list[pyodbc.Connection]()
+
+        async def keep(raw: pyodbc.Connection) -> None:
+            made.append(raw)
+
+        with odbc.in_our_words():
+            awaited = await aioodbc.connect(
+                dsn=text,
+                executor=self.threads,
+                timeout=odbc.LOGIN_SECONDS,
+                attrs_before=attributes,
+                after_created=keep,
+            )
+            (raw,) = made
+            await asyncio.get_running_loop().run_in_executor(self.threads, _prepare, raw)
+        return Connection(awaited, raw, monotonic())
+
+
+def _prepare(raw: pyodbc.Connection) -> None:
+    raw.timeout = STATEMENT_SECONDS
+    raw.add_output_converter(odbc.DATETIMEOFFSET, odbc.datetimeoffset)
+    raw.execute(SESSION)
+    raw.commit()
+
+
+async def _hang_up(connection: Connection) -> None:
+    with suppress(pyodbc.Error):
+        await connection.awaited.close()

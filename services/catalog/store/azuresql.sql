@@ -1,0 +1,49 @@
+-- migration 1: categories, products, stock and what is set aside of it
+
+-- Ids are binary(16), not uniqueidentifier: that one sorts by its last six bytes first, so that ids of version 7 would
+-- not sort by time, and rows not be locked in the order of their ids. CONVERT(char(32), id, 2) shows one.
+-- Names are two UTF-16 units a character at most. BIN2 sorts by code units, the same wherever the database stands.
+CREATE TABLE categories (
+    id binary(16) NOT NULL PRIMARY KEY,
+    name nvarchar(400) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    parent_id binary(16) REFERENCES categories (id),
+    version bigint NOT NULL
+);
+CREATE INDEX categories_by_parent ON categories (parent_id);
+
+CREATE TABLE products (
+    id binary(16) NOT NULL PRIMARY KEY,
+    sku nvarchar(64) COLLATE Latin1_General_100_BIN2 NOT NULL, -- upper and lower case are not the same
+    name nvarchar(400) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    name_key AS CAST(LOWER(name) AS nvarchar(400)) PERSISTED NOT NULL, -- what is searched and sorted by
+    description nvarchar(max) NOT NULL,
+    price bigint NOT NULL CHECK (price >= 0),
+    currency varchar(3) NOT NULL,
+    category_id binary(16) REFERENCES categories (id),
+    opening_stock bigint NOT NULL CHECK (opening_stock >= 0),
+    media nvarchar(max) NOT NULL CHECK (ISJSON(media) = 1),
+    version bigint NOT NULL,
+    deleted bit NOT NULL
+);
+CREATE UNIQUE INDEX products_sku ON products (sku) WHERE deleted = 0;
+CREATE INDEX products_by_category ON products (category_id);
+CREATE INDEX products_by_name ON products (name_key, id) WHERE deleted = 0;
+CREATE INDEX products_by_price ON products (price, id) WHERE deleted = 0;
+
+-- Born with the product, kept for good: the books must be true for what is no longer sold, too.
+CREATE TABLE stock (
+    product_id binary(16) NOT NULL PRIMARY KEY REFERENCES products (id),
+    on_hand bigint NOT NULL DEFAULT 0 CHECK (on_hand >= 0),
+    reserved bigint NOT NULL DEFAULT 0 CHECK (reserved >= 0),
+    sold bigint NOT NULL DEFAULT 0 CHECK (sold >= 0),
+    received bigint NOT NULL DEFAULT 0,
+    version bigint NOT NULL DEFAULT 0, -- 0: not counted yet
+    CHECK (received = on_hand + reserved + sold)
+);
+
+CREATE TABLE reservations (
+    order_id binary(16) NOT NULL PRIMARY KEY,
+    status varchar(8) NOT NULL CHECK (status IN ('new', 'held', 'sold', 'released', 'refused')), -- 'new' is never committed
+    lines nvarchar(max) NOT NULL DEFAULT '[]' CHECK (ISJSON(lines) = 1),
+    version bigint NOT NULL DEFAULT 0
+);

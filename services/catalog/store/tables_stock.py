@@ -1,0 +1,217 @@
+"""Stock and reservations in Table Storage: they lie in many partitions, and a reservation is all or nothing.
+
+What an order changes is decided on what was read. Then
+
+1. each stock entity that changes gets an intent, if it still is as it was read;
+2. the reservation is written, with the new figures, the inbox mark and the fact: this is the commit;
+3. each stock entity gets its new figures, and the intent is gone.
+
+Who meets an intent asks the reservation. Where that tells of the same attempt, the new figures hold, and whoever comes
+first writes them. Where it does not, the attempt may still be under way. If it is for longer than PATIENCE_SECONDS, the
+reservation is written once more as it is, so that the attempt can't be committed any more; then the intent is removed.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import NamedTuple
+from uuid import UUID
+
+import msgspec
+from msgspec import Struct
+
+from libs.common.entities import Change, Entity, Overtaken, Table
+from libs.common.messages import Fact
+from libs.common.messages.catalog import ReservedLine
+from services.catalog.stock import ReservationStatus
+
+PATIENCE_SECONDS = 3.0
+
+
+class Intent(Struct, frozen=True):
+    order_id: UUID
+    attempt: str
+
+
+class Figures(Struct, frozen=True):
+    product_id: UUID
+    on_hand: int = 0
+    reserved: int = 0
+    sold: int = 0
+    received: int = 0
+    version: int = 0
+
+
+class Shelf(Struct, frozen=True):
+    figures: Figures
+    intent: Intent | None = None
+
+
+class Record(Struct, frozen=True):
+    """A reservation, and what its last change has made of the stock."""
+
+    status: ReservationStatus = ReservationStatus.NEW
+    lines: Sequence[ReservedLine] = ()
+    version: int = 0
+    attempt: str = ""
+    redo: Sequence[Figures] = ()
+
+
+class Settled(NamedTuple):
+    """What there is of a product, with nobody's intent on it; no entity where it was never counted."""
+
+    entity: Entity | None
+    figures: Figures
+
+
+class Reserved(NamedTuple):
+    """An order's reservation; no entity where there is none yet."""
+
+    order_id: UUID
+    entity: Entity | None
+    record: Record
+
+
+_shelf = msgspec.json.Decoder(Shelf)
+_record = msgspec.json.Decoder(Record)
+
+
+@dataclass(slots=True)
+class Ledger:
+    table: Table
+    patience: float = PATIENCE_SECONDS
+    _met: dict[UUID, tuple[str, float]] = field(default_factory=dict)  # others' intents: the ETag, and since when
+
+    async def figures(self, product_id: UUID) -> Figures:
+        """As they stand: what is committed counts, whether or not it is written."""
+        seen = ""
+        while True:
+            entity, shelf = await self._shelf(product_id)
+            if entity is None or shelf.intent is None or entity.etag == seen:
+                return shelf.figures
+            owner = await self.reserved(shelf.intent.order_id)
+            if redone := _redone(shelf, owner.record):
+                return redone
+            seen = entity.etag
+
+    async def settled(self, product_id: UUID, order_id: UUID | None = None) -> Settled:
+        """`order_id` is who wants to change it. Raises Overtaken where somebody else still may."""
+        entity, shelf = await self._shelf(product_id)
+        if entity is None or shelf.intent is None:
+            self._met.pop(product_id, None)
+            return Settled(entity, shelf.figures)
+        owner = await self.reserved(shelf.intent.order_id)
+        figures = _redone(shelf, owner.record)
+        if figures is None:
+            if owner.order_id != order_id:
+                self._be_patient(entity, product_id)
+            figures = shelf.figures
+            await self.write_reserved(owner, owner.record)  # fences the attempt off
+        return await self._put_back(entity, figures)
+
+    async def change_stock(self, known: Settled, figures: Figures, cause: str | None, fact: Fact | None) -> None:
+        """Within one partition. Raises Overtaken."""
+        change = Change(partition_of_stock(figures.product_id))
+        change.note(cause)
+        if fact:
+            _put(change, known.entity, figures)
+            change.tell(fact)
+        if change.operations:
+            await self.table.submit(change)
+
+    async def change_reserved(
+        self, known: Reserved, becomes: Record, shelves: Mapping[UUID, Settled], cause: str, fact: Fact | None
+    ) -> None:
+        """Across partitions: the three steps above. Raises Overtaken."""
+        change = Change(partition_of(known.order_id))
+        change.note(cause)
+        if fact:
+            change.tell(fact)
+        if becomes == known.record:
+            await self.table.submit(change)
+            return
+        intent = Intent(known.order_id, becomes.attempt)
+        held = await self.intend(intent, [shelves[figures.product_id] for figures in becomes.redo])
+        try:
+            await self.write_reserved(known, becomes, change)
+        except Overtaken:
+            await self.finish(held)
+            raise
+        await self.finish(Settled(each.entity, figures) for each, figures in zip(held, becomes.redo, strict=True))
+
+    async def reserved(self, order_id: UUID) -> Reserved:
+        entity = await self.table.read(partition_of(order_id), f"r|{order_id}")
+        return Reserved(order_id, entity, _record.decode(entity.body) if entity else Record())
+
+    def _be_patient(self, entity: Entity, product_id: UUID) -> None:
+        """Raises Overtaken until an intent has been seen for so long that its owner must be dead."""
+        etag, since = self._met.get(product_id, ("", 0.0))
+        if etag != entity.etag:
+            since = monotonic()
+            self._met[product_id] = (entity.etag, since)
+        if monotonic() - since < self.patience:
+            raise Overtaken
+
+    async def intend(self, intent: Intent, shelves: Sequence[Settled]) -> list[Settled]:
+        """On all of them or on none: raises Overtaken."""
+        results = await asyncio.gather(
+            *(self._put_back(entity, figures, intent) for entity, figures in shelves), return_exceptions=True
+        )
+        held = [result for result in results if isinstance(result, Settled)]
+        if failures := [result for result in results if isinstance(result, BaseException)]:
+            await self.finish(held)
+            raise failures[0]
+        return held
+
+    async def finish(self, held: Iterable[Settled]) -> None:
+        """In place of the intents. Where somebody was faster, the same figures were written."""
+        results = await asyncio.gather(*(self._put_back(*each) for each in held), return_exceptions=True)
+        for result in results:
+            if isinstance(result, BaseException) and not isinstance(result, Overtaken):
+                raise result
+
+    async def _put_back(self, entity: Entity | None, figures: Figures, intent: Intent | None = None) -> Settled:
+        """Raises Overtaken where it is no longer as it was read."""
+        change = Change(partition_of_stock(figures.product_id))
+        row = _put(change, entity, figures, intent)
+        (etag,) = await self.table.submit(change)
+        return Settled(Entity(row, b"", etag), figures)
+
+    async def write_reserved(self, known: Reserved, becomes: Record, change: Change | None = None) -> None:
+        """With `change`, if there is more to it. Raises Overtaken."""
+        change = change or Change(partition_of(known.order_id))
+        body = msgspec.json.encode(becomes)
+        if known.entity:
+            change.replace(known.entity, body)
+        else:
+            change.create(f"r|{known.order_id}", body)
+        await self.table.submit(change)
+
+    async def _shelf(self, product_id: UUID) -> tuple[Entity | None, Shelf]:
+        entity = await self.table.read(partition_of_stock(product_id), f"s|{product_id}")
+        return entity, _shelf.decode(entity.body) if entity else Shelf(Figures(product_id))
+
+
+def partition_of(order_id: UUID) -> str:
+    return f"reservations-{order_id.int & 0xF:x}"
+
+
+def partition_of_stock(product_id: UUID) -> str:
+    return f"stock-{product_id.int & 0xF:x}"
+
+
+def _put(change: Change, entity: Entity | None, figures: Figures, intent: Intent | None = None) -> str:
+    row, body = f"s|{figures.product_id}", msgspec.json.encode(Shelf(figures, intent))
+    if entity:
+        change.replace(entity, body)
+    else:
+        change.create(row, body)
+    return row
+
+
+def _redone(shelf: Shelf, record: Record) -> Figures | None:
+    """What the shelf's intent has made of it; None where that is not committed."""
+    if shelf.intent is None or record.attempt != shelf.intent.attempt:
+        return None
+    return next(each for each in record.redo if each.product_id == shelf.figures.product_id)

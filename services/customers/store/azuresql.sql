@@ -1,0 +1,18 @@
+-- migration 1: customers
+
+CREATE TABLE customers (
+    id binary(16) NOT NULL PRIMARY KEY,
+    -- Personal data; all NULL once the customer is erased. The other columns stay: see domain.Customer.
+    name nvarchar(400),
+    email varchar(254),
+    email_key AS CAST(LOWER(email) AS varchar(254)) COLLATE Latin1_General_100_BIN2 PERSISTED, -- addresses are ASCII
+    language varchar(2) CHECK (language IN ('en', 'de')),
+    address nvarchar(max) CHECK (ISJSON(address) = 1),
+    status varchar(7) NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'blocked')),
+    version bigint NOT NULL DEFAULT 0,
+    CHECK (
+        (name IS NOT NULL AND email IS NOT NULL AND language IS NOT NULL)
+        OR (name IS NULL AND email IS NULL AND language IS NULL AND address IS NULL)
+    )
+);
+CREATE UNIQUE INDEX customers_by_email ON customers (email_key) WHERE email IS NOT NULL;
