@@ -25,10 +25,12 @@ distclean: clean ## Remove what `setup` installed, too
 # ---- Run -----------------------------------------------------------------------------------------------------------
 
 # PORT=9080 moves the whole block of ports; STATE=<dir> keeps the state elsewhere than in .state.
+# ENGINE=postgres|tables|azuresql is for all three services, ENGINE=orders=tables,customers=azuresql for some; a state stays
+# with what it began with. azuresql needs AZURESQL_URL=mssql://user:password@host:1433 in the environment.
 in = $(or $(wildcard .venv/bin/python),$(error Run `make setup` first)) -m localcloud.$(1) $(if $(STATE),--state $(STATE))
 
-run: setup ## Start the whole store, until Ctrl-C; DETACH=1: in the background, PORT=9080: on other ports
-	@exec $(call in,launcher) run $(if $(PORT),--port $(PORT)) $(if $(DETACH),--detach)
+run: setup ## Start the whole store, until Ctrl-C; DETACH=1: in the background, PORT=9080: on other ports, ENGINE=tables: data there
+	@exec $(call in,launcher) run $(if $(PORT),--port $(PORT)) $(if $(ENGINE),--engine '$(ENGINE)') $(if $(DETACH),--detach)
 
 stop: ## Stop it, wherever it runs
 	@$(call in,launcher) stop

@@ -10,20 +10,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import aiohttp
-import asyncpg
 
-from localcloud import books, flow, runfile
-from localcloud.books import Books, Library
+from localcloud import azuresql, flow, runfile
+from localcloud.books import Books, Unreadable
 from localcloud.laws import LAWS
+from localcloud.library import Library
 from localcloud.runfile import NotRunning
 from localcloud.screen import green, red
-from localcloud.state import State
 from localcloud.store import Store, state_folder
 from localcloud.waiting import until
 
 TIMEOUT = aiohttp.ClientTimeout(total=10)
 REST_SECONDS = 60.0
-AWAY = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, aiohttp.ClientError)  # a part of the store is
+AWAY = (OSError, Unreadable, aiohttp.ClientError)  # a part of the store is
 MOST_EXAMPLES = 5
 
 Counts = dict[str, int]  # where, and how much
@@ -47,11 +46,8 @@ async def audit(folder: Path, *, rest_seconds: float = REST_SECONDS, dead_allowe
 async def read_at_rest(folder: Path, rest_seconds: float, dead_allowed: int) -> Books:
     """Where it does not come to rest in time, the fifth law says what was still on its way. Raises NotRunning."""
     run = runfile.running(folder)
-    store = await asyncio.to_thread(Store.open, folder, run.base_port, datetime.now(UTC))
-    async with (
-        aiohttp.ClientSession(timeout=TIMEOUT) as session,
-        books.library(store.database, State(folder).journal("mail")) as library,
-    ):
+    store = await asyncio.to_thread(Store.open, folder, run.base_port, datetime.now(UTC), run.engines)
+    async with aiohttp.ClientSession(timeout=TIMEOUT) as session, Library.open(store) as library:
         look = _Look(session, run.addresses["letters"], library)
         with suppress(TimeoutError):
             await until(look.waiting, lambda waiting: not waiting, seconds=rest_seconds)
@@ -100,7 +96,7 @@ def main(arguments: list[str]) -> str | int:
     chosen = parser.parse_args(arguments)
     try:
         written = asyncio.run(read_at_rest(state_folder(chosen.state), REST_SECONDS, chosen.dead_allowed))
-    except NotRunning as error:
+    except (NotRunning, azuresql.Missing) as error:
         return str(error)
     except AWAY as error:
         return f"The books can't be read now ({error}). A part may just be starting again: look at the logs, try again."

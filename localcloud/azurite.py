@@ -96,6 +96,12 @@ class Azurite:
             if answer.status not in (201, 409):  # 409: it is there
                 raise Refused(await answer.text())
 
+    def asking(self, table: str, at: datetime) -> dict[str, str]:
+        """The headers of a query of this table's entities: "Authorize with Shared Key", Shared Key Lite for Tables."""
+        date = format_datetime(at, usegmt=True)
+        signature = self._signed(f"{date}\n/{self.account}/{self.account}/{table}()")
+        return {"x-ms-date": date, "x-ms-version": API_VERSION, "Authorization": f"SharedKeyLite {signature}"}
+
     def _signature(self, container: str, headers: dict[str, str]) -> str:
         """For a PUT without a body: learn.microsoft.com, "Authorize with Shared Key", signature string.
 
@@ -104,8 +110,11 @@ class Azurite:
         lines = "".join(f"{name}:{headers[name]}\n" for name in sorted(headers))
         resource = f"/{self.account}/{self.account}/{container}\nrestype:container"
         text = "PUT" + "\n" * 12 + lines + resource
+        return f"SharedKey {self._signed(text)}"
+
+    def _signed(self, text: str) -> str:
         digest = hmac.digest(base64.b64decode(self.key), text.encode(), hashlib.sha256)
-        return f"SharedKey {self.account}:{base64.b64encode(digest).decode()}"
+        return f"{self.account}:{base64.b64encode(digest).decode()}"
 
 
 def _service(name: str, port: int) -> list[str]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from localcloud import azurite, detached, gateway, postgres, runfile, sample, screen
+from localcloud import azuresql, azurite, detached, engines, gateway, postgres, runfile, sample, screen
 from localcloud.addresses import HOST, Addresses, Port
 from localcloud.logfiles import LogFiles
 from localcloud.processes import Failed, Processes
@@ -33,7 +33,10 @@ REFUSALS = (
     AlreadyRuns,
     PortTaken,
     StillStopping,
+    azuresql.Missing,
     azurite.Missing,
+    engines.Bound,
+    engines.Unknown,
     gateway.Missing,
     postgres.Missing,
     postgres.Failed,
@@ -42,13 +45,16 @@ REFUSALS = (
 
 async def start(store: Store, processes: Processes) -> None:
     async with asyncio.TaskGroup() as group:
-        group.create_task(start_storage(store, processes))  # takes longest, and only pictures need it
+        storage = group.create_task(start_storage(store, processes))  # takes longest
         await processes.start(*store.ground())  # PostgreSQL and the local cloud
-        await provision(store)  # secrets and databases
-        await processes.start(*store.workers())  # the services and the functions host
+        await provision(store, processes)  # secrets and databases
+        engines.bind(store.state.folder, store.engines)
+        group.create_task(processes.start(*store.workers()))  # of Azurite, they need only pictures
+        await storage
+        await processes.start(*store.workers_on_tables())
     await processes.start(store.gateway())
     if not sample.known(store.state.folder):
-        await processes.run("seed", store.seeding())  # something to buy, and somebody to buy it
+        await processes.run(store.seeding())  # something to buy, and somebody to buy it
 
 
 async def start_storage(store: Store, processes: Processes) -> None:
@@ -88,6 +94,7 @@ class Launch:
             base_port=self.store.addresses.base,
             addresses=self.store.published(),
             logs=str(self.processes.logs.folder),
+            engines=self.store.engines,
             ready=self.ready,
             parts={name: Part(each.process.pid, each.restarts) for name, each in self.processes.running.items()},
         )
@@ -107,11 +114,12 @@ async def run_until_signal(launch: Launch, lock: int) -> None:
         await work
 
 
-def run(folder: Path, base_port: int, options: str) -> None:
+def run(folder: Path, base_port: int, engine: str | None, options: str) -> None:
     """Raises one of REFUSALS, or a group of Failed."""
     with runfile.held(folder) as lock:
+        chosen = engines.choose(folder, engine)
         refuse_taken_ports(Addresses(base_port))
-        store = Store.open(folder, base_port, datetime.now(UTC))
+        store = Store.open(folder, base_port, datetime.now(UTC), chosen)
         try:
             asyncio.run(run_until_signal(Launch(store, options), lock))
         finally:
@@ -153,7 +161,7 @@ def main(arguments: list[str]) -> int:
             attached = [each for each in arguments if each != "--detach"]
             return detached.run(folder, [sys.executable, "-m", "localcloud.launcher", *attached])
         else:
-            run(folder, chosen.port, options)
+            run(folder, chosen.port, chosen.engine, options)
     except REFUSALS as refusal:
         say(str(refusal))
         return 1
@@ -174,6 +182,7 @@ def _parsed(arguments: list[str]) -> argparse.Namespace:
     starting.add_argument(
         "--port", type=int, default=Addresses().base, help="the gateway's; those of the others follow"
     )
+    starting.add_argument("--engine", metavar="NAME", help="for all data, or orders=tables,customers=azuresql,…")
     starting.add_argument("--detach", action="store_true", help="in the background; returns when all is ready")
     commands.add_parser("stop", help="stop what runs, and wait until it has stopped")
     return parser.parse_args(arguments)

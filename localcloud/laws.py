@@ -49,11 +49,12 @@ def _wrong_totals(books: Books) -> Iterator[str]:
         sold.update(order.pieces if order.confirmed else ())
     for reservation in books.reservations.values():
         held.update(reservation.pieces if reservation.status == "held" else ())
-    for stock in books.stocks:
-        owed = sold[stock.product_id], held[stock.product_id]
-        if (stock.sold, stock.reserved) != owed:
-            counted = f"sold {stock.sold}, reserved {stock.reserved}"
-            yield f"product {stock.product_id}: {counted}; its orders come to {owed[0]} and {owed[1]}"
+    counted = {stock.product_id: (stock.sold, stock.reserved) for stock in books.stocks}
+    for product_id in {**counted, **sold, **held}:
+        owed, there = (sold[product_id], held[product_id]), counted.get(product_id, (0, 0))
+        if there != owed:
+            parts = f"sold {there[0]}, reserved {there[1]}"
+            yield f"product {product_id}: {parts}; its orders come to {owed[0]} and {owed[1]}"
 
 
 def confirmed_orders_have_a_letter(books: Books) -> Iterator[str]:

@@ -118,11 +118,11 @@ class Processes:
                 self._keep(self._keep_running(program, f"{program.stop_signal.value} {self._starts}"))
                 starting.create_task(self._wait_ready(program))
 
-    async def run(self, name: str, argv: list[str]) -> None:
+    async def run(self, program: Program) -> None:
         """To its end. Raises Failed."""
+        name, announcement = program.name, f"{program.stop_signal.value} {self._starts}"
         self.logs.begin(name)
-        announcement = f"{signal.SIGTERM.value} {self._starts}"
-        process = await self._spawn(Program(name, argv, _at_once), announcement)
+        process = await self._spawn(program, announcement)
         self.running[name] = Running(process, announcement, restarts=0)
         try:
             async with asyncio.timeout(self.patience.ready):
@@ -200,7 +200,3 @@ class Processes:
 
     def _last_words(self, name: str, what: str) -> str:
         return f"{name} {what}; {self.logs.path(name)} ends with:\n{self.logs.tail(name, TAIL_LINES)}"
-
-
-async def _at_once() -> bool:
-    return True

@@ -1,31 +1,43 @@
 """What an operator does before the services can start: secrets, roles, databases. Twice is harmless."""
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 
 import aiohttp
 
-from localcloud import identity, keyvault, postgres
+from localcloud import azuresql, identity, keyvault, postgres
 from localcloud.addresses import Port
-from localcloud.store import SERVICES, Store
+from localcloud.processes import Processes
+from localcloud.store import Store
 
 TIMEOUT = aiohttp.ClientTimeout(total=10)
 SECRET_BYTES = 32
 
 
-async def provision(store: Store) -> None:
-    made = await _secrets(store)
-    await postgres.prepare(store.database, {name: made[f"{name}-database-password"] for name in SERVICES})
+async def provision(store: Store, processes: Processes) -> None:
+    """Tables are made by the services: a name is all there is to them."""
+    made = await _secrets(
+        store, {_password_of(name): azuresql.password(store.azuresql) for name in store.on("azuresql")}
+    )
+    if owners := store.on("postgres"):
+        await postgres.prepare(store.database, {name: made[_password_of(name)] for name in owners})
+    if store.on("azuresql"):
+        await processes.run(store.databases_on_azuresql())
 
 
-async def _secrets(store: Store) -> dict[str, str]:
+def _password_of(service: str) -> str:
+    return f"{service}-database-password"
+
+
+async def _secrets(store: Store, given: Mapping[str, str]) -> dict[str, str]:
     """All that the topology names; those that Key Vault lacks are made, and kept nowhere else."""
     connector = aiohttp.TCPConnector(ssl=store.certificates.client_context())
     async with aiohttp.ClientSession(connector=connector, timeout=TIMEOUT) as session:
         headers = {"Authorization": f"Bearer {await _operator_token(store, session)}"}
         vault = _Vault(session, f"{store.url(Port.KEYVAULT)}/secrets", headers)
-        return {name: await vault.read(name) or await vault.make(name) for name in store.topology.secrets}
+        return {name: await vault.ensure(name, given.get(name)) for name in store.topology.secrets}
 
 
 async def _operator_token(store: Store, session: aiohttp.ClientSession) -> str:
@@ -48,7 +60,15 @@ class _Vault:
     url: str
     headers: dict[str, str]
 
-    async def read(self, name: str) -> str:
+    async def ensure(self, name: str, given: str | None) -> str:
+        """What is given, else what is there, else something made up."""
+        known = await self._read(name)
+        wanted = given or known or secrets.token_urlsafe(SECRET_BYTES)
+        if wanted != known:
+            await self._write(name, wanted)
+        return wanted
+
+    async def _read(self, name: str) -> str:
         """Empty where there is none."""
         async with self.session.get(f"{self.url}/{name}?api-version=7.4", headers=self.headers) as answer:
             if answer.status == HTTPStatus.NOT_FOUND:
@@ -56,8 +76,7 @@ class _Vault:
             answer.raise_for_status()
             return str((await answer.json())["value"])
 
-    async def make(self, name: str) -> str:
-        value = secrets.token_urlsafe(SECRET_BYTES)
+    async def _write(self, name: str, value: str) -> None:
         url, body = f"{self.url}/{name}?api-version=7.4", {"value": value}
         async with self.session.put(url, headers=self.headers, json=body, raise_for_status=True):
-            return value
+            pass

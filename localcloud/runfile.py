@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 
+from localcloud.engines import USUAL, Engines
 from localcloud.state import write_private
 
 STOP_SECONDS = 120.0  # for all the parts in turn, each with its grace
@@ -22,12 +23,16 @@ class Part(Struct, frozen=True):
 
 
 class Run(Struct, frozen=True):
-    """`addresses` are URLs by name: gateway, catalog, …, letters, postgres. Logs are in `logs`, `<part>.log` each."""
+    """`addresses` are URLs by name: gateway, catalog, …, letters, postgres. Logs are in `logs`, `<part>.log` each.
+
+    `engines` are what the services keep their data on.
+    """
 
     pid: int  # of the launcher
     base_port: int
     addresses: dict[str, str]
     logs: str
+    engines: Engines = field(default_factory=USUAL.copy)
     ready: bool = False
     parts: dict[str, Part] = {}
 

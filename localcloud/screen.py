@@ -2,6 +2,8 @@
 
 import sys
 
+from localcloud import engines
+from localcloud.engines import Engines
 from localcloud.runfile import Run
 from localcloud.sample import Sample
 
@@ -15,7 +17,7 @@ def ready(run: Run, sample: Sample, seconds: float, options: str) -> str:
   shop      {blue(f"{gateway}/api/products")}
   letters   {blue(letters)}
   state     {blue(f"{letters}/state")}
-  logs      {run.logs}
+  logs      {run.logs}{_data(run.engines)}
 
 {bold("Order something:")}
 
@@ -30,6 +32,11 @@ def ready(run: Run, sample: Sample, seconds: float, options: str) -> str:
   make audit{options}   do the books balance?
   make stop{options}    or Ctrl-C, where it runs
 """
+
+
+def _data(chosen: Engines) -> str:
+    """Nothing where it is as usual."""
+    return "" if chosen == engines.USUAL else f"\n  data      {engines.summary(chosen)}"
 
 
 def bold(text: str) -> str:

@@ -11,10 +11,11 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from localcloud import certificates, gateway, identity, postgres, topology
+from localcloud import azuresql, certificates, gateway, identity, postgres, topology
 from localcloud.addresses import HOST, Addresses, Port
 from localcloud.azurite import Azurite
 from localcloud.certificates import Certificates
+from localcloud.engines import SERVICES, Engine, Engines
 from localcloud.postgres import Cluster
 from localcloud.program import Program, listening
 from localcloud.state import State
@@ -22,7 +23,6 @@ from localcloud.topology import Topology
 
 PROJECT = Path(__file__).parents[1]
 TOPOLOGY = PROJECT / "deploy/topology.yaml"
-SERVICES = {"catalog": Port.CATALOG, "orders": Port.ORDERS, "customers": Port.CUSTOMERS}
 CLOUD = (Port.IDENTITY, Port.ISSUER, Port.EVENTGRID, Port.SERVICEBUS, Port.KEYVAULT, Port.SMTP, Port.LETTERS)
 SCHEMES = {
     Port.ISSUER: "https",
@@ -54,19 +54,26 @@ class Store:
     addresses: Addresses
     certificates: Certificates
     storage: Azurite
-    cluster: Cluster | None  # None: the databases are elsewhere
-    database: str  # URL, with its password, of one who may create roles and databases
+    engines: Engines
+    cluster: Cluster | None = None  # None: nobody is on PostgreSQL, or it is elsewhere
+    database: str = ""  # PostgreSQL's URL, with its password, of one who may create roles and databases
+    azuresql: str = ""  # the same of Azure SQL
 
     @classmethod
-    def open(cls, folder: Path, base_port: int, at: datetime) -> "Store":
-        """Blocks: on first use it makes the certificates and the database cluster, which takes some seconds."""
+    def open(cls, folder: Path, base_port: int, at: datetime, engines: Engines) -> "Store":
+        """Blocks: on first use it makes the certificates and the database cluster, which takes some seconds.
+
+        Raises azuresql.Missing, postgres.Missing or postgres.Failed.
+        """
+        server = azuresql.server(os.environ) if "azuresql" in engines.values() else ""
         known, addresses = topology.load(TOPOLOGY), Addresses(base_port)
         files = certificates.ensure(State(folder).certificates, at)
         storage = Azurite.open(folder, known.storage_account, addresses, files)
-        if elsewhere := os.environ.get("DATABASE_URL"):
-            return cls(known, State(folder), addresses, files, storage, None, elsewhere)
-        cluster = Cluster.open(folder, addresses.port(Port.POSTGRES))
-        return cls(known, State(folder), addresses, files, storage, cluster, cluster.url)
+        cluster, database = None, os.environ.get("DATABASE_URL", "")
+        if "postgres" in engines.values() and not database:
+            cluster = Cluster.open(folder, addresses.port(Port.POSTGRES))
+            database = cluster.url
+        return cls(known, State(folder), addresses, files, storage, engines, cluster, database, server)
 
     # --- the programs ------------------------------------------------------------------------------------------------
 
@@ -79,7 +86,11 @@ class Store:
         return self.storage.program(PROJECT / ".tools")
 
     def workers(self) -> list[Program]:
-        return [*map(self._service, SERVICES), self._functions()]
+        """The functions host, and the services that do not need Azurite to start."""
+        return [*(self._service(name) for name in SERVICES if self.engines[name] != "tables"), self._functions()]
+
+    def workers_on_tables(self) -> list[Program]:
+        return [self._service(name) for name in self.on("tables")]
 
     def gateway(self) -> Program:
         port = self.addresses.port(Port.GATEWAY)
@@ -87,8 +98,13 @@ class Store:
         text = gateway.render(self.topology, upstreams, listen=f"{HOST}:{port}", ca=self.certificates.ca)
         return gateway.program(self.state.folder / "gateway", text, port)
 
-    def seeding(self) -> list[str]:
-        return _python("localcloud.seed", {"state": self.state.folder})
+    def seeding(self) -> Program:
+        return Program("seed", _python("localcloud.seed", {"state": self.state.folder}), _at_once)
+
+    def databases_on_azuresql(self) -> Program:
+        """Makes them. The URL, with its password, is told where other accounts can't read it."""
+        argv = [*_python("localcloud.azuresql", {}), *self.on("azuresql")]
+        return Program("azuresql", argv, _at_once, env={azuresql.VARIABLE: self.azuresql})
 
     def _cloud(self) -> Program:
         options = {"topology": TOPOLOGY, "state": self.state.folder, "base-port": self.addresses.base}
@@ -100,7 +116,7 @@ class Store:
         )
 
     def _service(self, name: str) -> Program:
-        at = SERVICES[name]
+        at = Port[name.upper()]
         return Program(
             name=name,
             argv=[*_python(f"services.{name}", {}), "migrate", "--serve"],
@@ -130,12 +146,10 @@ class Store:
         return {**identity.environment(self.addresses, identity.header(self.state), who), **trust, **level}
 
     def _told_service(self, name: str) -> dict[str, str]:
-        own = urlsplit(self.database)
-        query = own.query if "sslmode=" in own.query else f"{own.query}&sslmode=prefer"
         return {
             "HOST": HOST,
-            "PORT": str(self.addresses.port(SERVICES[name])),
-            "STORE_URL": f"postgresql://{name}@{own.hostname}:{own.port or 5432}/{name}?{query}",
+            "PORT": str(self.addresses.port(Port[name.upper()])),
+            "STORE_URL": self._store_url(name),
             "KEY_VAULT": self.url(Port.KEYVAULT),
             "TOPIC_ENDPOINT": f"{self.url(Port.EVENTGRID)}/{name}/api/events",
             "SERVICE_BUS": f"{self.topology.namespace}.servicebus.windows.net",
@@ -145,6 +159,18 @@ class Store:
             "BLOB_ENDPOINT": self.storage.blobs,
             "MEDIA_URL": f"{self.url(Port.GATEWAY)}/media",
         }
+
+    def _store_url(self, name: str) -> str:
+        """Without a password: that is in Key Vault."""
+        match self.engines[name]:
+            case "postgres":
+                own = urlsplit(self.database)
+                query = own.query if "sslmode=" in own.query else f"{own.query}&sslmode=prefer"
+                return f"postgresql://{name}@{own.hostname}:{own.port or 5432}/{name}?{query}"
+            case "azuresql":
+                return azuresql.without_password(self.azuresql, name)
+            case _:
+                return f"{self.storage.tables}/{name}"
 
     def _told_functions(self) -> dict[str, str]:
         return {
@@ -158,7 +184,11 @@ class Store:
             "SERVICE_BUS_ENDPOINT": self.url(Port.SERVICEBUS),
         }
 
-    # --- where they are ----------------------------------------------------------------------------------------------
+    # --- where they are, and on what ----------------------------------------------------------------------------------
+
+    def on(self, engine: Engine) -> list[str]:
+        """The services that keep their data there."""
+        return [name for name in SERVICES if self.engines[name] == engine]
 
     def published(self) -> dict[str, str]:
         return {part.name.lower(): self.url(part) for part in Port}
@@ -170,6 +200,10 @@ class Store:
 def _python(module: str, options: Mapping[str, object]) -> list[str]:
     arguments = [part for name, value in options.items() for part in (f"--{name}", str(value))]
     return [sys.executable, "-m", module, *arguments]
+
+
+async def _at_once() -> bool:
+    return True
 
 
 async def _answers(url: str) -> bool:

@@ -60,6 +60,7 @@ class Topology(Struct, frozen=True, forbid_unknown_fields=True):
     queues: dict[str, Queue]
     subscriptions: list[Subscription]
     containers: list[str]
+    tables: list[str]
     secrets: list[str]
     identities: dict[str, Identity]
     routes: list[Route]

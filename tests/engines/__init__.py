@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from libs.common.database import Database
 from libs.common.messages import CloudEvent, Fact
 
-ENGINES = ("postgres", "tables")
+ENGINES = ("postgres", "tables", "azuresql")
 MOST_TOLD = 10_000
 
 

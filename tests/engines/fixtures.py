@@ -2,24 +2,34 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 import asyncpg
 import pytest
 import pytest_asyncio
-from azure.core.credentials import AccessToken
 
 from libs.common.database import Database
 from libs.common.messages import Fact
 from libs.common.postgres import Postgres
 from localcloud.postgres import Cluster
 from tests.engines import ENGINES, Engine, Parked
+from tests.engines.azuresql import azuresql, sql_server
+from tests.engines.credential import NoCredential, no_secret
 from tests.engines.tables import table_storage, tables
 from tests.localcloud.programs import free_ports, running, state_of
 
-__all__ = ["any_database", "database", "engine", "postgres", "postgres_url", "table_storage", "tables"]
+__all__ = [
+    "any_database",
+    "azuresql",
+    "database",
+    "engine",
+    "postgres",
+    "postgres_url",
+    "sql_server",
+    "table_storage",
+    "tables",
+]
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -57,24 +67,6 @@ async def tell(database: Postgres, facts: Sequence[Fact]) -> None:
 
 async def parked(database: Postgres) -> list[Parked]:
     return [Parked(row["event"], row["reason"]) for row in await database.fetch("SELECT * FROM outbox_dead")]
-
-
-async def no_secret() -> str:
-    raise AssertionError("the URL holds the password")
-
-
-class NoCredential:
-    """The server knows nothing of tokens."""
-
-    async def get_token(self, *_: str, **__: Any) -> AccessToken:
-        raise AssertionError("the URL holds the password")
-
-    async def close(self) -> None: ...
-
-    async def __aenter__(self) -> "NoCredential":
-        return self
-
-    async def __aexit__(self, *_: object) -> None: ...
 
 
 @pytest.fixture(params=ENGINES)

@@ -29,6 +29,7 @@ def test_rights_are_on_things_that_exist(store: Topology) -> None:
         "topics": set(store.topics) | {"*"},
         "queues": set(store.queues) | {"*"},
         "containers": set(store.containers) | {"*"},
+        "tables": set(store.tables) | {"*"},
         "secrets": {secret.split("-")[0] + "-*" for secret in store.secrets} | {"*"},
     }
 
@@ -36,6 +37,15 @@ def test_rights_are_on_things_that_exist(store: Topology) -> None:
         for right in identity.rights:
             kind, _, name = right.on.partition("/")
             assert name in known[kind], right
+
+
+def test_a_service_may_use_the_table_of_its_name_and_no_other(store: Topology) -> None:
+    used = {
+        name: [right.on for right in identity.rights if right.on.startswith("tables/")]
+        for name, identity in store.identities.items()
+    }
+
+    assert used == {"functions": [], "operator": ["tables/*"]} | {name: [f"tables/{name}"] for name in store.tables}
 
 
 def test_identities_differ_and_have_only_roles_that_the_api_has(store: Topology) -> None:

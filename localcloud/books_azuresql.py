@@ -1,0 +1,78 @@
+"""A service's books in Azure SQL. pyodbc waits in a thread, and is imported only here and where databases are made."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import pyodbc
+
+from localcloud import azuresql
+from localcloud.books import Line, Order, Reservation, Stock, Unreadable, pieces
+
+STOCK = "SELECT product_id, received, on_hand, reserved, sold FROM stock"
+
+_lines = msgspec.json.Decoder(list[Line])
+
+
+@dataclass(frozen=True, slots=True)
+class AzureSqlLedger:
+    connection: pyodbc.Connection
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, url: str, database: str) -> AsyncIterator["AzureSqlLedger"]:
+        """`url` is of one who may read every database of the server. Raises Unreadable."""
+        with _away_is_unreadable():
+            connection = await asyncio.to_thread(azuresql.connect, url, database)
+        try:
+            yield cls(connection)
+        finally:
+            await asyncio.to_thread(connection.close)
+
+    async def unpublished(self) -> int:
+        return await self._count("SELECT COUNT(*) FROM outbox")
+
+    async def unpublishable(self) -> int:
+        return await self._count("SELECT COUNT(*) FROM outbox_dead")
+
+    async def stocks(self) -> list[Stock]:
+        return [Stock(UUID(bytes=product_id), *figures) for product_id, *figures in await self._rows(STOCK)]
+
+    async def reservations(self) -> dict[UUID, Reservation]:
+        rows = await self._rows("SELECT order_id, status, lines FROM reservations")
+        return {UUID(bytes=key): Reservation(status, pieces(_lines.decode(lines))) for key, status, lines in rows}
+
+    async def unsettled(self) -> int:
+        return await self._count("SELECT COUNT(*) FROM orders WHERE status = 'placed'")
+
+    async def orders(self) -> dict[UUID, Order]:
+        history: dict[bytes, list[str]] = {}
+        for key, status in await self._rows("SELECT order_id, status FROM history ORDER BY order_id, version"):
+            history.setdefault(key, []).append(status)
+        return {
+            UUID(bytes=key): Order(UUID(bytes=buyer), status, pieces(_lines.decode(lines)), history.get(key, []))
+            for key, buyer, status, lines in await self._rows("SELECT id, customer_id, status, lines FROM orders")
+        }
+
+    async def keys(self) -> Counter[UUID]:
+        return Counter(UUID(bytes=key) for (key,) in await self._rows("SELECT order_id FROM idempotency"))
+
+    async def _count(self, sql: str) -> int:
+        return int((await self._rows(sql))[0][0])
+
+    async def _rows(self, sql: str) -> list[Any]:
+        with _away_is_unreadable():
+            return await asyncio.to_thread(lambda: self.connection.execute(sql).fetchall())
+
+
+@contextmanager
+def _away_is_unreadable() -> Iterator[None]:
+    try:
+        yield
+    except pyodbc.Error as error:
+        raise Unreadable(f"Azure SQL: {error}") from error

@@ -1,0 +1,161 @@
+"""A service's books in Table Storage, read with the account's key over its REST API: the SDK would double the audit."""
+
+import base64
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import aiohttp
+import msgspec
+from msgspec import Struct
+
+from localcloud.azurite import Azurite
+from localcloud.books import Line, Order, Reservation, Stock, Unreadable, pieces
+
+TIMEOUT = aiohttp.ClientTimeout(total=30)
+WITHOUT_METADATA = {"Accept": "application/json;odata=nometadata", "DataServiceVersion": "3.0"}
+NEXT = ("NextPartitionKey", "NextRowKey")  # where an answer of a thousand goes on
+
+
+class Figures(Struct, frozen=True):
+    product_id: UUID
+    on_hand: int
+    reserved: int
+    sold: int
+    received: int
+
+
+class Intent(Struct, frozen=True):
+    order_id: UUID
+    attempt: str
+
+
+class Shelf(Struct, frozen=True):
+    figures: Figures
+    intent: Intent | None
+
+
+class Reserved(Struct, frozen=True):
+    status: str
+    lines: list[Line]
+    attempt: str
+    redo: list[Figures]  # what that attempt has made of the stock
+
+
+class Ordered(Struct, frozen=True):
+    id: UUID
+    customer_id: UUID
+    status: str
+    lines: list[Line]
+
+
+class Entry(Struct, frozen=True):
+    status: str
+
+
+class Record(Struct, frozen=True):
+    order: Ordered
+    history: list[Entry]
+
+
+class Key(Struct, frozen=True):
+    order_id: UUID
+
+
+class Entity(Struct, frozen=True):
+    row: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class TablesLedger:
+    session: aiohttp.ClientSession
+    storage: Azurite
+    table: str
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, storage: Azurite, table: str) -> AsyncIterator["TablesLedger"]:
+        connector = aiohttp.TCPConnector(ssl=storage.certificates.client_context())
+        async with aiohttp.ClientSession(connector=connector, timeout=TIMEOUT) as session:
+            yield cls(session, storage, table)
+
+    async def unpublished(self) -> int:
+        return len(await self._range("x|"))
+
+    async def unpublishable(self) -> int:
+        return len(await self._range("dead|"))
+
+    async def stocks(self) -> list[Stock]:
+        reserved, stocks = await self._reserved(), list[Stock]()
+        for entity in await self._range("s|"):
+            now = _as_committed(msgspec.json.decode(entity.body, type=Shelf), reserved)
+            stocks.append(Stock(now.product_id, now.received, now.on_hand, now.reserved, now.sold))
+        return stocks
+
+    async def reservations(self) -> dict[UUID, Reservation]:
+        """One that is new was only written so that an attempt at it failed."""
+        known = (await self._reserved()).items()
+        return {key: Reservation(each.status, pieces(each.lines)) for key, each in known if each.status != "new"}
+
+    async def _reserved(self) -> dict[UUID, Reserved]:
+        return {
+            UUID(entity.row.removeprefix("r|")): msgspec.json.decode(entity.body, type=Reserved)
+            for entity in await self._range("r|")
+        }
+
+    async def unsettled(self) -> int:
+        return sum(order.status == "placed" for order in (await self.orders()).values())
+
+    async def orders(self) -> dict[UUID, Order]:
+        records = [msgspec.json.decode(entity.body, type=Record) for entity in await self._range("o|")]
+        return {
+            record.order.id: Order(
+                record.order.customer_id,
+                record.order.status,
+                pieces(record.order.lines),
+                [entry.status for entry in record.history],
+            )
+            for record in records
+        }
+
+    async def keys(self) -> Counter[UUID]:
+        return Counter(msgspec.json.decode(each.body, type=Key).order_id for each in await self._range("i|"))
+
+    async def _range(self, prefix: str) -> list[Entity]:
+        """Of all partitions: a look through the whole table, which an operator may take. Raises Unreadable."""
+        sought = f"RowKey ge '{prefix}' and RowKey lt '{prefix[:-1]}}}'"  # } is what comes after |
+        found, place = list[Entity](), dict[str, str]()
+        while True:
+            headers = self.storage.asking(self.table, datetime.now(UTC)) | WITHOUT_METADATA
+            url, query = f"{self.storage.tables}/{self.table}()", {"$filter": sought, **place}
+            try:
+                async with self.session.get(url, params=query, headers=headers, raise_for_status=True) as answer:
+                    found += map(_entity, msgspec.json.decode(await answer.read())["value"])
+                    place = {name: answer.headers[f"x-ms-continuation-{name}"] for name in NEXT if _on(answer, name)}
+            except (aiohttp.ClientError, OSError) as error:
+                raise Unreadable(f"Azurite: {error or type(error).__name__}") from error
+            if not place:
+                return found
+
+
+def _on(answer: aiohttp.ClientResponse, name: str) -> bool:
+    return f"x-ms-continuation-{name}" in answer.headers
+
+
+def _entity(found: dict[str, Any]) -> Entity:
+    """A body is in as many binary properties as it needs: b0, b1, …"""
+    names = sorted((name for name in found if name[0] == "b"), key=lambda name: int(name[1:]))
+    return Entity(found["RowKey"], b"".join(base64.b64decode(found[name]) for name in names))
+
+
+def _as_committed(shelf: Shelf, reserved: dict[UUID, Reserved]) -> Figures:
+    """An intent counts if its reservation tells of the same attempt, whether or not the new figures are written."""
+    owner = reserved.get(shelf.intent.order_id) if shelf.intent else None
+    if shelf.intent is None or owner is None or owner.attempt != shelf.intent.attempt:
+        return shelf.figures
+    return next(each for each in owner.redo if each.product_id == shelf.figures.product_id)
