@@ -1,7 +1,7 @@
 """Azure SQL's manners, and SQL Server's: a transaction is a plain function that runs as a whole in one thread."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -57,7 +57,7 @@ class Transaction:
     def execute(self, sql: str, *values: Any) -> int:
         """How many rows the first statement has changed."""
         with odbc.in_our_words():
-            self.cursor.execute(sql, *map(odbc.value, values))
+            self._send(sql, values)
             affected = int(self.cursor.rowcount)
             while self.cursor.nextset():  # an error of a later statement comes with its own result
                 continue
@@ -66,7 +66,7 @@ class Transaction:
     def fetch(self, sql: str, *values: Any) -> list[Row]:
         """What the first statement that returns rows returns."""
         with odbc.in_our_words():
-            self.cursor.execute(sql, *map(odbc.value, values))
+            self._send(sql, values)
             while self.cursor.description is None and self.cursor.nextset():
                 continue
             rows: list[Row] = self.cursor.fetchall()
@@ -77,6 +77,10 @@ class Transaction:
     def fetchrow(self, sql: str, *values: Any) -> Row | None:
         rows = self.fetch(sql, *values)
         return rows[0] if rows else None
+
+    def _send(self, sql: str, values: Sequence[Any]) -> None:
+        self.cursor.setinputsizes(list[Any](map(odbc.size, values)))
+        self.cursor.execute(sql, *map(odbc.value, values))
 
     def tell(self, fact: Fact) -> None:
         """The fact is committed with the change it tells of."""
@@ -125,24 +129,29 @@ class AzureSql:
 
         Where the database undoes it (a deadlock), it runs again: so all that it changes is made within it.
         """
-        for failures in range(MOST_TRIES):
-            try:
-                result, told = await self.pool.run(partial(_run, work))
-            except Transient:
-                if failures == MOST_TRIES - 1:
-                    raise
-                await asyncio.sleep(self.chance.uniform(0, min(LONGEST_PAUSE_SECONDS, 0.05 * 2.0**failures)))
-            else:
-                break
+        result, told = await self._retried(partial(_transact, work))
         if told:
             self.told.set()
         return result
 
     async def fetch(self, sql: str, *values: Any) -> list[Row]:
-        return await self.transact(lambda tx: tx.fetch(sql, *values))
+        """One statement, one round trip: it is a transaction of its own."""
+        return await self._retried(partial(_fetch, sql, values))
 
     async def fetchrow(self, sql: str, *values: Any) -> Row | None:
-        return await self.transact(lambda tx: tx.fetchrow(sql, *values))
+        rows = await self.fetch(sql, *values)
+        return rows[0] if rows else None
+
+    async def _retried(self, work: Callable[[pyodbc.Cursor], T]) -> T:
+        failures = 0
+        while True:
+            try:
+                return await self.pool.run(work)
+            except Transient:
+                failures += 1
+                if failures == MOST_TRIES:
+                    raise
+            await asyncio.sleep(self.chance.uniform(0, min(LONGEST_PAUSE_SECONDS, 0.05 * 2.0 ** (failures - 1))))
 
     async def ping(self) -> bool:
         if monotonic() - self._pinged_at >= PING_FRESH_SECONDS:
@@ -187,18 +196,24 @@ class AzureSql:
                     await connection.awaited.close()
 
 
-def _run(work: Callable[[Transaction], T], raw: pyodbc.Connection) -> tuple[T, int]:
-    transaction = Transaction(raw.cursor())
+def _fetch(sql: str, values: Sequence[Any], cursor: pyodbc.Cursor) -> list[Row]:
+    with odbc.in_our_words():
+        cursor.connection.autocommit = True
+    return Transaction(cursor).fetch(sql, *values)
+
+
+def _transact(work: Callable[[Transaction], T], cursor: pyodbc.Cursor) -> tuple[T, int]:
+    transaction, connection = Transaction(cursor), cursor.connection
+    with odbc.in_our_words():
+        connection.autocommit = False
     try:
         result = work(transaction)
     except BaseException:
         with suppress(pyodbc.Error):
-            raw.rollback()
+            connection.rollback()
         raise
-    finally:
-        transaction.cursor.close()
     try:
-        raw.commit()
+        connection.commit()
     except pyodbc.Error as error:  # it may have happened or not, so it must not be done again here
         raise Unavailable("the database did not say whether it has committed") from error
     return result, transaction.told

@@ -27,10 +27,13 @@ SESSION = "SET XACT_ABORT ON"
 
 
 class Connection(NamedTuple):
-    """aioodbc's, for what waits between statements, and pyodbc's within, for what runs in one thread."""
+    """aioodbc's, for what waits between statements, and a cursor of pyodbc's, for what runs in one thread.
+
+    The cursor is kept: to close one is a round trip, for the server forgets its statement.
+    """
 
     awaited: aioodbc.Connection
-    raw: pyodbc.Connection
+    cursor: pyodbc.Cursor
     used_at: float
 
 
@@ -45,10 +48,10 @@ class Pool:
     def __post_init__(self) -> None:
         self.threads = ThreadPoolExecutor(POOL_SIZE + 1, "odbc")  # one more for the relay
 
-    async def run(self, work: Callable[[pyodbc.Connection], T]) -> T:
+    async def run(self, work: Callable[[pyodbc.Cursor], T]) -> T:
         """In a thread, on a connection that nobody else uses meanwhile. Raises Unavailable."""
-        async with self._lent() as raw:
-            running = asyncio.get_running_loop().run_in_executor(self.threads, work, raw)
+        async with self._lent() as cursor:
+            running = asyncio.get_running_loop().run_in_executor(self.threads, work, cursor)
             try:
                 return await asyncio.shield(running)
             except asyncio.CancelledError:
@@ -56,7 +59,7 @@ class Pool:
                 raise
 
     @asynccontextmanager
-    async def _lent(self) -> AsyncIterator[pyodbc.Connection]:
+    async def _lent(self) -> AsyncIterator[pyodbc.Cursor]:
         """One of the pool's; one that has failed is not put back. Raises Unavailable."""
         try:
             async with asyncio.timeout(ACQUIRE_SECONDS):
@@ -68,7 +71,7 @@ class Pool:
                 connection = await self._idle_or_new()
             healthy = False
             try:
-                yield connection.raw
+                yield connection.cursor
                 healthy = True
             except Unavailable:
                 raise
@@ -113,15 +116,17 @@ class Pool:
                 after_created=keep,
             )
             (raw,) = made
-            await asyncio.get_running_loop().run_in_executor(self.threads, _prepare, raw)
-        return Connection(awaited, raw, monotonic())
+            cursor = await asyncio.get_running_loop().run_in_executor(self.threads, _prepare, raw)
+        return Connection(awaited, cursor, monotonic())
 
 
-def _prepare(raw: pyodbc.Connection) -> None:
+def _prepare(raw: pyodbc.Connection) -> pyodbc.Cursor:
     raw.timeout = STATEMENT_SECONDS
     raw.add_output_converter(odbc.DATETIMEOFFSET, odbc.datetimeoffset)
-    raw.execute(SESSION)
+    cursor = raw.cursor()
+    cursor.execute(SESSION)
     raw.commit()
+    return cursor
 
 
 async def _hang_up(connection: Connection) -> None:

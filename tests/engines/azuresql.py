@@ -134,7 +134,11 @@ def container() -> Iterator[Server]:
     with SqlServerContainer(image, password=f"{secrets.token_urlsafe(12)}aA1!") as running_server:
         host, port = running_server.get_container_host_ip(), running_server.get_exposed_port(1433)
         url = f"mssql://{running_server.username}:{running_server.password}@{host}:{port}/master?trust=yes"
-        yield Server(url, partial(asyncio.to_thread, _administer, url))
+
+        async def administer(statement: str) -> None:
+            await asyncio.to_thread(_administer, url, statement)
+
+        yield Server(url, administer)
 
 
 def _administer(url: str, statement: str) -> None:

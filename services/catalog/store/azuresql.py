@@ -60,7 +60,7 @@ class AzureSqlStore:
                 tx.execute(
                     """INSERT INTO products (sku, name, description, price, currency, category_id, media, version,
                                              deleted, id, opening_stock)
-                       VALUES (?, ?, ?, ?, ?, CAST(? AS binary(16)), ?, ?, ?, ?, ?);
+                       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
                        INSERT INTO stock (product_id) VALUES (?)""",
                     *_columns(product),
                     product.opening_stock,
@@ -79,7 +79,7 @@ class AzureSqlStore:
                 with _refused(product.details):
                     tx.execute(
                         """UPDATE products SET sku = ?, name = ?, description = ?, price = ?, currency = ?,
-                                  category_id = CAST(? AS binary(16)), media = ?, version = ?, deleted = ?
+                                  category_id = ?, media = ?, version = ?, deleted = ?
                            WHERE id = ?""",
                         *_columns(product),
                     )
@@ -100,7 +100,7 @@ class AzureSqlStore:
         def work(tx: Transaction) -> None:
             admit(category, _parents(_lock_tree(tx)))
             tx.execute(
-                "INSERT INTO categories (name, parent_id, version, id) VALUES (?, CAST(? AS binary(16)), ?, ?)",
+                "INSERT INTO categories (name, parent_id, version, id) VALUES (?, ?, ?, ?)",
                 *_category_columns(category),
             )
 
@@ -112,7 +112,7 @@ class AzureSqlStore:
             category = _current(tree, category_id, version)
             act(category, _parents(tree))
             tx.execute(
-                "UPDATE categories SET name = ?, parent_id = CAST(? AS binary(16)), version = ? WHERE id = ?",
+                "UPDATE categories SET name = ?, parent_id = ?, version = ? WHERE id = ?",
                 *_category_columns(category),
             )
             return category

@@ -111,15 +111,15 @@ def _hinted(tree: exp.Expr) -> list[str]:
 
 
 def _without_what_is_ours_alone(tree: exp.Expr) -> None:
-    for node in list(tree.find_all(exp.Select)):
-        node.set("options", None)
+    for select in list(tree.find_all(exp.Select)):
+        select.set("options", None)
     tree.set("options", None)
-    for node in list(tree.find_all(exp.Collate)):
-        node.replace(node.this)
-    for node in list(tree.find_all(exp.With)):
-        node.set("recursive", True)
-    for node in list(tree.find_all(exp.Ordered)):
-        node.set("nulls_first", bool(node.args.get("desc")))
+    for collate in list(tree.find_all(exp.Collate)):
+        collate.replace(collate.this)
+    for within in list(tree.find_all(exp.With)):
+        within.set("recursive", True)
+    for ordered in list(tree.find_all(exp.Ordered)):
+        ordered.set("nulls_first", bool(ordered.args.get("desc")))
     for convert in list(tree.find_all(exp.Convert)):
         convert.replace(exp.Anonymous(this="decode", expressions=[convert.expression, exp.Literal.string("hex")]))
     for kind in list(tree.find_all(exp.DataType)):
@@ -130,11 +130,14 @@ def _without_what_is_ours_alone(tree: exp.Expr) -> None:
 def _update_of_a_join(update: exp.Update) -> None:
     """`UPDATE s … FROM n JOIN stock AS s ON …` names its table by the alias in the join."""
     origin = update.args.get("from_")
-    for join in list(origin.this.args.get("joins") or []) if origin else []:
+    if origin is None:
+        return
+    joins = list(origin.this.args.get("joins") or [])
+    for join in joins:
         if join.this.alias_or_name == update.this.name:
             update.set("this", join.this)
             update.set("where", exp.Where(this=exp.and_(join.args["on"], update.args["where"].this)))
-            origin.this.set("joins", [each for each in origin.this.args["joins"] if each is not join])
+            origin.this.set("joins", [each for each in joins if each is not join])
 
 
 def _delete_from_a_cte(delete: exp.Delete) -> None:
@@ -157,8 +160,8 @@ def _rendered(tree: exp.Expr) -> str:
     for number, table in enumerate(list(tree.find_all(exp.Table))):
         if isinstance(table.this, exp.OpenJSON):
             columns = ", ".join(f"{each.name} {each.args['kind'].sql('postgres')}" for each in table.this.expressions)
-            parameter = f"@{table.this.this.name}"
-            rows[f"json_{number}"] = f"json_to_recordset({parameter}::json) AS {table.alias}({columns})"
+            given = f"@{table.this.this.name}"
+            rows[f"json_{number}"] = f"json_to_recordset({given}::json) AS {table.alias}({columns})"
             table.replace(exp.to_table(f"json_{number}"))
     for parameter in list(tree.find_all(exp.Parameter)):
         parameter.replace(exp.Var(this=f"@{parameter.name}"))

@@ -50,7 +50,7 @@ class Logins:
         return (user, password) == (self.user, self.word)
 
 
-class Session(Connection):
+class Session(Connection):  # type: ignore[misc]
     def __init__(self, certificate: Certificate, logins: Logins, postgres: str) -> None:
         super().__init__(certificate, encryption=Encryption.ON, logins=logins, server_name="peer")
         self._postgres = postgres  # a URL; the database is the one that the client asks for
@@ -86,7 +86,7 @@ class Session(Connection):
             self._behind.commit()
         if self._behind and request.kind is TransactionRequestType.ROLLBACK_XACT:
             self._behind.rollback()
-        return self._transaction_envchange(request) + done_token()
+        return bytes(self._transaction_envchange(request) + done_token())
 
     def _guarded(self, work: Any) -> bytes:
         """An error ends the transaction, as XACT_ABORT has it."""
@@ -105,9 +105,7 @@ class Session(Connection):
     def _failed(self, state: str | None, error: Exception) -> bytes:
         if self._behind:
             self._behind.rollback()
-        number = NUMBERS.get(state or "", UNKNOWN)
-        said = error_token(number, str(error), server="peer", severity=13 if number == 1205 else 16)
-        return said + done_token(status=DoneStatus.ERROR)
+        return _error(NUMBERS.get(state or "", UNKNOWN), str(error))
 
     def _batch(self, sql: str) -> bytes:
         return self._results(sql, {}, wire.DONE)
@@ -129,7 +127,8 @@ class Session(Connection):
             case n if n == UNPREPARE:
                 self._prepared.pop(given[0].given, None)
                 return wire.returned(None) + wire.done(wire.DONE_PROC, None, more=False)
-        raise ValueError(f"the procedure {procedure} is not here")
+        # The driver asks for the types of parameters that are NULL, and does without; no transaction ends by that.
+        return _error(UNKNOWN, f"the procedure {procedure} is not here")
 
     def _keep(self, sql: str) -> int:
         self._handles += 1
@@ -146,7 +145,7 @@ class Session(Connection):
         statements = translate(sql)
         answers = [answer for each in statements if (answer := self._answer(each, given, silent)) is not None]
         tokens = [
-            shown + wire.done(kind, count, more=more or number < len(answers))
+            shown + wire.done(kind, count, more=more or number < len(answers), selected=bool(shown))
             for number, (shown, count) in enumerate(answers, start=1)
         ]
         return b"".join(tokens) or wire.done(kind, None, more=more)
@@ -164,7 +163,7 @@ class Session(Connection):
             return b"", None
         sql, values = _bound(statement.sql, given)
         with behind.cursor() as cursor:
-            cursor.execute(sql, values)  # type: ignore[arg-type]  # no literal, but no text of a user's either
+            cursor.execute(sql.encode(), values)
             if cursor.description is None:
                 return None if silent else (b"", cursor.rowcount if cursor.rowcount >= 0 else None)
             if "pg_advisory_xact_lock" in statement.sql:
@@ -180,6 +179,10 @@ class Session(Connection):
             options = f"-c statement_timeout={STATEMENT_MILLISECONDS}"
             self._behind = psycopg.connect(url, options=options, connect_timeout=5)
         return self._behind
+
+
+def _error(number: int, text: str) -> bytes:
+    return bytes(error_token(number, text, server="peer") + done_token(status=DoneStatus.ERROR))
 
 
 def _bound(sql: str, given: Mapping[str, Value]) -> tuple[str, dict[str, Any]]:
@@ -204,7 +207,10 @@ class Door(socketserver.ThreadingTCPServer):
 
     def __init__(self, port: int, certificate: Certificate, logins: Logins, postgres: str) -> None:
         super().__init__(("127.0.0.1", port), Visit)
-        self.new_session = lambda: Session(certificate, logins, postgres)
+        self._told = (certificate, logins, postgres)
+
+    def new_session(self) -> Session:
+        return Session(*self._told)
 
 
 class Visit(socketserver.BaseRequestHandler):

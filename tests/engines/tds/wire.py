@@ -18,6 +18,7 @@ ROW, COL_METADATA, RETURN_STATUS, RETURN_VALUE = 0xD1, 0x81, 0x79, 0xAC
 DONE, DONE_PROC, DONE_IN_PROC = 0xFD, 0xFE, 0xFF
 SCALE = 6  # digits of a second
 MORE, COUNT = 0x01, 0x10
+SELECT, INSERT = 0xC1, 0xC3
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,9 +155,10 @@ def rows(columns: Sequence[Column], found: Sequence[Sequence[Any]]) -> bytes:
     return head + shape + body
 
 
-def done(kind: int, count: int | None, *, more: bool) -> bytes:
+def done(kind: int, count: int | None, *, more: bool, selected: bool = False) -> bytes:
+    """The driver takes a count for that of changed rows where the command is not a SELECT."""
     status = (MORE if more else 0) | (0 if count is None else COUNT)
-    return struct.pack("<BHHQ", kind, status, 0xC1 if count is not None else 0, count or 0)
+    return struct.pack("<BHHQ", kind, status, SELECT if selected else INSERT, count or 0)
 
 
 def returned(handle: int | None) -> bytes:
@@ -182,6 +184,7 @@ def _encoded(oid: int, value: Any) -> bytes:
 
 
 def _fixed(oid: int, value: Any) -> bytes:
+    since: timedelta
     match oid:
         case _ if oid in (INT2, BOOL):
             return bytes([int(value)])
