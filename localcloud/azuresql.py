@@ -18,8 +18,9 @@ WHEEL = "mssql_python_odbc"
 LOGIN_SECONDS = 10
 STATEMENT_SECONDS = 120  # a database may take a minute to be made
 
-# Readers do not wait for writers: what Azure SQL does from the beginning, and SQL Server where it is told to.
+KNOWN = "SELECT COUNT(*) FROM sys.databases WHERE name = ?"
 CREATE = "CREATE DATABASE [{name}]"
+# Readers do not wait for writers: what Azure SQL does from the beginning, and SQL Server where it is told to.
 VERSIONED = "ALTER DATABASE [{name}] SET READ_COMMITTED_SNAPSHOT ON"
 
 
@@ -88,7 +89,7 @@ def make(url: str, names: list[str]) -> None:
     """What is there stays as it is."""
     with closing(connect(url, "master")) as connection:
         for name in names:
-            if connection.execute("SELECT DB_ID(?)", name).fetchval() is None:
+            if not connection.execute(KNOWN, name).fetchval():
                 connection.execute(CREATE.format(name=name))
                 connection.execute(VERSIONED.format(name=name))
 

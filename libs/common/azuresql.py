@@ -43,10 +43,8 @@ IF OBJECT_ID(N'migrations', N'U') IS NULL
 LOCK_MIGRATIONS = """
 EXEC sp_getapplock @Resource = N'migrations', @LockMode = N'Exclusive', @LockOwner = N'Transaction', @LockTimeout = 9000
 """
-FIRST_TIME = """
-INSERT INTO inbox (cause)
-SELECT ? WHERE NOT EXISTS (SELECT 1 FROM inbox WITH (UPDLOCK, HOLDLOCK) WHERE cause = ?)
-"""
+# Two at once both insert, and the second of them runs again. HOLDLOCK would let it wait, and neighbours with it.
+FIRST_TIME = "INSERT INTO inbox (cause) SELECT ? WHERE NOT EXISTS (SELECT 1 FROM inbox WHERE cause = ?)"
 
 
 @dataclass(slots=True)
@@ -91,7 +89,10 @@ class Transaction:
         """Whether this message has had no effect yet; its effect is committed with this mark. No cause: always."""
         if cause is None:
             return True
-        first = self.execute(FIRST_TIME, cause, cause) == 1
+        try:
+            first = self.execute(FIRST_TIME, cause, cause) == 1
+        except UniqueViolation as error:
+            raise Transient("the same message came twice at once") from error
         if not first:
             log.info("message.repeated", cause=cause)
         return first

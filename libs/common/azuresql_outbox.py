@@ -60,6 +60,8 @@ class AzureSqlOutbox:
         await cursor.execute(PARK, event, reason)
 
     async def forget(self) -> None:
-        cursor = await self.connection.cursor()
-        await cursor.execute(FORGET, MOST_FORGOTTEN, -INBOX_KEPT_DAYS)
-        await self.connection.commit()
+        cursor, forgotten = await self.connection.cursor(), MOST_FORGOTTEN
+        while forgotten == MOST_FORGOTTEN:
+            await cursor.execute(FORGET, MOST_FORGOTTEN, -INBOX_KEPT_DAYS)
+            forgotten = cursor.rowcount
+            await self.connection.commit()

@@ -38,7 +38,7 @@ NO_DRIVER = (
 # Numbers in Microsoft Learn's "Database engine events and errors" and "Transient connection errors".
 DEADLOCK = 1205
 UNIQUE = frozenset({2601, 2627})
-FOREIGN_KEY = 547
+CONFLICT = 547  # of a foreign key or of a CHECK; the latter is a defect of ours
 # What was not done, and can be tried again at once: locks, throttling, a database that is being moved.
 TRANSIENT = frozenset(
     {DEADLOCK, 1204, 1222, 3960, 4060, 4221, 10928, 10929, 40143, 40197, 40501, 40540, 40613, 49918, 49919, 49920}
@@ -179,7 +179,7 @@ def _meaning(error: pyodbc.Error) -> StoreError | None:
     numbers = {int(number) for number in re.findall(r"\((\d+)\)", text)}
     if numbers & UNIQUE:
         return UniqueViolation()
-    if FOREIGN_KEY in numbers:
+    if CONFLICT in numbers and "CHECK constraint" not in text:
         return ForeignKeyViolation()
     if numbers & TRANSIENT:
         return Transient(f"the database does not answer ({min(numbers & TRANSIENT)})")

@@ -45,12 +45,12 @@ class Tables:
     async def connect(cls, url: str, credential: AsyncTokenCredential, **transport: Any) -> AsyncIterator["Tables"]:
         """`https://<account>.table.core.windows.net/<table>`. Raises Incomplete.
 
-        `transport` takes what azure-core's takes, e.g. `connection_verify`.
+        `transport` takes what azure-core's pipeline takes, e.g. `connection_verify`.
         """
         account, _, name = url.rstrip("/").rpartition("/")
         if not urlsplit(account).netloc or not name.isalnum():
             raise Incomplete("a table's URL ends with its name: https://<account>.table.core.windows.net/<table>")
-        async with TableClient(account, name, credential=credential, **PATIENCE, **transport) as client:
+        async with TableClient(account, name, credential=credential, **{**PATIENCE, **transport}) as client:
             yield cls(Table(client, SystemRandom()))
 
     @property

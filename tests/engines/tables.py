@@ -52,7 +52,7 @@ def tables(table_storage: Azurite, tmp_path_factory: pytest.TempPathFactory) -> 
             await service.delete_table(name)  # says nothing where there is none
 
     def connect(url: str) -> AbstractAsyncContextManager[Database]:
-        return Tables.connect(url, credential, connection_verify=ca)
+        return Tables.connect(url, credential, connection_verify=ca, retry_total=0)
 
     return Engine("tables", fresh, connect, tell, parked)
 

@@ -2,17 +2,20 @@
 
 import os
 import socket
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
 import pytest
+from msgspec import structs
 
 from functions.settings import Settings as FunctionsSettings
 from libs.common import settings
-from localcloud import certificates, launcher, runfile, screen
+from localcloud import certificates, engines, launcher, runfile, screen
 from localcloud.addresses import Addresses
 from localcloud.azurite import Azurite
+from localcloud.engines import USUAL
 from localcloud.runfile import AlreadyRuns, Part, Run, held
 from localcloud.sample import Sample
 from localcloud.state import State
@@ -38,7 +41,7 @@ def laptop(tmp_path: Path, store: Topology) -> Store:
     files = certificates.ensure(State(tmp_path).certificates, NOON)
     storage = Azurite.open(tmp_path, store.storage_account, Addresses(9080), files)
     database = "postgresql://owner:secret@db.example:5433/postgres?sslmode=require"
-    return Store(store, State(tmp_path), Addresses(9080), files, storage, None, database)
+    return Store(store, State(tmp_path), Addresses(9080), files, storage, USUAL, None, database)
 
 
 def test_a_taken_port_is_named_before_anything_is_started(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -111,6 +114,63 @@ def test_a_database_elsewhere_is_used_in_the_name_of_each_service_and_without_a_
 
     assert told["orders"] == "postgresql://orders@db.example:5433/orders?sslmode=require"
     assert [program.name for program in laptop.ground() if program.name == "postgres"] == []
+
+
+def test_on_tables_a_service_is_told_its_table_and_no_database_is_started(laptop: Store) -> None:
+    store = replace(laptop, engines=engines.read("tables"))
+
+    told = {program.name: program.env["STORE_URL"] for program in store.workers_on_tables()}
+
+    assert told == {name: f"https://127.0.0.1:9094/store/{name}" for name in engines.SERVICES}
+    assert [program.name for program in store.workers()] == ["functions"]
+
+
+def test_on_azuresql_a_service_is_told_its_database_without_the_password(laptop: Store) -> None:
+    url = "mssql://me%40home:p%2Fw@sql.example?trust=yes"
+    store = replace(laptop, engines=engines.read("orders=azuresql"), azuresql=url)
+
+    told = {program.name: program.env.get("STORE_URL") for program in store.workers()}
+    making = store.databases_on_azuresql()
+
+    assert told["orders"] == "mssql://me%40home@sql.example:1433/orders?trust=yes"
+    assert told["catalog"] == "postgresql://catalog@db.example:5433/catalog?sslmode=require"
+    assert (making.argv[-2:], making.env) == (["localcloud.azuresql", "orders"], {"AZURESQL_URL": url})
+
+
+@pytest.mark.parametrize("url", ["", "mssql://sql.example", "mssql://me@sql.example", "postgresql://me:pw@sql.example"])
+def test_azuresql_without_a_server_is_refused_before_anything_is_made(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.setenv("AZURESQL_URL", url)
+
+    status = launcher.main(
+        ["--state", str(tmp_path), "run", "--port", str(free_ports(16)), "--engine", "orders=azuresql"]
+    )
+
+    assert (status, [path.name for path in tmp_path.iterdir()]) == (1, ["run.lock"])
+    assert capsys.readouterr().out.startswith("For azuresql, set AZURESQL_URL to a server")
+
+
+def test_what_a_state_holds_is_not_left_behind_for_another_engine(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    engines.bind(tmp_path, engines.read("orders=tables"))
+
+    status = launcher.main(["--state", str(tmp_path), "run", "--engine", "customers=tables"])
+
+    assert status == 1
+    assert capsys.readouterr().out.startswith("There is data here already: orders on tables, customers on postgres.")
+
+
+def test_the_screen_says_what_the_data_is_on_where_that_is_not_the_usual() -> None:
+    first = Sample(customer=UUID(int=1), product=UUID(int=2))
+
+    def shown(asked: str) -> str:
+        return screen.ready(structs.replace(RUN, engines=engines.read(asked)), first, 4.56, "")
+
+    assert "\n  data      tables\n" in shown("tables")
+    assert "\n  data      catalog on postgres, orders on tables, customers on postgres\n" in shown("orders=tables")
+    assert "data  " not in shown("postgres")
 
 
 def test_the_screen_shows_an_order_that_can_be_pasted() -> None:

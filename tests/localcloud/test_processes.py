@@ -147,8 +147,8 @@ async def test_a_step_that_fails_ends_everything_with_its_last_words(tmp_path: P
     with pytest.RaisesGroup(pytest.RaisesExc(Failed, match=r"(?s)seed has failed \(exit status 1\).*no shop")):
         async with supervised(tmp_path, []) as processes:
             await processes.start(sleeper("shop", tmp_path))
-            await processes.run("greeting", [sys.executable, "-S", "-c", "print('hello')"])
-            await processes.run("seed", [sys.executable, "-S", "-c", "import sys; sys.exit('no shop')"])
+            await processes.run(program("greeting", "print('hello')"))
+            await processes.run(program("seed", "import sys; sys.exit('no shop')"))
 
     assert (tmp_path / "greeting.log").read_text() == "hello\n"
     assert (tmp_path / "notes").read_text() == "shop starts\nshop ends\n"

@@ -1,7 +1,6 @@
-"""The whole store, started once for all stories; after each of them the laws hold."""
+"""The whole store, started once on each engine for all stories there; after each of them the laws hold."""
 
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
@@ -12,16 +11,14 @@ from tests.stories.shop import Shop
 from tests.stories.store import RunningStore
 
 
-@pytest.fixture(scope="session")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    with state_of(tmp_path_factory.mktemp("store")) as state:
-        yield state
-
-
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def started(folder: Path) -> AsyncIterator[RunningStore]:
-    async with RunningStore.start(folder) as running:
-        yield running
+@pytest_asyncio.fixture(scope="session", loop_scope="session", params=["postgres"])
+async def started(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[RunningStore]:
+    """On PostgreSQL, except for stories that are `told_on` others."""
+    with state_of(tmp_path_factory.mktemp("store")) as folder:
+        async with RunningStore.start(folder, request.param) as running:
+            yield running
 
 
 @pytest.fixture

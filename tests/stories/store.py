@@ -13,6 +13,7 @@ from uuid import UUID
 
 import msgspec
 import psutil
+import pytest
 
 from localcloud import runfile
 from localcloud.audit import AWAY, Violation, audit
@@ -27,22 +28,28 @@ START_SECONDS = 120
 STOP_SECONDS = 60
 PORTS = 16
 
+# In this order everywhere, so that pytest tells all stories of one engine before it starts the next one.
+told_on_each_engine = pytest.mark.parametrize(
+    "started", ["postgres", "tables", pytest.param("orders=tables", id="mixed")], indirect=True
+)
+
 
 @dataclass(frozen=True, slots=True)
 class RunningStore:
     folder: Path
+    engine: str  # as `make run ENGINE=` takes it
 
     @classmethod
     @asynccontextmanager
-    async def start(cls, folder: Path) -> AsyncIterator["RunningStore"]:
+    async def start(cls, folder: Path, engine: str) -> AsyncIterator["RunningStore"]:
         """`make run`, on ports and in a state folder of its own."""
-        arguments = ["--state", str(folder), "run", "--port", str(free_ports(PORTS))]
+        arguments = ["--state", str(folder), "run", "--port", str(free_ports(PORTS)), "--engine", engine]
         with (folder / "launcher.log").open("wb") as log:
             launcher = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "localcloud.launcher", *arguments, cwd=ROOT, stdout=log, stderr=log
             )
         try:
-            store = cls(folder)
+            store = cls(folder, engine)
             await so(lambda: launcher.returncode is not None or store._is_ready())
             assert launcher.returncode is None, (folder / "launcher.log").read_text()
             yield store
@@ -51,6 +58,10 @@ class RunningStore:
                 launcher.send_signal(signal.SIGTERM)
             async with asyncio.timeout(STOP_SECONDS):
                 await launcher.wait()
+
+    def few(self, most: int) -> int:
+        """As many of something as fit the time of a story: Azurite writes some fifty entities in a second."""
+        return most if self.engine == "postgres" else most * 3 // 10
 
     def run(self) -> Run:
         run = runfile.read(self.folder)

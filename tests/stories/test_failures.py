@@ -1,4 +1,4 @@
-"""Processes are killed in mid-flow; every order still settles exactly once."""
+"""Processes are killed in mid-flow; every order still settles exactly once. Azurite is not: it is not made for that."""
 
 import asyncio
 import random
@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 
 from tests.stories.shop import FINAL, Buyer, Shop
-from tests.stories.store import RunningStore
+from tests.stories.store import RunningStore, told_on_each_engine
 from tests.waiting import so, until
 
 pytestmark = [pytest.mark.story, pytest.mark.xdist_group("store"), pytest.mark.timeout(300)]
@@ -18,7 +18,7 @@ CHAOS_FAULTS = 12
 PARTS = ("orders", "catalog", "customers", "functions", "cloud", "postgres", "gateway")
 
 
-@pytest.mark.parametrize("victim", ["orders", "functions", "catalog", "cloud", "postgres"])
+@pytest.mark.parametrize("victim", ["functions", "cloud", "postgres"])
 async def test_a_process_killed_in_mid_flow_loses_and_doubles_nothing(
     shop: Shop, running: RunningStore, victim: str
 ) -> None:
@@ -29,14 +29,45 @@ async def test_a_process_killed_in_mid_flow_loses_and_doubles_nothing(
     await until(lambda: buyer.call("GET", "/api/orders?limit=100"), lambda page: len(page.body["items"]) > ORDERS // 4)
     running.kill(victim)
     order_ids = await placing
+
+    await expect_half_sold(shop, running, buyer, product, order_ids)
+
+
+@told_on_each_engine
+async def test_each_service_killed_while_orders_flow_loses_and_doubles_nothing(
+    shop: Shop, running: RunningStore
+) -> None:
+    most = running.few(ORDERS)
+    product, buyer = await shop.product(stock=most // 2), await shop.customer()
+    await buyer.order(product)
+    order_ids: list[str] = []
+
+    async def order() -> None:
+        order_ids.append(await buyer.order(product))
+
+    def reached(count: int) -> bool:
+        return len(order_ids) >= count
+
+    async def kill_one_after_the_other() -> None:
+        for share, victim in enumerate(("catalog", "orders", "customers"), start=1):
+            await so(partial(reached, share * most // 4))
+            running.kill(victim)
+
+    await asyncio.gather(kill_one_after_the_other(), *(order() for _ in range(most)))
+
+    await expect_half_sold(shop, running, buyer, product, order_ids)
+
+
+async def expect_half_sold(shop: Shop, running: RunningStore, buyer: Buyer, product: str, order_ids: list[str]) -> None:
+    """There were half as many pieces as orders, and one was sold before."""
     settled = [await buyer.settled(order_id) for order_id in order_ids]
 
-    assert len(set(order_ids)) == ORDERS
+    assert len(set(order_ids)) == len(order_ids)
     assert {order["status"] for order in settled} <= set(FINAL)
-    assert sum(order["status"] == "confirmed" for order in settled) == ORDERS // 2 - 1  # one was the first
+    assert sum(order["status"] == "confirmed" for order in settled) == len(order_ids) // 2 - 1
     await running.quiet()
     stock = (await shop.stock(product)).body
-    assert (stock["on_hand"], stock["reserved"], stock["sold"]) == (0, 0, ORDERS // 2)
+    assert (stock["on_hand"], stock["reserved"], stock["sold"]) == (0, 0, len(order_ids) // 2)
 
 
 async def test_two_hundred_orders_at_once_all_settle_in_bounded_memory(shop: Shop, running: RunningStore) -> None:

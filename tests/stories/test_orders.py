@@ -1,18 +1,21 @@
 """An order's way through the whole store, as its customer sees it."""
 
 import asyncio
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
 from localcloud.order import order_once
-from tests.stories.shop import Shop
-from tests.stories.store import RunningStore
+from tests.stories.shop import Buyer, Shop
+from tests.stories.store import RunningStore, told_on_each_engine
 from tests.waiting import until
+
+NOBODY = str(UUID(int=0))
 
 pytestmark = [pytest.mark.story, pytest.mark.xdist_group("store")]
 
 
+@told_on_each_engine
 async def test_an_order_is_confirmed_and_its_letter_is_in_the_mail_box(shop: Shop) -> None:
     product, buyer = await shop.product(stock=5), await shop.customer()
 
@@ -27,6 +30,7 @@ async def test_an_order_is_confirmed_and_its_letter_is_in_the_mail_box(shop: Sho
     await until(lambda: shop.stock(product), lambda stock: stock.body["sold"] == 2 and stock.body["reserved"] == 0)
 
 
+@told_on_each_engine
 async def test_what_is_sold_out_is_rejected_with_a_letter_that_says_why(shop: Shop) -> None:
     product, buyer = await shop.product(stock=1), await shop.customer()
 
@@ -40,6 +44,7 @@ async def test_what_is_sold_out_is_rejected_with_a_letter_that_says_why(shop: Sh
     assert (stock["on_hand"], stock["reserved"], stock["sold"]) == (1, 0, 0)
 
 
+@told_on_each_engine
 async def test_an_order_is_cancelled_before_it_is_validated(shop: Shop, running: RunningStore) -> None:
     product, buyer = await shop.product(stock=5), await shop.customer()
 
@@ -74,12 +79,13 @@ async def test_an_unknown_product_is_refused_naming_the_line(shop: Shop) -> None
     assert (await buyer.call("GET", "/api/orders")).body["items"] == []
 
 
-async def test_the_same_post_twice_is_one_order_and_one_answer(shop: Shop) -> None:
+@told_on_each_engine
+async def test_fifty_repeats_at_once_are_one_order_and_one_answer(shop: Shop) -> None:
     product, buyer = await shop.product(stock=5), await shop.customer()
     await buyer.order(product)  # now price and customer are known
     body = {"lines": [{"product_id": product, "quantity": 1}]}
 
-    answers = await asyncio.gather(*(buyer.post_order(body, key="once") for _ in range(20)))
+    answers = await asyncio.gather(*(buyer.post_order(body, key="once") for _ in range(50)))
 
     assert {answer.status for answer in answers} == {202}
     assert len({answer.content for answer in answers}) == 1
@@ -124,6 +130,7 @@ async def test_the_original_names_still_lead_there(shop: Shop) -> None:
     assert costumer.body["id"] == str(buyer.id)
 
 
+@told_on_each_engine
 async def test_all_that_is_held_on_a_customer_is_one_list_for_them_alone(shop: Shop) -> None:
     product, buyer, other = await shop.product(stock=5), await shop.customer(), await shop.customer()
     order = await buyer.settled(await buyer.order(product))
@@ -149,6 +156,27 @@ async def test_a_blocked_customer_orders_nothing(shop: Shop) -> None:
     refused = await until(lambda: buyer.post_order(body), lambda answer: answer.status == 409)
 
     assert refused.body["title"] in ("Blocked customer", "Unknown customer")
+
+
+@told_on_each_engine
+async def test_an_erased_customer_is_forgotten_and_their_order_stays_in_the_books(
+    shop: Shop, running: RunningStore
+) -> None:
+    product, buyer, heir = await shop.product(stock=5), await shop.customer(), Buyer(shop, uuid4())
+    order = await buyer.settled(await buyer.order(product))
+    profile = (await buyer.call("GET", f"/api/customers/{buyer.id}")).body
+
+    erased = await buyer.call("DELETE", f"/api/customers/{buyer.id}")
+
+    assert erased.status == 204, erased
+    kept = await until(
+        lambda: shop.as_admin("GET", f"/api/orders/{order['id']}"), lambda kept: kept.body["customer_id"] == NOBODY
+    )
+    assert (kept.body["status"], kept.body["total"]) == ("confirmed", order["total"])
+    assert (await buyer.call("GET", "/api/orders")).body["items"] == []
+    assert (await buyer.call("GET", f"/api/customers/{buyer.id}")).status == 404
+    anew = {"name": "Somebody else", "email": profile["email"]}
+    assert (await heir.call("POST", "/api/customers", json=anew)).status == 201
 
 
 async def test_one_trace_runs_from_the_request_to_the_letter(shop: Shop, running: RunningStore) -> None:

@@ -6,7 +6,7 @@
 CREATE TABLE categories (
     id binary(16) NOT NULL PRIMARY KEY,
     name nvarchar(400) COLLATE Latin1_General_100_BIN2 NOT NULL,
-    parent_id binary(16) REFERENCES categories (id),
+    parent_id binary(16) NULL REFERENCES categories (id),
     version bigint NOT NULL
 );
 CREATE INDEX categories_by_parent ON categories (parent_id);
@@ -19,7 +19,7 @@ CREATE TABLE products (
     description nvarchar(max) NOT NULL,
     price bigint NOT NULL CHECK (price >= 0),
     currency varchar(3) NOT NULL,
-    category_id binary(16) REFERENCES categories (id),
+    category_id binary(16) NULL REFERENCES categories (id),
     opening_stock bigint NOT NULL CHECK (opening_stock >= 0),
     media nvarchar(max) NOT NULL CHECK (ISJSON(media) = 1),
     version bigint NOT NULL,

@@ -78,16 +78,9 @@ class AzureSqlStore:
         """None where the key is taken."""
         order_id, customer_id = order.id.bytes, order.customer_id.bytes
         lines = msgspec.json.encode(order.lines).decode()
-        relied = [{"product_id": line.product_id, "version": prices[line.product_id].version} for line in order.lines]
-        written = (
-            order_id,
-            order.currency,
-            order.total,
-            lines,
-            order.placed_at,
-            customer_id,
-            _rows.encode(relied).decode(),
-        )
+        held = [{"product_id": line.product_id, "version": prices[line.product_id].version} for line in order.lines]
+        relied = _rows.encode(held).decode()
+        written = (order_id, order.currency, order.total, lines, order.placed_at, customer_id, relied)
         kept = (attempt.key, attempt.fingerprint, answer, order_id)
         event = encode_fact(order.placed(), telemetry.traceparent())
         values = (*written, *kept, order_id, event, order_id, order_id, customer_id)
