@@ -57,11 +57,6 @@ class Entry(Struct, frozen=True):
     status: str
 
 
-class Record(Struct, frozen=True):
-    order: Ordered
-    history: list[Entry]
-
-
 class Key(Struct, frozen=True):
     order_id: UUID
 
@@ -109,19 +104,20 @@ class TablesLedger:
         }
 
     async def unsettled(self) -> int:
-        return sum(order.status == "placed" for order in (await self.orders()).values())
+        return sum(order.status == "placed" for order in await self._ordered())
 
     async def orders(self) -> dict[UUID, Order]:
-        records = [msgspec.json.decode(entity.body, type=Record) for entity in await self._range("o|")]
+        history: dict[UUID, list[str]] = {}
+        for entity in await self._range("h|"):
+            _, order_id, _ = entity.row.split("|")
+            history.setdefault(UUID(order_id), []).append(msgspec.json.decode(entity.body, type=Entry).status)
         return {
-            record.order.id: Order(
-                record.order.customer_id,
-                record.order.status,
-                pieces(record.order.lines),
-                [entry.status for entry in record.history],
-            )
-            for record in records
+            order.id: Order(order.customer_id, order.status, pieces(order.lines), history.get(order.id, []))
+            for order in await self._ordered()
         }
+
+    async def _ordered(self) -> list[Ordered]:
+        return [msgspec.json.decode(entity.body, type=Ordered) for entity in await self._range("o|")]
 
     async def keys(self) -> Counter[UUID]:
         return Counter(msgspec.json.decode(each.body, type=Key).order_id for each in await self._range("i|"))

@@ -1,7 +1,7 @@
 """Orders in Table Storage: with their customer's in one of 16 partitions, and found by their own id as well.
 
-An order, its place on its customer's list, its idempotency record and its fact are one transaction. The list of all
-orders is merged from the 16. What others told (prices, who may order) is looked up when an order is placed: it is a
+An order, its place on its customer's list, a line of its history, its idempotency record and its fact are one
+transaction. The list of all orders is merged from the 16. What others told (prices, who may order) is looked up when an order is placed: it is a
 copy of what they have, and may be older by the time that a fact takes.
 """
 
@@ -26,18 +26,14 @@ from libs.common.tables import Tables
 from services.orders.domain import BlockedCustomer, Order, Price, UnknownCustomer
 from services.orders.store import Action, Attempt, Draft, Entry, KeyReused, Receipt
 
-SCHEMA = "-- migration 1: orders `o|`, lists `c|`, idempotency `i|`, the directory `d|` and the price list `p|`\n"
+SCHEMA = "-- migration 1: orders `o|`, lists `c|`, history `h|`, idempotency `i|`, directory `d|`, price list `p|`\n"
 PRICES = "prices"
 NOBODY = UUID(int=0)
 HIGHEST_ID = 2**128 - 1
 
 
-class Record(Struct, frozen=True):
-    order: Order
-    history: list[Entry]
-
-
 class Key(Struct, frozen=True):
+    key: str  # its row is made of a digest: a key may hold what rows may not
     fingerprint: bytes
     order_id: UUID
     answer: bytes
@@ -59,7 +55,8 @@ class Known(Struct, frozen=True):
     version: int
 
 
-_record = msgspec.json.Decoder(Record)
+_order = msgspec.json.Decoder(Order)
+_entry = msgspec.json.Decoder(Entry)
 _key = msgspec.json.Decoder(Key)
 _listed = msgspec.json.Decoder(Listed)
 _known = msgspec.json.Decoder(Known)
@@ -79,7 +76,7 @@ class TablesStore:
             order, answer = draft(prices)
             _refuse_buyer(buyer)
             change = _placing(order)
-            kept = Key(attempt.fingerprint, order.id, answer, order.placed_at)
+            kept = Key(attempt.key, attempt.fingerprint, order.id, answer, order.placed_at)
             change.create(_key_row(attempt), msgspec.json.encode(kept))
             await self._table.submit(change)
             return Receipt(order.id, answer)
@@ -109,15 +106,15 @@ class TablesStore:
         self, order_id: UUID, act: Action, *, cause: str | None = None, customer_id: UUID | None = None
     ) -> Order:
         async def attempt() -> Order:
-            (entity, record), first = await asyncio.gather(
+            (entity, order), first = await asyncio.gather(
                 self._find(order_id, customer_id), self._table.first_time(_partition(order_id), cause)
             )
-            order, change = record.order, Change(_partition(order_id))
+            change = Change(_partition(order_id))
             if first:
                 change.note(cause)
                 if fact := act(order):
-                    entry = Entry(order.version, order.status, fact.at, order.reason)
-                    _rewrite(change, entity, Record(order, [*record.history, entry]))
+                    _rewrite(change, entity, order)
+                    _note(change, order, fact.at)
                     change.tell(fact)
             if change.operations:
                 await self._table.submit(change)
@@ -126,18 +123,22 @@ class TablesStore:
         return await self._table.retried(f"o|{order_id}", attempt)
 
     async def read(self, order_id: UUID, customer_id: UUID | None = None) -> Order:
-        return (await self._find(order_id, customer_id))[1].order
+        return (await self._find(order_id, customer_id))[1]
 
     async def history(self, order_id: UUID, customer_id: UUID | None = None) -> list[Entry]:
-        return (await self._find(order_id, customer_id))[1].history
+        notes = f"h|{order_id}|"
+        _, found = await asyncio.gather(
+            self._find(order_id, customer_id), self._table.range(_partition(order_id), notes, f"{notes}~")
+        )
+        return [_entry.decode(entity.body) for entity in found]
 
-    async def _find(self, order_id: UUID, customer_id: UUID | None) -> tuple[Entity, Record]:
+    async def _find(self, order_id: UUID, customer_id: UUID | None) -> tuple[Entity, Order]:
         """Raises NotFound."""
         entity = await self._table.read(_partition(order_id), f"o|{_newest_first(order_id)}")
-        record = _record.decode(entity.body) if entity else None
-        if entity is None or record is None or customer_id not in (None, record.order.customer_id):
+        order = _order.decode(entity.body) if entity else None
+        if entity is None or order is None or customer_id not in (None, order.customer_id):
             raise NotFound
-        return entity, record
+        return entity, order
 
     async def page(self, customer_id: UUID | None, before: UUID | None, limit: int) -> list[Order]:
         prefix = f"c|{customer_id}|" if customer_id else "o|"
@@ -145,7 +146,7 @@ class TablesStore:
         shards = [shard_of(customer_id)] if customer_id else range(SHARDS)
         found = await asyncio.gather(*(self._table.range(f"{shard:x}", first, f"{prefix}~", limit) for shard in shards))
         newest = islice(merge(*found, key=lambda entity: entity.row), limit)
-        return [_record.decode(entity.body).order for entity in newest]
+        return [_order.decode(entity.body) for entity in newest]
 
     async def list_price(self, price: Price) -> None:
         await self._note_price(Listed(price, True))
@@ -188,7 +189,7 @@ class TablesStore:
         await self._know(customer_id, "erased", version)
         partition, listed, keys = _partition(customer_id), f"c|{customer_id}|", f"i|{customer_id}|"
         for entity in await self._table.range(partition, listed, f"{listed}~"):
-            order = _record.decode(entity.body).order
+            order = _order.decode(entity.body)
             if order.placed_at <= at:
                 await self._table.retried(f"o|{order.id}", partial(self._disown, order.id, customer_id))
         for entity in await self._table.range(partition, keys, f"{keys}~"):
@@ -199,12 +200,12 @@ class TablesStore:
 
     async def _disown(self, order_id: UUID, customer_id: UUID) -> None:
         """Raises Overtaken."""
-        entity, record = await self._find(order_id, None)
-        if record.order.customer_id == customer_id:
+        entity, order = await self._find(order_id, None)
+        if order.customer_id == customer_id:
             change = Change(_partition(order_id))
-            change.remove(_list_row(record.order))
-            record.order.customer_id = NOBODY
-            change.replace(entity, msgspec.json.encode(record))
+            change.remove(_list_row(order))
+            order.customer_id = NOBODY
+            change.replace(entity, msgspec.json.encode(order))
             await self._table.submit(change)
 
 
@@ -229,19 +230,26 @@ def _placing(order: Order) -> Change:
     if shard_of(order.id) != shard_of(order.customer_id):
         raise ValueError("an order's id is made beside its customer's")
     change = Change(_partition(order.customer_id))
-    body = msgspec.json.encode(Record(order, [Entry(order.version, order.status, order.placed_at, order.reason)]))
+    body = msgspec.json.encode(order)
     change.create(f"o|{_newest_first(order.id)}", body)
     change.create(_list_row(order), body)
+    _note(change, order, order.placed_at)
     change.tell(order.placed())
     return change
 
 
-def _rewrite(change: Change, entity: Entity, record: Record) -> None:
+def _rewrite(change: Change, entity: Entity, order: Order) -> None:
     """And its copy on its customer's list, as long as it has a customer."""
-    body = msgspec.json.encode(record)
+    body = msgspec.json.encode(order)
     change.replace(entity, body)
-    if record.order.customer_id != NOBODY:
-        change.put(_list_row(record.order), body)
+    if order.customer_id != NOBODY:
+        change.put(_list_row(order), body)
+
+
+def _note(change: Change, order: Order, at: datetime) -> None:
+    """In its history."""
+    entry = Entry(order.version, order.status, at, order.reason)
+    change.create(f"h|{order.id}|{order.version:010}", msgspec.json.encode(entry))
 
 
 def _refuse_buyer(status: Standing | None) -> None:
