@@ -18,7 +18,7 @@ from libs.common import odbc, telemetry
 from libs.common.azuresql_outbox import AzureSqlOutbox
 from libs.common.errors import Unavailable
 from libs.common.messages import Fact, encode_fact
-from libs.common.migrations import refuse_missing, steps
+from libs.common.migrations import Unfinished, refuse_missing, steps
 from libs.common.odbc import ForeignKeyViolation, Transient, UniqueViolation
 from libs.common.odbc_pool import Pool
 
@@ -183,6 +183,8 @@ class AzureSql:
         known = await self.fetch("SELECT name, number FROM migrations") if there and there.there else []
         for each, needed in ((name, script), ("messaging", MESSAGING)):
             refuse_missing(name, needed, {row.number for row in known if row.name == each})
+        if await self.fetch("SELECT TOP (1) what FROM copying"):
+            raise Unfinished
 
     @asynccontextmanager
     async def lead(self, stop: asyncio.Event) -> AsyncIterator[AzureSqlOutbox | None]:

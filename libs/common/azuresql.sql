@@ -16,3 +16,10 @@ CREATE TABLE inbox (
     at datetimeoffset(6) NOT NULL DEFAULT SYSUTCDATETIME()
 );
 CREATE INDEX inbox_by_age ON inbox (at);
+
+-- migration 2: how far a copy into this database has got; empty otherwise
+
+CREATE TABLE copying (
+    what nvarchar(50) NOT NULL PRIMARY KEY,
+    reached nvarchar(max) NOT NULL
+);

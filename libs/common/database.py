@@ -47,7 +47,10 @@ class Database(Protocol):
         """Brings messaging and the service's own schema up to date: one process at a time, each step once."""
 
     async def check(self, name: str, script: str) -> None:
-        """Raises Behind where a step is missing. One step more is fine: first expand, then deploy, then contract."""
+        """Raises Behind where a step is missing, and Unfinished where a copy into it has not ended.
+
+        One step more is fine: first expand, then deploy, then contract.
+        """
 
     def lead(self, stop: asyncio.Event) -> AbstractAsyncContextManager[Outbox | None]:
         """Waits until this process is the only relay, or `stop` (then None). Raises Unavailable."""
@@ -60,6 +63,12 @@ def engine_of(url: str) -> str:
         said = f"{urlsplit(url).scheme}://" if "://" in url else "text without a scheme"
         raise Incomplete(f"a store's URL begins with postgresql://, mssql:// or https:// (tables), not with {said}")
     return engine
+
+
+def place_of(url: str) -> str:
+    """Without who enters, and how; a secret's name is one, too."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()
 
 
 @asynccontextmanager

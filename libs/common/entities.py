@@ -35,6 +35,7 @@ MOST_PROPERTY_BYTES = 64 * 1024
 OVERHEAD_BYTES = 1024  # of an operation: its part's headers, its keys, its properties' names
 
 SYSTEM = "system"  # the partition of leases, migrations and of the list of partitions that tell facts
+MOVED = "moved"  # the partition of the marks that came from another engine: which aggregate each is about is not known
 PAGE = 1000  # entities in an answer, at most
 MOST_TRIES = 40
 LONGEST_PAUSE_SECONDS = 0.5
@@ -98,7 +99,7 @@ class Change:
     def note(self, cause: str | None) -> None:
         """Submitting raises Overtaken where this message has had its effect."""
         if cause is not None:
-            self.create(mark(cause))
+            self.create(mark(cause), cause.encode())
 
     def _entity(self, row: str, body: bytes) -> dict[str, Any]:
         """Raises OverLimit."""
@@ -121,10 +122,16 @@ def mark(cause: str) -> str:
     return f"n|{sha256(cause.encode()).hexdigest()}"
 
 
+def tells(partition: str) -> str:
+    """The row that says that the relay is to look into a partition."""
+    return f"tells|{partition}"
+
+
 @dataclass(slots=True)
 class Table:
     client: TableClient
     chance: Random
+    moved_here: bool = False  # so there are marks in MOVED
     told: asyncio.Event = field(default_factory=asyncio.Event)
     telling: set[str] = field(default_factory=set)  # partitions with something new in their outbox
     _listed: set[str] = field(default_factory=set)  # partitions that are known to tell facts
@@ -176,7 +183,7 @@ class Table:
     async def _list(self, partition: str) -> None:
         """Before the first fact of a partition: the relay looks where the list says that there may be some."""
         listing = Change(SYSTEM)
-        listing.put(f"tells|{partition}", b"")
+        listing.put(tells(partition), b"")
         await self.submit(listing)
         self._listed.add(partition)
 
@@ -184,10 +191,11 @@ class Table:
         """Whether this message has had no effect yet. The change still has to `note` it."""
         if cause is None:
             return True
-        repeated = await self.read(partition, mark(cause)) is not None
-        if repeated:
+        places = [partition, MOVED] if self.moved_here else [partition]
+        found = await asyncio.gather(*(self.read(place, mark(cause)) for place in places))
+        if any(found):
             log.info("message.repeated", cause=cause)
-        return not repeated
+        return not any(found)
 
     async def retried(self, what: str, work: Callable[[], Awaitable[T]]) -> T:
         """`work` reads, decides and submits; again while it is overtaken. Raises what it raises, or Unavailable.

@@ -9,6 +9,10 @@ class Behind(StoreError):
     """The database lacks steps that this version of the service needs."""
 
 
+class Unfinished(StoreError):
+    """A copy into this database was begun and has not ended: run the same `copy` again, and it goes on."""
+
+
 def steps(script: str) -> list[tuple[int, str]]:
     parts = re.split(r"^-- migration (\d+):.*$", script, flags=re.MULTILINE)[1:]
     return list(zip(map(int, parts[::2]), parts[1::2], strict=True))

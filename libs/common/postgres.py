@@ -18,7 +18,7 @@ from azure.core.exceptions import ClientAuthenticationError
 from libs.common import telemetry
 from libs.common.errors import Unavailable
 from libs.common.messages import Fact, encode_fact
-from libs.common.migrations import refuse_missing, steps
+from libs.common.migrations import Unfinished, refuse_missing, steps
 from libs.common.retry import stopped_within
 from libs.common.settings import Incomplete
 
@@ -190,6 +190,8 @@ class Postgres:
         known = await self.fetch("SELECT name, number FROM migrations") if there and there["there"] else []
         for each, needed in ((name, script), ("messaging", MESSAGING)):
             refuse_missing(name, needed, {row["number"] for row in known if row["name"] == each})
+        if await self.fetch("SELECT what FROM copying LIMIT 1"):
+            raise Unfinished
 
     @asynccontextmanager
     async def lead(self, stop: asyncio.Event) -> AsyncIterator["PostgresOutbox | None"]:

@@ -16,3 +16,10 @@ CREATE TABLE inbox (
     at timestamptz NOT NULL DEFAULT now()
 );
 CREATE INDEX inbox_by_age ON inbox (at);
+
+-- migration 2: how far a copy into this database has got; empty otherwise
+
+CREATE TABLE copying (
+    what text PRIMARY KEY,
+    reached text NOT NULL
+);

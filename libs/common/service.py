@@ -5,11 +5,11 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from time import monotonic
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import aiohttp
 import structlog
@@ -17,10 +17,11 @@ import uvloop
 from azure.identity.aio import DefaultAzureCredential
 from azure.servicebus.aio import ServiceBusClient
 
-from libs.common import bus, database, logs, settings
+from libs.common import bus, copying, database, logs, settings
+from libs.common.archive import Archive, Row
 from libs.common.auth import Verifier
 from libs.common.clock import now
-from libs.common.database import Database
+from libs.common.database import Database, place_of
 from libs.common.errors import StoreError
 from libs.common.outbox import Topic
 from libs.common.settings import ServiceSettings
@@ -30,7 +31,17 @@ log = structlog.get_logger()
 
 S = TypeVar("S", bound=ServiceSettings)
 Run = Callable[[S], Coroutine[Any, Any, None]]
-Migrate = Callable[[Database], Coroutine[Any, Any, None]]
+
+
+class Store(Protocol):
+    """A service's package `store`, as far as its operator needs it."""
+
+    @property
+    def ROWS(self) -> Sequence[type[Row]]: ...
+
+    async def migrate(self, database: Database) -> None: ...
+
+    def open_archive(self, database: Database) -> Archive: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +77,23 @@ def stop_on_signal() -> asyncio.Event:
     return stop
 
 
-def main(name: str, kind: type[S], run: Run[S], migrate: Migrate) -> None:
+def main(name: str, kind: type[S], run: Run[S], store: Store) -> None:
     """The service, with what the environment tells it; where that is not enough, the process ends and says so."""
     asked = _parsed(name)
     try:
         told = settings.read(kind, os.environ)
         logs.configure(told.log_level)
-        if asked.command == "migrate":
-            uvloop.run(_migrate(name, told, migrate))
+        match asked.command:
+            case "migrate":
+                uvloop.run(_migrate(name, told, store))
+            case "copy":
+                uvloop.run(_copy(name, told, store, asked.to))
         if asked.command is None or asked.serve:
             uvloop.run(run(told))
-    except (settings.Incomplete, StoreError) as reason:
-        sys.exit(f"{name} can't start: {reason}")
+    except settings.Incomplete as reason:
+        sys.exit(f"{name} can't {asked.command or 'start'}: {reason}")
+    except StoreError as reason:
+        sys.exit(f"{name} can't {asked.command or 'start'}: {reason.detail}")
 
 
 def _parsed(name: str) -> argparse.Namespace:
@@ -85,14 +101,40 @@ def _parsed(name: str) -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command")
     migrating = commands.add_parser("migrate", help="bring the database up to date, before this version is started")
     migrating.add_argument("--serve", action="store_true", help="and then serve, where there is only one of it")
+    copying = commands.add_parser("copy", help="copy all data from STORE_URL to another database, of any engine")
+    copying.add_argument("--to", required=True, metavar="URL", help="of an empty database, as STORE_URL says it")
+    parser.set_defaults(serve=False)
     return parser.parse_args()
 
 
-async def _migrate(name: str, told: ServiceSettings, migrate: Migrate) -> None:
+@asynccontextmanager
+async def _opened(name: str, told: ServiceSettings, *urls: str) -> AsyncIterator[list[Database]]:
     async with (
         DefaultAzureCredential() as credential,
         Vault.connect(told.key_vault, credential, monotonic) as vault,
-        database.connect(name, told.store_url, told, vault, credential) as connected,
+        AsyncExitStack() as stack,
     ):
-        await migrate(connected)
+        connecting = (database.connect(name, url, told, vault, credential) for url in urls)
+        yield [await stack.enter_async_context(each) for each in connecting]
+
+
+async def _migrate(name: str, told: ServiceSettings, store: Store) -> None:
+    async with _opened(name, told, told.store_url) as (connected,):
+        await store.migrate(connected)
     log.info("database.migrated", engine=connected.engine)
+
+
+async def _copy(name: str, told: ServiceSettings, store: Store, to: str) -> None:
+    """The copy serves from then on, once STORE_URL says so; what was copied is left as it is."""
+    async with _opened(name, told, told.store_url, to) as (source, target):
+        await store.migrate(source)
+        await store.migrate(target)
+        await copying.refuse_served(source)
+        ends = store.open_archive(source), store.open_archive(target)
+        await copying.copy(*ends, store.ROWS, origin=place_of(told.store_url), say=_say)
+    _say(f"{name} is copied. Now set STORE_URL to where it is, and start the service.")
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()

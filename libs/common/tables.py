@@ -13,10 +13,10 @@ from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 from azure.data.tables.aio import TableClient
 
-from libs.common.entities import SYSTEM, Change, Table, away_is_unavailable
+from libs.common.entities import MOVED, SYSTEM, Change, Table, away_is_unavailable, tells
 from libs.common.errors import Unavailable
 from libs.common.leases import held
-from libs.common.migrations import refuse_missing, steps
+from libs.common.migrations import Unfinished, refuse_missing, steps
 from libs.common.settings import Incomplete
 from libs.common.tables_outbox import TablesOutbox
 
@@ -83,6 +83,9 @@ class Tables:
         done = await self._done()
         for each, needed in ((name, script), ("messaging", MESSAGING)):
             refuse_missing(name, needed, done.get(each, set()))
+        if await self.table.range(SYSTEM, "copying|", "copying}", most=1):
+            raise Unfinished
+        self.table.moved_here = await self.table.read(SYSTEM, tells(MOVED)) is not None
 
     async def _done(self) -> dict[str, set[int]]:
         """Empty where there is no table."""

@@ -12,7 +12,8 @@ from time import monotonic
 
 import msgspec
 
-from libs.common.entities import MOST_OPERATIONS, SYSTEM, Change, Entity, Overtaken, Table
+from libs.common.archive import Parked
+from libs.common.entities import MOST_OPERATIONS, SYSTEM, Change, Entity, Overtaken, Table, tells
 from libs.common.leases import Lease
 
 ASKED_AT_ONCE = 8
@@ -20,11 +21,6 @@ SHORTEST_SWEEP_SECONDS = 0.5  # between looks at all partitions, for facts of ot
 LONGEST_SWEEP_SECONDS = 5.0
 INBOX_KEPT = timedelta(days=30)  # longer than any redelivery
 MOST_FORGOTTEN = 1000  # of a partition, at a time
-
-
-class Parked(msgspec.Struct, frozen=True):
-    reason: str
-    event: bytes  # base64 in JSON
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +58,7 @@ class TablesOutbox:
 
     async def park(self, event: bytes, reason: str) -> None:
         change = Change(SYSTEM)
-        change.put(f"dead|{sha256(event).hexdigest()}", msgspec.json.encode(Parked(reason, event)))
+        change.put(dead(event), msgspec.json.encode(Parked(event=event, reason=reason)))
         await self.table.submit(change)
 
     async def forget(self) -> None:
@@ -73,8 +69,8 @@ class TablesOutbox:
 
     async def _listed(self) -> set[str]:
         """All partitions that may have told something."""
-        listed = await self.table.range(SYSTEM, "tells|", "tells}")
-        return {entity.row.removeprefix("tells|") for entity in listed}
+        listed = await self.table.range(SYSTEM, tells(""), "tells}")
+        return {entity.row.removeprefix(tells("")) for entity in listed}
 
     def _note_sweep(self, *, found: bool) -> None:
         self._swept_at = monotonic()
@@ -99,6 +95,11 @@ class TablesOutbox:
                     change.delete(entity)
                 with suppress(Overtaken):  # who took the lease over was faster; what is left is told once more
                     await self.table.submit(change)
+
+
+def dead(event: bytes) -> str:
+    """The row of a fact that is parked."""
+    return f"dead|{sha256(event).hexdigest()}"
 
 
 _partition = attrgetter("partition")

@@ -1,8 +1,8 @@
-"""python -m services.catalog [migrate]"""
+"""python -m services.catalog [migrate | copy --to URL]"""
 
 from libs.common import service
+from services.catalog import store
 from services.catalog.app import run
 from services.catalog.settings import Settings
-from services.catalog.store import migrate
 
-service.main("catalog", Settings, run, migrate)
+service.main("catalog", Settings, run, store)

@@ -1,8 +1,8 @@
-"""python -m services.customers [migrate]"""
+"""python -m services.customers [migrate | copy --to URL]"""
 
 from libs.common import service
+from services.customers import store
 from services.customers.app import run
 from services.customers.settings import Settings
-from services.customers.store import migrate
 
-service.main("customers", Settings, run, migrate)
+service.main("customers", Settings, run, store)

@@ -1,8 +1,8 @@
-"""python -m services.orders [migrate]"""
+"""python -m services.orders [migrate | copy --to URL]"""
 
 from libs.common import service
+from services.orders import store
 from services.orders.app import run
 from services.orders.settings import Settings
-from services.orders.store import migrate
 
-service.main("orders", Settings, run, migrate)
+service.main("orders", Settings, run, store)

@@ -50,6 +50,14 @@ async def told(database: Database) -> list[CloudEvent]:
     return [CloudEvent.decode(event) for event in waiting]
 
 
+async def tell_all(database: Database) -> None:
+    """As a relay would."""
+    async with database.lead(asyncio.Event()) as outbox:
+        assert outbox
+        async with outbox.claim(MOST_TOLD):
+            pass
+
+
 async def facts(database: Database) -> list[str]:
     """By their names, e.g. `order-placed`."""
     return [event.type.split(".")[2] for event in await told(database)]

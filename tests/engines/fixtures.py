@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from itertools import permutations
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -29,6 +30,7 @@ __all__ = [
     "sql_server",
     "table_storage",
     "tables",
+    "two_engines",
 ]
 
 
@@ -74,6 +76,13 @@ def engine(request: pytest.FixtureRequest) -> Engine:
     """Each of them. Servers are started on first use, so this must not be a coroutine."""
     found: Engine = request.getfixturevalue(request.param)
     return found
+
+
+@pytest.fixture(params=permutations(ENGINES, 2), ids="-to-".join)
+def two_engines(request: pytest.FixtureRequest) -> tuple[Engine, Engine]:
+    """Each two of them."""
+    source, target = map(request.getfixturevalue, request.param)
+    return source, target
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 from azure.data.tables.aio import TableServiceClient
 
-from libs.common import tables_outbox
+from libs.common import archive
 from libs.common.database import Database
 from libs.common.entities import SYSTEM, Change
 from libs.common.messages import Fact
@@ -66,5 +66,5 @@ async def tell(database: Tables, facts: Sequence[Fact]) -> None:
 
 async def parked(database: Tables) -> list[Parked]:
     found = await database.table.range(SYSTEM, "dead|", "dead}")
-    events = [msgspec.json.decode(entity.body, type=tables_outbox.Parked) for entity in found]
+    events = [msgspec.json.decode(entity.body, type=archive.Parked) for entity in found]
     return [Parked(each.event, each.reason) for each in events]

@@ -5,14 +5,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from http import HTTPStatus
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
+from libs.common.archive import Archive
 from libs.common.database import Database
 from libs.common.errors import Conflict, Invalid, StoreError
 from libs.common.messages import Fact
 from services.catalog.domain import Category, Parents, Product
 from services.catalog.stock import Reservation, Shelves, Stock
+from services.catalog.store.rows import ROWS as ROWS
 
 ProductAction = Callable[[Product], Fact | None]
 CategoryAction = Callable[[Category, Parents], None]
@@ -112,29 +114,41 @@ class Store(Protocol):
 
 
 async def open_store(database: Database) -> Store:
-    """Raises Behind where `migrate` is to be run first."""
-    schema, engine = _engine(database)
-    await database.check("catalog", schema)
-    return engine(database)
+    """Raises Behind where `migrate` is to be run first, and Unfinished where a copy into it has not ended."""
+    engine = _engine(database)
+    await database.check("catalog", engine.schema)
+    return engine.store(database)
 
 
 async def migrate(database: Database) -> None:
-    schema, _ = _engine(database)
-    await database.migrate("catalog", schema)
+    await database.migrate("catalog", _engine(database).schema)
 
 
-def _engine(database: Database) -> tuple[str, Callable[[Any], Store]]:
-    """Its schema and its store; only this engine's module is imported."""
+def open_archive(database: Database) -> Archive:
+    """All of ROWS, for moving them to another engine."""
+    return _engine(database).archive(database)
+
+
+class _Engine(NamedTuple):
+    schema: str
+    store: Callable[[Any], Store]
+    archive: Callable[[Any], Archive]
+
+
+def _engine(database: Database) -> _Engine:
+    """Only this engine's modules are imported."""
     match database.engine:
         case "postgres":
+            from libs.common.postgres_archive import PostgresArchive
             from services.catalog.store import postgres
 
-            return postgres.SCHEMA, postgres.PostgresStore
+            return _Engine(postgres.SCHEMA, postgres.PostgresStore, PostgresArchive)
         case "azuresql":
+            from libs.common.azuresql_archive import AzureSqlArchive
             from services.catalog.store import azuresql
 
-            return azuresql.SCHEMA, azuresql.AzureSqlStore
+            return _Engine(azuresql.SCHEMA, azuresql.AzureSqlStore, AzureSqlArchive)
         case _:
-            from services.catalog.store import tables
+            from services.catalog.store import tables, tables_rows
 
-            return tables.SCHEMA, tables.TablesStore
+            return _Engine(tables.SCHEMA, tables.TablesStore, tables_rows.archive)

@@ -58,7 +58,7 @@ class TablesStore(Products):
             return stock
 
         stock = await self._table.retried(_turn(product_id), attempt)
-        await self._show(product_id)
+        await self.show(product_id)
         return stock
 
     async def change_reservation(
@@ -78,7 +78,7 @@ class TablesStore(Products):
             return concerned
 
         for product_id in await self._table.retried(f"order {order_id}", attempt):
-            await self._show(product_id)
+            await self.show(product_id)
 
     async def _decide(
         self, known: Reserved, act: ReservationAction, shelves: Mapping[UUID, Settled], cause: str
@@ -104,7 +104,7 @@ class TablesStore(Products):
         except NotFound:
             return None
 
-    async def _show(self, product_id: UUID) -> None:
+    async def show(self, product_id: UUID) -> None:
         """Lists say whether a product is in stock. Looked at again after it was written: stock may have moved on."""
 
         async def attempt() -> bool:

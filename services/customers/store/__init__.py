@@ -1,13 +1,15 @@
 """Where customers are kept: the contract, and the engine that a URL asks for."""
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
+from libs.common.archive import Archive
 from libs.common.database import Database
 from libs.common.errors import Conflict
 from libs.common.messages import Fact
 from services.customers.domain import Customer
+from services.customers.store.rows import ROWS as ROWS
 
 Action = Callable[[Customer], Fact | None]
 
@@ -31,29 +33,41 @@ class Store(Protocol):
 
 
 async def open_store(database: Database) -> Store:
-    """Raises Behind where `migrate` is to be run first."""
-    schema, engine = _engine(database)
-    await database.check("customers", schema)
-    return engine(database)
+    """Raises Behind where `migrate` is to be run first, and Unfinished where a copy into it has not ended."""
+    engine = _engine(database)
+    await database.check("customers", engine.schema)
+    return engine.store(database)
 
 
 async def migrate(database: Database) -> None:
-    schema, _ = _engine(database)
-    await database.migrate("customers", schema)
+    await database.migrate("customers", _engine(database).schema)
 
 
-def _engine(database: Database) -> tuple[str, Callable[[Any], Store]]:
-    """Its schema and its store; only this engine's module is imported."""
+def open_archive(database: Database) -> Archive:
+    """All of ROWS, for moving them to another engine."""
+    return _engine(database).archive(database)
+
+
+class _Engine(NamedTuple):
+    schema: str
+    store: Callable[[Any], Store]
+    archive: Callable[[Any], Archive]
+
+
+def _engine(database: Database) -> _Engine:
+    """Only this engine's modules are imported."""
     match database.engine:
         case "postgres":
+            from libs.common.postgres_archive import PostgresArchive
             from services.customers.store import postgres
 
-            return postgres.SCHEMA, postgres.PostgresStore
+            return _Engine(postgres.SCHEMA, postgres.PostgresStore, PostgresArchive)
         case "azuresql":
+            from libs.common.azuresql_archive import AzureSqlArchive
             from services.customers.store import azuresql
 
-            return azuresql.SCHEMA, azuresql.AzureSqlStore
+            return _Engine(azuresql.SCHEMA, azuresql.AzureSqlStore, AzureSqlArchive)
         case _:
-            from services.customers.store import tables
+            from services.customers.store import tables, tables_rows
 
-            return tables.SCHEMA, tables.TablesStore
+            return _Engine(tables.SCHEMA, tables.TablesStore, tables_rows.archive)

@@ -49,17 +49,17 @@ class TablesStore:
                 if entity:
                     change.replace(entity, msgspec.json.encode(customer))
                 else:
-                    change.create(_row(customer_id), msgspec.json.encode(customer))
+                    change.create(row_of(customer_id), msgspec.json.encode(customer))
                 await self._claim(change, customer, before)
                 change.tell(fact)
                 await self._table.submit(change)
             return customer
 
-        return await self._table.retried(_row(customer_id), attempt)
+        return await self._table.retried(row_of(customer_id), attempt)
 
     async def _claim(self, change: Change, customer: Customer, before: Profile | None) -> None:
         """The new address is theirs, the old one is free. Raises EmailTaken."""
-        old, new = _claim_row(before), _claim_row(customer.profile)
+        old, new = claim_row(before), claim_row(customer.profile)
         if new and new != old:
             if await self._table.read(CUSTOMERS, new):
                 raise EmailTaken
@@ -68,15 +68,15 @@ class TablesStore:
             change.remove(old)
 
     async def _known(self, customer_id: UUID) -> tuple[Entity | None, Customer]:
-        entity = await self._table.read(CUSTOMERS, _row(customer_id))
+        entity = await self._table.read(CUSTOMERS, row_of(customer_id))
         return entity, _customer.decode(entity.body) if entity else Customer(customer_id)
 
 
-def _row(customer_id: UUID) -> str:
+def row_of(customer_id: UUID) -> str:
     return f"c|{customer_id}"
 
 
-def _claim_row(profile: Profile | None) -> str:
+def claim_row(profile: Profile | None) -> str:
     """Addresses are the same where they differ in upper and lower case only; keys hold no personal data."""
     return f"e|{sha256(profile.email.lower().encode()).hexdigest()}" if profile else ""
 

@@ -3,14 +3,16 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
+from libs.common.archive import Archive
 from libs.common.database import Database
 from libs.common.errors import Invalid
 from libs.common.messages import Fact
 from libs.common.messages.customers import Status as CustomerStatus
 from services.orders.domain import Order, Price, Status
+from services.orders.store.rows import ROWS as ROWS
 
 Draft = Callable[[Mapping[UUID, Price]], tuple[Order, bytes]]  # prices in; the order and the answer to its POST out
 Action = Callable[[Order], Fact | None]
@@ -82,29 +84,41 @@ class Store(Protocol):
 
 
 async def open_store(database: Database) -> Store:
-    """Raises Behind where `migrate` is to be run first."""
-    schema, engine = _engine(database)
-    await database.check("orders", schema)
-    return engine(database)
+    """Raises Behind where `migrate` is to be run first, and Unfinished where a copy into it has not ended."""
+    engine = _engine(database)
+    await database.check("orders", engine.schema)
+    return engine.store(database)
 
 
 async def migrate(database: Database) -> None:
-    schema, _ = _engine(database)
-    await database.migrate("orders", schema)
+    await database.migrate("orders", _engine(database).schema)
 
 
-def _engine(database: Database) -> tuple[str, Callable[[Any], Store]]:
-    """Its schema and its store; only this engine's module is imported."""
+def open_archive(database: Database) -> Archive:
+    """All of ROWS, for moving them to another engine."""
+    return _engine(database).archive(database)
+
+
+class _Engine(NamedTuple):
+    schema: str
+    store: Callable[[Any], Store]
+    archive: Callable[[Any], Archive]
+
+
+def _engine(database: Database) -> _Engine:
+    """Only this engine's modules are imported."""
     match database.engine:
         case "postgres":
+            from libs.common.postgres_archive import PostgresArchive
             from services.orders.store import postgres
 
-            return postgres.SCHEMA, postgres.PostgresStore
+            return _Engine(postgres.SCHEMA, postgres.PostgresStore, PostgresArchive)
         case "azuresql":
+            from libs.common.azuresql_archive import AzureSqlArchive
             from services.orders.store import azuresql
 
-            return azuresql.SCHEMA, azuresql.AzureSqlStore
+            return _Engine(azuresql.SCHEMA, azuresql.AzureSqlStore, AzureSqlArchive)
         case _:
-            from services.orders.store import tables
+            from services.orders.store import tables, tables_rows
 
-            return tables.SCHEMA, tables.TablesStore
+            return _Engine(tables.SCHEMA, tables.TablesStore, tables_rows.archive)

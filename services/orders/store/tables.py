@@ -1,8 +1,8 @@
 """Orders in Table Storage: with their customer's in one of 16 partitions, and found by their own id as well.
 
 An order, its place on its customer's list, a line of its history, its idempotency record and its fact are one
-transaction. The list of all orders is merged from the 16. What others told (prices, who may order) is looked up when an order is placed: it is a
-copy of what they have, and may be older by the time that a fact takes.
+transaction. The list of all orders is merged from the 16. What others told (prices, who may order) is looked up when an
+order is placed: it is a copy of what they have, and may be older by the time that a fact takes.
 """
 
 import asyncio
@@ -77,15 +77,15 @@ class TablesStore:
             _refuse_buyer(buyer)
             change = _placing(order)
             kept = Key(attempt.key, attempt.fingerprint, order.id, answer, order.placed_at)
-            change.create(_key_row(attempt), msgspec.json.encode(kept))
+            change.create(key_row(attempt.customer_id, attempt.key), msgspec.json.encode(kept))
             await self._table.submit(change)
             return Receipt(order.id, answer)
 
-        return await self._table.retried(_key_row(attempt), place)
+        return await self._table.retried(key_row(attempt.customer_id, attempt.key), place)
 
     async def _receipt(self, attempt: Attempt) -> Receipt | None:
         """Raises KeyReused."""
-        entity = await self._table.read(_partition(attempt.customer_id), _key_row(attempt))
+        entity = await self._table.read(partition(attempt.customer_id), key_row(attempt.customer_id, attempt.key))
         if entity is None:
             return None
         key = _key.decode(entity.body)
@@ -99,7 +99,7 @@ class TablesStore:
         return {each.price.product_id: each.price for each in known if each.listed}
 
     async def _directory(self, customer_id: UUID) -> Standing | None:
-        entity = await self._table.read(_partition(customer_id), f"d|{customer_id}")
+        entity = await self._table.read(partition(customer_id), f"d|{customer_id}")
         return _known.decode(entity.body).status if entity else None
 
     async def change(
@@ -107,9 +107,9 @@ class TablesStore:
     ) -> Order:
         async def attempt() -> Order:
             (entity, order), first = await asyncio.gather(
-                self._find(order_id, customer_id), self._table.first_time(_partition(order_id), cause)
+                self._find(order_id, customer_id), self._table.first_time(partition(order_id), cause)
             )
-            change = Change(_partition(order_id))
+            change = Change(partition(order_id))
             if first:
                 change.note(cause)
                 if fact := act(order):
@@ -128,13 +128,13 @@ class TablesStore:
     async def history(self, order_id: UUID, customer_id: UUID | None = None) -> list[Entry]:
         notes = f"h|{order_id}|"
         _, found = await asyncio.gather(
-            self._find(order_id, customer_id), self._table.range(_partition(order_id), notes, f"{notes}~")
+            self._find(order_id, customer_id), self._table.range(partition(order_id), notes, f"{notes}~")
         )
         return [_entry.decode(entity.body) for entity in found]
 
     async def _find(self, order_id: UUID, customer_id: UUID | None) -> tuple[Entity, Order]:
         """Raises NotFound."""
-        entity = await self._table.read(_partition(order_id), f"o|{_newest_first(order_id)}")
+        entity = await self._table.read(partition(order_id), f"o|{newest_first(order_id)}")
         order = _order.decode(entity.body) if entity else None
         if entity is None or order is None or customer_id not in (None, order.customer_id):
             raise NotFound
@@ -142,7 +142,7 @@ class TablesStore:
 
     async def page(self, customer_id: UUID | None, before: UUID | None, limit: int) -> list[Order]:
         prefix = f"c|{customer_id}|" if customer_id else "o|"
-        first = f"{prefix}{_newest_first(before)}!" if before else prefix
+        first = f"{prefix}{newest_first(before)}!" if before else prefix
         shards = [shard_of(customer_id)] if customer_id else range(SHARDS)
         found = await asyncio.gather(*(self._table.range(f"{shard:x}", first, f"{prefix}~", limit) for shard in shards))
         newest = islice(merge(*found, key=lambda entity: entity.row), limit)
@@ -168,16 +168,16 @@ class TablesStore:
 
     async def _know(self, customer_id: UUID, status: Standing, version: int) -> None:
         async def know() -> None:
-            partition, row = _partition(customer_id), f"d|{customer_id}"
-            entity = await self._table.read(partition, row)
+            where, row = partition(customer_id), f"d|{customer_id}"
+            entity = await self._table.read(where, row)
             if entity is None or _known.decode(entity.body).version < version:
-                await self._write(partition, row, entity, msgspec.json.encode(Known(status, version)))
+                await self._write(where, row, entity, msgspec.json.encode(Known(status, version)))
 
         await self._table.retried(f"d|{customer_id}", know)
 
-    async def _write(self, partition: str, row: str, known: Entity | None, body: bytes) -> None:
+    async def _write(self, where: str, row: str, known: Entity | None, body: bytes) -> None:
         """Raises Overtaken."""
-        change = Change(partition)
+        change = Change(where)
         if known:
             change.replace(known, body)
         else:
@@ -187,14 +187,14 @@ class TablesStore:
     async def forget_customer(self, customer_id: UUID, version: int, at: datetime) -> None:
         """In steps, each of which may be the last: told again, it goes on where it was."""
         await self._know(customer_id, "erased", version)
-        partition, listed, keys = _partition(customer_id), f"c|{customer_id}|", f"i|{customer_id}|"
-        for entity in await self._table.range(partition, listed, f"{listed}~"):
+        where, listed, keys = partition(customer_id), f"c|{customer_id}|", f"i|{customer_id}|"
+        for entity in await self._table.range(where, listed, f"{listed}~"):
             order = _order.decode(entity.body)
             if order.placed_at <= at:
                 await self._table.retried(f"o|{order.id}", partial(self._disown, order.id, customer_id))
-        for entity in await self._table.range(partition, keys, f"{keys}~"):
+        for entity in await self._table.range(where, keys, f"{keys}~"):
             if _key.decode(entity.body).at <= at:
-                change = Change(partition)
+                change = Change(where)
                 change.delete(entity)
                 await self._table.submit(change)
 
@@ -202,37 +202,37 @@ class TablesStore:
         """Raises Overtaken."""
         entity, order = await self._find(order_id, None)
         if order.customer_id == customer_id:
-            change = Change(_partition(order_id))
-            change.remove(_list_row(order))
+            change = Change(partition(order_id))
+            change.remove(list_row(order))
             order.customer_id = NOBODY
             change.replace(entity, msgspec.json.encode(order))
             await self._table.submit(change)
 
 
-def _partition(known: UUID) -> str:
+def partition(known: UUID) -> str:
     """A customer's, and the same for each of their orders."""
     return f"{shard_of(known):x}"
 
 
-def _newest_first(order_id: UUID) -> str:
+def newest_first(order_id: UUID) -> str:
     return f"{HIGHEST_ID - order_id.int:032x}"
 
 
-def _list_row(order: Order) -> str:
-    return f"c|{order.customer_id}|{_newest_first(order.id)}"
+def list_row(order: Order) -> str:
+    return f"c|{order.customer_id}|{newest_first(order.id)}"
 
 
-def _key_row(attempt: Attempt) -> str:
-    return f"i|{attempt.customer_id}|{sha256(attempt.key.encode()).hexdigest()}"
+def key_row(customer_id: UUID, key: str) -> str:
+    return f"i|{customer_id}|{sha256(key.encode()).hexdigest()}"
 
 
 def _placing(order: Order) -> Change:
     if shard_of(order.id) != shard_of(order.customer_id):
         raise ValueError("an order's id is made beside its customer's")
-    change = Change(_partition(order.customer_id))
+    change = Change(partition(order.customer_id))
     body = msgspec.json.encode(order)
-    change.create(f"o|{_newest_first(order.id)}", body)
-    change.create(_list_row(order), body)
+    change.create(f"o|{newest_first(order.id)}", body)
+    change.create(list_row(order), body)
     _note(change, order, order.placed_at)
     change.tell(order.placed())
     return change
@@ -243,7 +243,7 @@ def _rewrite(change: Change, entity: Entity, order: Order) -> None:
     body = msgspec.json.encode(order)
     change.replace(entity, body)
     if order.customer_id != NOBODY:
-        change.put(_list_row(order), body)
+        change.put(list_row(order), body)
 
 
 def _note(change: Change, order: Order, at: datetime) -> None:

@@ -159,7 +159,9 @@ def _rendered(tree: exp.Expr) -> str:
     rows = dict[str, str]()
     for number, table in enumerate(list(tree.find_all(exp.Table))):
         if isinstance(table.this, exp.OpenJSON):
-            columns = ", ".join(f"{each.name} {each.args['kind'].sql('postgres')}" for each in table.this.expressions)
+            columns = ", ".join(
+                f'"{each.name}" {_definition(each.args["kind"].sql("tsql").lower())}' for each in table.this.expressions
+            )
             given = f"@{table.this.this.name}"
             rows[f"json_{number}"] = f"json_to_recordset({given}::json) AS {table.alias}({columns})"
             table.replace(exp.to_table(f"json_{number}"))

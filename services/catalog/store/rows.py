@@ -1,0 +1,62 @@
+"""What is kept of the catalogue, as rows of tables: the same on every engine."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from libs.common.archive import MESSAGING, Row
+from libs.common.messages.catalog import ReservedLine
+from services.catalog.domain import Media
+
+
+class CategoryRow(Row, frozen=True, kw_only=True):
+    table = "categories"
+    sorted_by = ("id",)
+
+    id: UUID
+    name: str
+    parent_id: UUID | None
+    version: int
+
+
+class ProductRow(Row, frozen=True, kw_only=True):
+    table = "products"
+    sorted_by = ("id",)
+
+    id: UUID
+    sku: str
+    name: str
+    description: str
+    price: int
+    currency: str
+    category_id: UUID | None
+    opening_stock: int
+    media: list[Media]
+    version: int
+    deleted: bool
+
+
+class StockRow(Row, frozen=True, kw_only=True):
+    """One for each product, also where it was never counted."""
+
+    table = "stock"
+    sorted_by = ("product_id",)
+
+    product_id: UUID
+    on_hand: int
+    reserved: int
+    sold: int
+    received: int
+    version: int
+
+
+class ReservationRow(Row, frozen=True, kw_only=True):
+    table = "reservations"
+    sorted_by = ("order_id",)
+
+    order_id: UUID
+    status: str
+    lines: Sequence[ReservedLine]
+    version: int
+
+
+ROWS: tuple[type[Row], ...] = (CategoryRow, ProductRow, StockRow, ReservationRow, *MESSAGING)

@@ -1,0 +1,70 @@
+"""What is kept of orders, as rows of tables: the same on every engine."""
+
+from datetime import datetime
+from uuid import UUID
+
+from libs.common.archive import MESSAGING, Row
+from libs.common.messages.orders import OrderedLine
+
+
+class OrderRow(Row, frozen=True, kw_only=True):
+    table = "orders"
+    sorted_by = ("id",)
+
+    id: UUID
+    customer_id: UUID
+    status: str
+    currency: str
+    total: int
+    lines: list[OrderedLine]
+    reason: str
+    version: int
+    placed_at: datetime
+
+
+class HistoryRow(Row, frozen=True, kw_only=True):
+    table = "history"
+    sorted_by = ("order_id", "version")
+
+    order_id: UUID
+    version: int
+    status: str
+    at: datetime
+    reason: str
+
+
+class KeyRow(Row, frozen=True, kw_only=True):
+    table = "idempotency"
+    sorted_by = ("customer_id", "key")
+
+    customer_id: UUID
+    key: str
+    fingerprint: bytes
+    order_id: UUID
+    answer: bytes
+    at: datetime
+
+
+class PriceRow(Row, frozen=True, kw_only=True):
+    table = "price_list"
+    sorted_by = ("product_id",)
+
+    product_id: UUID
+    sku: str
+    name: str
+    price: int
+    currency: str
+    version: int
+    listed: bool
+
+
+class BuyerRow(Row, frozen=True, kw_only=True):
+    table = "directory"
+    sorted_by = ("customer_id",)
+
+    customer_id: UUID
+    status: str
+    version: int
+
+
+ROWS: tuple[type[Row], ...] = (OrderRow, HistoryRow, KeyRow, PriceRow, BuyerRow, *MESSAGING)
