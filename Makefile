@@ -1,7 +1,7 @@
 # The store's commands; `make` alone lists them. Works with GNU make from 3.81 on (macOS has that one).
 
 .DEFAULT_GOAL := help
-.PHONY: help setup clean distclean run stop order audit token check test test-on
+.PHONY: help setup clean distclean run stop move order audit token check test test-on
 
 # The interpreter that installs: the one already chosen, else the newest that answers (a version manager's stand-in may not).
 PYTHON ?= $(shell for python in .venv/bin/python python3.13 python3 python3.12 python3.11; do \
@@ -34,6 +34,9 @@ run: setup ## Start the whole store, until Ctrl-C; DETACH=1: in the background, 
 
 stop: ## Stop it, wherever it runs
 	@$(call in,launcher) stop
+
+move: setup ## Take the data of a store that does not run to another engine: ENGINE=tables
+	@$(call in,launcher) move $(if $(PORT),--port $(PORT)) --engine '$(or $(ENGINE),$(error Say where to: make move ENGINE=tables))'
 
 order: ## Order something, and see what happens until the letter is there
 	@$(call in,order)

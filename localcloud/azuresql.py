@@ -45,6 +45,10 @@ def password(url: str) -> str:
     return unquote(urlsplit(url).password or "")
 
 
+def with_database(url: str, database: str) -> str:
+    return urlsplit(url)._replace(path=f"/{database}").geturl()
+
+
 def without_password(url: str, database: str) -> str:
     parts = urlsplit(url)
     return parts._replace(netloc=f"{parts.username}@{_place(url)}", path=f"/{database}").geturl()

@@ -35,7 +35,7 @@ class Bound(Exception):
         super().__init__(
             f"There is data here already: {there}. Go on with it: leave ENGINE out. Or forget it: make clean (your own"
             " STATE folder: remove it). Or start another store beside it: make run ENGINE=… STATE=<folder> PORT=9080."
-            f" Or take the data along, while nothing serves it: python -m services.{moved[0]} copy --to <URL>"
+            " Or take the data along: make move ENGINE=…"
         )
 
 
@@ -63,9 +63,8 @@ def choose(folder: Path, asked: str | None) -> Engines:
 
 
 def bind(folder: Path, engines: Engines) -> None:
-    """From now on there may be data."""
-    if _bound(folder) is None:
-        write_private(folder / FILE, msgspec.json.encode(engines))
+    """From now on the data is there, and nowhere else."""
+    write_private(folder / FILE, msgspec.json.encode(engines))
 
 
 def summary(engines: Engines) -> str:

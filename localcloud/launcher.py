@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from localcloud import azuresql, azurite, detached, engines, gateway, postgres, runfile, sample, screen
+from localcloud import azuresql, azurite, detached, engines, gateway, move, postgres, runfile, sample, screen
 from localcloud.addresses import HOST, Addresses, Port
 from localcloud.logfiles import LogFiles
 from localcloud.processes import Failed, Processes
@@ -38,6 +38,7 @@ REFUSALS = (
     engines.Bound,
     engines.Unknown,
     gateway.Missing,
+    move.NothingToMove,
     postgres.Missing,
     postgres.Failed,
 )
@@ -157,6 +158,8 @@ def main(arguments: list[str]) -> int:
     try:
         if chosen.command == "stop":
             stop(folder)
+        elif chosen.command == "move":
+            move.run(folder, chosen.port, chosen.engine, say)
         elif chosen.detach:
             attached = [each for each in arguments if each != "--detach"]
             return detached.run(folder, [sys.executable, "-m", "localcloud.launcher", *attached])
@@ -179,10 +182,17 @@ def _parsed(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--state", type=Path, metavar="DIR", help="where its state lies, if not in .state")
     commands = parser.add_subparsers(dest="command", required=True)
     starting = commands.add_parser("run", help="start everything, and keep it running")
-    starting.add_argument(
-        "--port", type=int, default=Addresses().base, help="the gateway's; those of the others follow"
-    )
-    starting.add_argument("--engine", metavar="NAME", help="for all data, or orders=tables,customers=azuresql,…")
+    moving = commands.add_parser("move", help="take the data of a store that does not run to another engine")
+    for each in (starting, moving):
+        each.add_argument(
+            "--port", type=int, default=Addresses().base, help="the gateway's; those of the others follow"
+        )
+        each.add_argument(
+            "--engine",
+            metavar="NAME",
+            required=each is moving,
+            help="for all data, or orders=tables,customers=azuresql,…",
+        )
     starting.add_argument("--detach", action="store_true", help="in the background; returns when all is ready")
     commands.add_parser("stop", help="stop what runs, and wait until it has stopped")
     return parser.parse_args(arguments)

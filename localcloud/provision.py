@@ -27,17 +27,31 @@ async def provision(store: Store, processes: Processes) -> None:
         await processes.run(store.databases_on_azuresql())
 
 
+async def destination(source: Store, target: Store, name: str, processes: Processes) -> str:
+    """Where a service's data is to go, as `copy --to` takes it: made ready, and with no password in it."""
+    match target.engines[name]:
+        case "postgres":
+            made = await _secrets(source, {})
+            await postgres.prepare(target.database, {name: made[_password_of(name)]})
+        case "azuresql":
+            await processes.run(target.databases_on_azuresql())
+            secret = f"{name}-store-url"  # until the move is done, its password is the other engine's
+            await _secrets(source, {secret: azuresql.with_database(target.azuresql, name)})
+            return secret
+    return target.store_url(name)
+
+
 def _password_of(service: str) -> str:
     return f"{service}-database-password"
 
 
 async def _secrets(store: Store, given: Mapping[str, str]) -> dict[str, str]:
-    """All that the topology names; those that Key Vault lacks are made, and kept nowhere else."""
+    """All that the topology names, and what is given; those that Key Vault lacks are made, and kept nowhere else."""
     connector = aiohttp.TCPConnector(ssl=store.certificates.client_context())
     async with aiohttp.ClientSession(connector=connector, timeout=TIMEOUT) as session:
         headers = {"Authorization": f"Bearer {await _operator_token(store, session)}"}
         vault = _Vault(session, f"{store.url(Port.KEYVAULT)}/secrets", headers)
-        return {name: await vault.ensure(name, given.get(name)) for name in store.topology.secrets}
+        return {name: await vault.ensure(name, given.get(name)) for name in {*store.topology.secrets, *given}}
 
 
 async def _operator_token(store: Store, session: aiohttp.ClientSession) -> str:

@@ -3,7 +3,7 @@
 import functools
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -60,17 +60,18 @@ class Store:
     azuresql: str = ""  # the same of Azure SQL
 
     @classmethod
-    def open(cls, folder: Path, base_port: int, at: datetime, engines: Engines) -> "Store":
+    def open(cls, folder: Path, base_port: int, at: datetime, engines: Engines, also: Iterable[Engine] = ()) -> "Store":
         """Blocks: on first use it makes the certificates and the database cluster, which takes some seconds.
 
-        Raises azuresql.Missing, postgres.Missing or postgres.Failed.
+        `also` are engines that are needed beside those. Raises azuresql.Missing, postgres.Missing or postgres.Failed.
         """
-        server = azuresql.server(os.environ) if "azuresql" in engines.values() else ""
+        needed = {*engines.values(), *also}
+        server = azuresql.server(os.environ) if "azuresql" in needed else ""
         known, addresses = topology.load(TOPOLOGY), Addresses(base_port)
         files = certificates.ensure(State(folder).certificates, at)
         storage = Azurite.open(folder, known.storage_account, addresses, files)
         cluster, database = None, os.environ.get("DATABASE_URL", "")
-        if "postgres" in engines.values() and not database:
+        if "postgres" in needed and not database:
             cluster = Cluster.open(folder, addresses.port(Port.POSTGRES))
             database = cluster.url
         return cls(known, State(folder), addresses, files, storage, engines, cluster, database, server)
@@ -100,6 +101,11 @@ class Store:
 
     def seeding(self) -> Program:
         return Program("seed", _python("localcloud.seed", {"state": self.state.folder}), _at_once)
+
+    def copying(self, name: str, to: str) -> Program:
+        """Of a service's data, to where `to` says: a URL without a password, or the name of a secret with the URL."""
+        env = {**self._told_everyone(name), **self._told_service(name)}
+        return Program(f"copy-{name}", [*_python(f"services.{name}", {}), "copy", "--to", to], _at_once, env=env)
 
     def databases_on_azuresql(self) -> Program:
         """Makes them. The URL, with its password, is told where other accounts can't read it."""
@@ -149,7 +155,7 @@ class Store:
         return {
             "HOST": HOST,
             "PORT": str(self.addresses.port(Port[name.upper()])),
-            "STORE_URL": self._store_url(name),
+            "STORE_URL": self.store_url(name),
             "KEY_VAULT": self.url(Port.KEYVAULT),
             "TOPIC_ENDPOINT": f"{self.url(Port.EVENTGRID)}/{name}/api/events",
             "SERVICE_BUS": f"{self.topology.namespace}.servicebus.windows.net",
@@ -160,7 +166,7 @@ class Store:
             "MEDIA_URL": f"{self.url(Port.GATEWAY)}/media",
         }
 
-    def _store_url(self, name: str) -> str:
+    def store_url(self, name: str) -> str:
         """Without a password: that is in Key Vault."""
         match self.engines[name]:
             case "postgres":

@@ -1,8 +1,6 @@
 """All that a service keeps in Azure SQL."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,17 +9,7 @@ import msgspec
 from libs.common.archive import PAGE, Page, Row
 from libs.common.azuresql import AzureSql, Transaction
 from libs.common.azuresql import Row as Found
-
-# How a column travels in JSON, and what becomes of it. What is not here is JSON there, too.
-AS_TEXT = ("nvarchar(max)", "n.[{name}]")
-COLUMNS = {
-    int: ("bigint", "n.[{name}]"),
-    bool: ("bit", "n.[{name}]"),
-    str: AS_TEXT,
-    datetime: ("datetimeoffset(6)", "n.[{name}]"),
-    UUID: ("char(32)", "CONVERT(binary(16), n.[{name}], 2)"),
-    bytes: ("varchar(max)", "CONVERT(varbinary(max), n.[{name}], 2)"),
-}
+from libs.common.azuresql_rows import insertion, selection
 
 PROGRESS = "SELECT what, reached FROM copying"
 FORGET = "DELETE FROM copying WHERE what = ?"
@@ -36,16 +24,12 @@ class AzureSqlArchive:
     most: int = PAGE  # rows of a page
 
     async def count(self, kind: type[Row]) -> int:
-        (found,) = await self.database.fetch(f"SELECT COUNT(*) AS rows FROM {kind.table}")  # noqa: S608  a constant
-        return int(found.rows)
+        (found,) = await self.database.fetch(f"SELECT COUNT(*) AS total FROM {kind.table}")  # noqa: S608  a constant
+        return int(found.total)
 
     async def page(self, kind: type[Row], after: str) -> Page:
-        columns, order = _names(kind.columns()), _names(kind.sorted_by)
-        beyond, values = _beyond(kind, after) if after else ("", [])
-        rows = await self.database.fetch(
-            f"SELECT TOP ({self.most}) {columns} FROM {kind.table} {beyond} ORDER BY {order}",  # noqa: S608  constants
-            *values,
-        )
+        sql, values = selection(kind, after)
+        rows = await self.database.fetch(sql, self.most, *values)
         return Page.of([_row(kind, row) for row in rows])
 
     async def progress(self) -> dict[str, str]:
@@ -56,7 +40,7 @@ class AzureSqlArchive:
 
     async def write(self, kind: type[Row], page: Page) -> None:
         """One statement: what refers to another row of the page is looked at when all are there."""
-        sql = _insert(kind)
+        sql = insertion(kind)
         text = _rows.encode([_sent(row) for row in page.rows]).decode()
 
         def work(tx: Transaction) -> None:
@@ -74,27 +58,6 @@ def _note(tx: Transaction, what: str, reached: str) -> None:
     tx.execute(NOTE, what, reached)
 
 
-def _names(names: Iterable[str]) -> str:
-    return ", ".join(f"[{name}]" for name in names)
-
-
-def _beyond(kind: type[Row], after: str) -> tuple[str, list[Any]]:
-    """SQL Server can't compare rows: (a, b) > (x, y) is spelled out."""
-    key, reached = kind.sorted_by, [_as_bytes(value) for value in kind.key_of(after)]
-    some, values = list[str](), list[Any]()
-    for number, name in enumerate(key):
-        some.append(" AND ".join([*(f"[{each}] = ?" for each in key[:number]), f"[{name}] > ?"]))
-        values += reached[: number + 1]
-    return f"WHERE {' OR '.join(f'({each})' for each in some)}", values
-
-
-def _insert(kind: type[Row]) -> str:
-    columns = {name: COLUMNS.get(column, AS_TEXT) for name, column in kind.columns().items()}
-    given = ", ".join(f"[{name}] {sql_type} '$.{name}'" for name, (sql_type, _) in columns.items())
-    taken = ", ".join(becomes.format(name=name) for name, (_, becomes) in columns.items())
-    return f"INSERT INTO {kind.table} ({_names(columns)}) SELECT {taken} FROM OPENJSON(?) WITH ({given}) AS n"  # noqa: S608
-
-
 def _sent(row: Row) -> dict[str, Any]:
     return {name: _in_json(value) for name, value in row.to_columns().items()}
 
@@ -107,10 +70,6 @@ def _in_json(value: Any) -> Any:
         case bool():
             return int(value)
     return value
-
-
-def _as_bytes(value: Any) -> Any:
-    return value.bytes if isinstance(value, UUID) else value
 
 
 def _row(kind: type[Row], found: Found) -> Row:

@@ -98,7 +98,7 @@ async def _compare(source: Archive, target: Archive, kind: type[Row], say: Say) 
     if there != here:
         differs = f"{there.rows:,} rows there, {here.rows:,} here" if there.rows != here.rows else "another checksum"
         raise Differs(f"{Differs.__doc__} {kind.table}: {differs}.")
-    say(f"{kind.table}: {here.rows:,} rows, checksum {here.digest:064x}")
+    say(f"{kind.table}: {here.rows:,} rows, checksum {here.digest >> 8 * DIGEST_BYTES - 64:016x}")
 
 
 async def _summed(archive: Archive, kind: type[Row]) -> Sum:

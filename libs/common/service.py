@@ -132,7 +132,7 @@ async def _copy(name: str, told: ServiceSettings, store: Store, to: str) -> None
         await copying.refuse_served(source)
         ends = store.open_archive(source), store.open_archive(target)
         await copying.copy(*ends, store.ROWS, origin=place_of(told.store_url), say=_say)
-    _say(f"{name} is copied. Now set STORE_URL to where it is, and start the service.")
+    _say(f"all of {name} is there: STORE_URL may say so from now on")
 
 
 def _say(line: str) -> None:

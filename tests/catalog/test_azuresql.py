@@ -8,8 +8,6 @@ import sqlglot
 from sqlglot import exp
 
 from services.catalog.store import Position, Sort, Wanted
-
-pytest.importorskip("pyodbc", reason="unixODBC is missing", exc_type=ImportError)
 from services.catalog.store.azuresql_list import listing
 
 LAMP = UUID(int=2)

@@ -42,7 +42,7 @@ def test_a_state_stays_with_what_it_began_with(tmp_path: Path) -> None:
     assert choose(tmp_path, "customers=azuresql,orders=tables") == MIXED
     with pytest.raises(Bound) as raised:
         choose(tmp_path, "tables")
-    for said in ("catalog on postgres, customers on azuresql", "make clean", "STATE=", "services.catalog copy --to"):
+    for said in ("catalog on postgres, customers on azuresql", "make clean", "STATE=", "make move"):
         assert said in str(raised.value)
 
 

@@ -4,7 +4,6 @@ import re
 from typing import Any
 from uuid import UUID
 
-from libs.common.azuresql import Row
 from services.catalog.domain import MOST_CATEGORIES
 from services.catalog.store import Position, Sort, Wanted
 
@@ -52,7 +51,7 @@ def listing(wanted: Wanted, sort: Sort, after: Position | None, limit: int) -> t
     return sql, [*values, limit]
 
 
-def position(sort: Sort, row: Row) -> Position:
+def position(sort: Sort, row: Any) -> Position:
     product_id = UUID(bytes=row.id)
     return Position(sort, str(product_id) if sort is Sort.NEWEST else row.sorted_by, product_id)
 
