@@ -79,10 +79,10 @@ def statements() -> Iterator[tuple[str, str]]:
     for module in MODULES:
         nodes = list(ast.walk(ast.parse(module.read_text())))
         parts = {id(part) for node in nodes if isinstance(node, ast.JoinedStr) for part in node.values}
-        for node in nodes:
-            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in parts:
-                if STATEMENT.match(node.value):
-                    yield f"{module.relative_to(ROOT)}:{node.lineno}", node.value
+        texts = (node for node in nodes if isinstance(node, ast.Constant) and id(node) not in parts)
+        for node in texts:
+            if isinstance(node.value, str) and STATEMENT.match(node.value):
+                yield f"{module.relative_to(ROOT)}:{node.lineno}", node.value
 
 
 def lists() -> Iterator[tuple[str, str]]:
