@@ -21,6 +21,7 @@ STATEMENT_SECONDS = 120  # a database may take a minute to be made
 KNOWN = "SELECT COUNT(*) FROM sys.databases WHERE name = ?"
 CREATE = "CREATE DATABASE [{name}]"
 # Readers do not wait for writers: what Azure SQL does from the beginning, and SQL Server where it is told to.
+IS_VERSIONED = "SELECT is_read_committed_snapshot_on FROM sys.databases WHERE name = ?"
 VERSIONED = "ALTER DATABASE [{name}] SET READ_COMMITTED_SNAPSHOT ON"
 
 
@@ -95,6 +96,7 @@ def make(url: str, names: list[str]) -> None:
         for name in names:
             if not connection.execute(KNOWN, name).fetchval():
                 connection.execute(CREATE.format(name=name))
+            if not connection.execute(IS_VERSIONED, name).fetchval():
                 connection.execute(VERSIONED.format(name=name))
 
 

@@ -19,7 +19,7 @@ from libs.common.azuresql_outbox import AzureSqlOutbox
 from libs.common.errors import Unavailable
 from libs.common.messages import Fact, encode_fact
 from libs.common.migrations import Unfinished, refuse_missing, steps
-from libs.common.odbc import ForeignKeyViolation, Transient, UniqueViolation
+from libs.common.odbc import ForeignKeyViolation, Transient, Undone, UniqueViolation
 from libs.common.odbc_pool import Pool
 
 __all__ = ["AzureSql", "ForeignKeyViolation", "Row", "Transaction", "UniqueViolation"]
@@ -41,7 +41,10 @@ IF OBJECT_ID(N'migrations', N'U') IS NULL
     CREATE TABLE migrations (name nvarchar(50) NOT NULL, number int NOT NULL, PRIMARY KEY (name, number))
 """
 LOCK_MIGRATIONS = """
-EXEC sp_getapplock @Resource = N'migrations', @LockMode = N'Exclusive', @LockOwner = N'Transaction', @LockTimeout = 9000
+DECLARE @granted int;
+EXEC @granted = sp_getapplock
+    @Resource = N'migrations', @LockMode = N'Exclusive', @LockOwner = N'Transaction', @LockTimeout = 9000;
+SELECT @granted AS granted
 """
 # Two at once both insert, and the second of them runs again. HOLDLOCK would let it wait, and neighbours with it.
 FIRST_TIME = "INSERT INTO inbox (cause) SELECT ? WHERE NOT EXISTS (SELECT 1 FROM inbox WHERE cause = ?)"
@@ -49,6 +52,8 @@ FIRST_TIME = "INSERT INTO inbox (cause) SELECT ? WHERE NOT EXISTS (SELECT 1 FROM
 
 @dataclass(slots=True)
 class Transaction:
+    """An error has undone all of it: whoever caught one and went on would be in another transaction."""
+
     cursor: pyodbc.Cursor
     told: int = 0
 
@@ -92,7 +97,7 @@ class Transaction:
         try:
             first = self.execute(FIRST_TIME, cause, cause) == 1
         except UniqueViolation as error:
-            raise Transient("the same message came twice at once") from error
+            raise Undone("the same message came twice at once") from error
         if not first:
             log.info("message.repeated", cause=cause)
         return first
@@ -167,7 +172,9 @@ class AzureSql:
         """All or nothing, and one process at a time."""
 
         def work(tx: Transaction) -> None:
-            tx.execute(LOCK_MIGRATIONS)
+            lock = tx.fetchrow(LOCK_MIGRATIONS)
+            if lock is None or lock.granted < 0:
+                raise Unavailable("another process brings the database up to date")
             tx.execute(MIGRATIONS)
             for each, needed in (("messaging", MESSAGING), (name, script)):
                 done = {row.number for row in tx.fetch("SELECT number FROM migrations WHERE name = ?", each)}
@@ -189,14 +196,15 @@ class AzureSql:
     @asynccontextmanager
     async def lead(self, stop: asyncio.Event) -> AsyncIterator[AzureSqlOutbox | None]:
         """The lock dies with the connection, so a successor takes over at once."""
-        with odbc.in_our_words():
-            connection = await self.pool.dial()
-            try:
-                outbox = AzureSqlOutbox(connection.awaited)
-                yield outbox if await outbox.lead(stop) else None
-            finally:
-                with suppress(pyodbc.Error):
-                    await connection.awaited.close()
+        connection = await self.pool.dial()
+        try:
+            outbox = AzureSqlOutbox(connection.awaited, await connection.awaited.cursor())
+            yield outbox if await outbox.lead(stop) else None
+        except pyodbc.Error as error:  # also one that we do not know: with another connection it may go on
+            raise odbc.meaning(error) or Unavailable("the leader's connection has failed") from error
+        finally:
+            with suppress(pyodbc.Error):
+                await connection.awaited.close()
 
 
 def _fetch(sql: str, values: Sequence[Any], cursor: pyodbc.Cursor) -> list[Row]:
@@ -212,8 +220,10 @@ def _transact(work: Callable[[Transaction], T], cursor: pyodbc.Cursor) -> tuple[
     try:
         result = work(transaction)
     except BaseException:
-        with suppress(pyodbc.Error):
+        try:
             connection.rollback()
+        except pyodbc.Error as error:  # the connection must not be lent again with half a transaction in it
+            raise Unavailable("the database did not say whether it has undone it") from error
         raise
     try:
         connection.commit()

@@ -15,7 +15,7 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 import pyodbc
 from azure.core.credentials_async import AsyncTokenCredential
-from azure.core.exceptions import ClientAuthenticationError
+from azure.core.exceptions import AzureError
 
 from libs.common.errors import StoreError, Unavailable
 from libs.common.settings import Incomplete
@@ -27,6 +27,7 @@ pyodbc.pooling = False  # connections are pooled by us, each with the token that
 ACCESS_TOKEN = 1256  # SQL_COPT_SS_ACCESS_TOKEN, msodbcsql.h
 DATETIMEOFFSET = -155  # SQL_SS_TIMESTAMPOFFSET
 LOGIN_SECONDS = 5
+ID_BYTES = 16  # of a UUID, which is a binary(16) there
 SCOPE = "https://database.windows.net/.default"
 DRIVERS = ("ODBC Driver 18 for SQL Server", "ODBC Driver 17 for SQL Server")
 WHEEL = "mssql_python_odbc"
@@ -36,15 +37,20 @@ NO_DRIVER = (
 )
 
 # Numbers in Microsoft Learn's "Database engine events and errors" and "Transient connection errors".
-DEADLOCK = 1205
 UNIQUE = frozenset({2601, 2627})
 CONFLICT = 547  # of a foreign key or of a CHECK; the latter is a defect of ours
-# What was not done, and can be tried again at once: locks, throttling, a database that is being moved.
-TRANSIENT = frozenset(
-    {DEADLOCK, 1204, 1222, 3960, 4060, 4221, 10928, 10929, 40143, 40197, 40501, 40540, 40613, 49918, 49919, 49920}
+# Undone, and can be done again at once on the same connection: locks and versions.
+UNDONE = frozenset({1204, 1205, 1222, 3960, 3966})
+# Undone, and can be done again: a database that is being moved, resumed or is not found yet.
+TRANSIENT = frozenset({615, 4060, 4221, 10928, 10929, 40143, 40197, 40540, 40613, 42108, 42109, 49918, 49919, 49920})
+# Full disks, files, logs and memory, quotas, "try again in ten seconds", a read-only replica, a session that was ended,
+# a login that is refused or not known here yet.
+AWAY = frozenset(
+    {596, 617, 701, 802, 1101, 1105, 3906, 3935, 4064, 6005, 8645, 8651, 9002, 10922, 17809, 18456, 18487}
+    | {40501, 40544, 40549, 40550, 40551, 40552, 40553, 40615}
 )
-# Full disks, files and logs, quotas, a read-only replica, a login that is refused or not known here yet.
-AWAY = frozenset({1101, 1105, 3906, 4064, 9002, 17809, 18456, 18487, 40544, 40549, 40551, 40552, 40553, 40615})
+# Where the driver puts it: at the end of each message, not in what a message quotes.
+NUMBER = re.compile(r"\((\d+)\)(?= \(SQL|; \[|$)")
 CONNECTION_STATES = ("08", "HYT", "IMC", "28000")  # how the SQLSTATE of what has no number begins
 
 
@@ -58,6 +64,10 @@ class ForeignKeyViolation(StoreError):
 
 class Transient(Unavailable):
     """The database has undone this transaction; it can be tried again."""
+
+
+class Undone(Transient):
+    """And the connection is as good as before."""
 
 
 def find_driver(wanted: str) -> str:
@@ -121,7 +131,7 @@ class Key:
     async def _token(self) -> str:
         try:
             return (await self.credential.get_token(SCOPE)).token
-        except ClientAuthenticationError as error:
+        except AzureError as error:
             raise Unavailable("there is no token for the database") from error
 
     def _text(self, driver: str, secrets: dict[str, str]) -> str:
@@ -133,6 +143,7 @@ class Key:
             "Encrypt": "yes",
             "TrustServerCertificate": "yes" if self.trusting else "no",
             "APP": "store",
+            "Language": "us_english",  # of errors, whose text says what a conflict is about
             **secrets,
         }
         return ";".join(f"{name}={{{value.replace('}', '}}')}}}" for name, value in parts.items())
@@ -158,6 +169,8 @@ def value(given: Any) -> Any:
 def size(given: Any) -> tuple[int, int, int] | None:
     """How a parameter is declared, 0 being max. Left to pyodbc, each length would be a type, and a plan, of its own."""
     match given:
+        case bytes() if len(given) == ID_BYTES:
+            return pyodbc.SQL_BINARY, ID_BYTES, 0
         case str():
             return pyodbc.SQL_WVARCHAR, 4000 if len(given.encode("utf-16-le")) <= 8000 else 0, 0
         case bytes():
@@ -173,14 +186,16 @@ def datetimeoffset(raw: bytes) -> datetime:
     return datetime(year, month, day, hour, minute, second, nanoseconds // 1000, zone).astimezone(UTC)
 
 
-def _meaning(error: pyodbc.Error) -> StoreError | None:
+def meaning(error: pyodbc.Error) -> StoreError | None:
     """Of an error, in our words; None where it is a defect of ours."""
     state, text = (str(part) for part in (*error.args, "", "")[:2])
-    numbers = {int(number) for number in re.findall(r"\((\d+)\)", text)}
+    numbers = {int(number) for number in NUMBER.findall(text)}
     if numbers & UNIQUE:
         return UniqueViolation()
     if CONFLICT in numbers and "CHECK constraint" not in text:
         return ForeignKeyViolation()
+    if numbers & UNDONE:
+        return Undone(f"the database does not answer ({min(numbers & UNDONE)})")
     if numbers & TRANSIENT:
         return Transient(f"the database does not answer ({min(numbers & TRANSIENT)})")
     if numbers & AWAY or state.startswith(CONNECTION_STATES):
@@ -193,6 +208,6 @@ def in_our_words() -> Iterator[None]:
     try:
         yield
     except pyodbc.Error as error:
-        if said := _meaning(error):
+        if said := meaning(error):
             raise said from error
         raise

@@ -55,7 +55,9 @@ class Pool:
             try:
                 return await asyncio.shield(running)
             except asyncio.CancelledError:
-                await asyncio.wait([running])  # a thread can't be stopped; its statements have their own time limit
+                while not running.done():  # a thread can't be stopped; its statements have their own time limit
+                    with suppress(asyncio.CancelledError):
+                        await asyncio.wait([running])
                 raise
 
     @asynccontextmanager
@@ -73,7 +75,8 @@ class Pool:
             try:
                 yield connection.cursor
                 healthy = True
-            except Unavailable:
+            except Unavailable as error:
+                healthy = isinstance(error, odbc.Undone)
                 raise
             except StoreError:  # a refusal: its transaction was rolled back
                 healthy = True
@@ -107,7 +110,7 @@ class Pool:
         async def keep(raw: pyodbc.Connection) -> None:
             made.append(raw)
 
-        with odbc.in_our_words():
+        try:
             awaited = await aioodbc.connect(
                 dsn=text,
                 executor=self.threads,
@@ -117,6 +120,13 @@ class Pool:
             )
             (raw,) = made
             cursor = await asyncio.get_running_loop().run_in_executor(self.threads, _prepare, raw)
+        except BaseException as error:
+            for raw in made:
+                with suppress(pyodbc.Error):
+                    raw.close()
+            if isinstance(error, pyodbc.Error):
+                raise odbc.meaning(error) or Unavailable("the database lets nobody in") from error
+            raise
         return Connection(awaited, cursor, monotonic())
 
 

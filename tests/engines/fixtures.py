@@ -27,6 +27,7 @@ __all__ = [
     "engine",
     "postgres",
     "postgres_url",
+    "sql_engine",
     "sql_server",
     "table_storage",
     "tables",
@@ -74,6 +75,12 @@ async def parked(database: Postgres) -> list[Parked]:
 @pytest.fixture(params=ENGINES)
 def engine(request: pytest.FixtureRequest) -> Engine:
     """Each of them. Servers are started on first use, so this must not be a coroutine."""
+    found: Engine = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture(params=["postgres", "azuresql"])
+def sql_engine(request: pytest.FixtureRequest) -> Engine:
     found: Engine = request.getfixturevalue(request.param)
     return found
 

@@ -14,7 +14,8 @@ from libs.common.ids import uuid7_beside
 from libs.common.migrations import Behind
 from services.orders.domain import BlockedCustomer, Order, Price, Status, UnknownCustomer, Wanted, place
 from services.orders.store import Attempt, KeyReused, Receipt, Store, migrate, open_store
-from tests.engines import facts
+from tests.engines import Engine, facts
+from tests.engines.wire import Wire
 
 pytestmark = pytest.mark.real
 
@@ -26,10 +27,14 @@ ADA, LAMP, DESK = UUID(int=1), UUID(int=2), UUID(int=3)
 async def store(any_database: Database) -> Store:
     await migrate(any_database)
     opened = await open_store(any_database)
-    await opened.know_customer(ADA, "active", 1)
-    await opened.list_price(Price(LAMP, "LAMP", "Lamp", 4900, "EUR", version=1))
-    await opened.list_price(Price(DESK, "DESK", "Desk", 25000, "EUR", version=1))
+    await stock_up(opened)
     return opened
+
+
+async def stock_up(store: Store) -> None:
+    await store.know_customer(ADA, "active", 1)
+    await store.list_price(Price(LAMP, "LAMP", "Lamp", 4900, "EUR", version=1))
+    await store.list_price(Price(DESK, "DESK", "Desk", 25000, "EUR", version=1))
 
 
 async def put(store: Store, *, key: str = "k-1", who: UUID = ADA, product: UUID = LAMP, body: bytes = b"a") -> Receipt:
@@ -51,6 +56,21 @@ async def test_a_placed_order_its_history_and_its_fact_are_stored_together(
     assert (order.status, order.total, order.version, order.placed_at) == (Status.PLACED, 9800, 1, NOON)
     assert [(entry.version, entry.status) for entry in await store.history(order.id)] == [(1, Status.PLACED)]
     assert await facts(any_database) == ["order-placed"]
+
+
+async def test_in_sql_an_order_of_what_was_ordered_before_is_one_round_trip(sql_engine: Engine) -> None:
+    engine = sql_engine
+    async with engine.fresh() as url, engine.connect(url) as direct, Wire.before(url) as (wire, through):
+        await migrate(direct)
+        async with engine.connect(through) as wired:
+            store = await open_store(wired)
+            await stock_up(store)
+            await put(store, key="k-1")
+            wire.listen()
+
+            await put(store, key="k-2")
+
+            assert wire.turns == 1
 
 
 async def test_fifty_repeats_at_once_are_one_order_with_one_answer(store: Store, any_database: Database) -> None:
@@ -194,6 +214,20 @@ async def test_a_forgotten_customers_orders_are_nobodys(store: Store) -> None:
     assert await store.page(ADA, None, 10) == []
     with pytest.raises(UnknownCustomer):
         await put(store, key="k-2")
+
+
+async def test_an_erasure_leaves_no_order_behind_that_is_being_placed(store: Store) -> None:
+    for number in range(3):
+        who = UUID(int=50 + number)
+        await store.know_customer(who, "active", 1)
+        orders = [put(store, key=f"k-{n}", who=who) for n in range(10)]
+
+        results = await asyncio.gather(*orders, store.forget_customer(who, 2, NOON), return_exceptions=True)
+
+        assert all(isinstance(result, Receipt | UnknownCustomer | None) for result in results)
+        assert await store.page(who, None, 100) == []
+        placed = [await store.read(result.order_id) for result in results if isinstance(result, Receipt)]
+        assert {order.customer_id for order in placed} <= {UUID(int=0)}
 
 
 async def test_an_erasure_that_comes_late_leaves_the_orders_of_a_new_registration(store: Store) -> None:

@@ -23,7 +23,7 @@ FROM OPENJSON(?) WITH (id char(32) '$.id') AS asked
 JOIN stock AS s WITH (UPDLOCK, ROWLOCK) ON s.product_id = CONVERT(binary(16), asked.id, 2)
 JOIN products AS p ON p.id = s.product_id
 ORDER BY s.product_id
-OPTION (FORCE ORDER, LOOP JOIN)
+OPTION (FORCE ORDER, LOOP JOIN, MAXDOP 1)
 """
 
 # Two that look at the same moment both insert, and one of them is a UniqueViolation: its work is done again. HOLDLOCK
@@ -43,7 +43,7 @@ FROM OPENJSON(?) WITH (
 ) AS n
 JOIN stock AS s ON s.product_id = CONVERT(binary(16), n.product_id, 2)
 WHERE s.version < n.version
-OPTION (FORCE ORDER, LOOP JOIN)
+OPTION (FORCE ORDER, LOOP JOIN, MAXDOP 1)
 """
 
 _WRITE_RESERVATION = "UPDATE reservations SET status = ?, lines = ?, version = ? WHERE order_id = ?"

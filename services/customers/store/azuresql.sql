@@ -5,7 +5,7 @@ CREATE TABLE customers (
     -- Personal data; all NULL once the customer is erased. The other columns stay: see domain.Customer.
     name nvarchar(400),
     email varchar(254),
-    email_key AS CAST(LOWER(email) AS varchar(254)) COLLATE Latin1_General_100_BIN2 PERSISTED, -- addresses are ASCII
+    email_key AS CAST(LOWER(email COLLATE Latin1_General_100_BIN2) AS varchar(254)) PERSISTED, -- addresses are ASCII
     language varchar(2) CHECK (language IN ('en', 'de')),
     address nvarchar(max) CHECK (ISJSON(address) = 1),
     status varchar(7) NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'blocked')),

@@ -26,11 +26,13 @@ _rows = msgspec.json.Encoder(uuid_format="hex")  # for OPENJSON: a list of any l
 
 # What the order relied on is looked at again where it is written: the cached prices must still hold, and the buyer must
 # be active. Where one is not so, there is no order, and nothing that hangs on it; the answer says which. A key that is
-# not new ends the batch with an error: that is rare, and looking first would lock the range around it.
+# not new ends the batch with an error: that is rare, and looking first would lock the range around it. The buyer's line
+# stays locked until the commit, so that nobody is erased meanwhile.
 PLACE = """
+BEGIN TRANSACTION;
 INSERT INTO orders (id, customer_id, status, currency, total, lines, version, placed_at)
 SELECT ?, customer_id, 'placed', ?, ?, ?, 1, ?
-FROM directory
+FROM directory WITH (REPEATABLEREAD, ROWLOCK)
 WHERE customer_id = ? AND status = 'active' AND NOT EXISTS (
     SELECT 1 FROM OPENJSON(?) WITH (product_id char(32) '$.product_id', version bigint '$.version') AS r
     WHERE NOT EXISTS (
@@ -42,6 +44,7 @@ INSERT INTO idempotency (customer_id, [key], fingerprint, order_id, answer, at)
 SELECT customer_id, ?, ?, id, ?, placed_at FROM orders WHERE id = ?;
 INSERT INTO history (order_id, version, status, at) SELECT id, version, status, placed_at FROM orders WHERE id = ?;
 INSERT INTO outbox (event) SELECT ? FROM orders WHERE id = ?;
+COMMIT TRANSACTION;
 SELECT
     (SELECT COUNT(*) FROM orders WHERE id = ?) AS placed,
     (SELECT status FROM directory WHERE customer_id = ?) AS buyer
@@ -85,7 +88,7 @@ class AzureSqlStore:
         event = encode_fact(order.placed(), telemetry.traceparent())
         values = (*written, *kept, order_id, event, order_id, order_id, customer_id)
         try:
-            return await self._database.transact(lambda tx: tx.fetchrow(PLACE, *values))
+            return await self._database.fetchrow(PLACE, *values)
         except UniqueViolation:
             return None
 

@@ -25,14 +25,15 @@ NOBODY = UUID(int=0)
 _lines = msgspec.json.Decoder(list[OrderedLine])
 
 # What the order relied on is looked at again where it is written: the cached prices must still hold, the buyer must
-# be active, and the key must be new. Where one is not so, nothing is written and the answer says which.
+# be active, and the key must be new. Where one is not so, nothing is written and the answer says which. The line of the
+# buyer stays locked until the commit, so that nobody is erased meanwhile.
 PLACE = """
 WITH relied AS (
     SELECT bool_and(listed AND p.version = r.version) IS TRUE AND count(p.version) = count(*) AS holds
     FROM unnest($10::uuid[], $11::bigint[]) AS r (product_id, version)
     LEFT JOIN price_list p USING (product_id)
 ), buyer AS (
-    SELECT status FROM directory WHERE customer_id = $2
+    SELECT status FROM directory WHERE customer_id = $2 FOR SHARE
 ), first AS (
     INSERT INTO idempotency (customer_id, key, fingerprint, order_id, answer, at)
     SELECT $2, $7, $8, $1, $9, $6 FROM relied, buyer WHERE holds AND status = 'active'

@@ -69,19 +69,19 @@ class TablesStore:
     async def place(self, attempt: Attempt, draft: Draft) -> Receipt:
         async def place() -> Receipt:
             receipt, buyer, prices = await asyncio.gather(
-                self._receipt(attempt), self._directory(attempt.customer_id), self._prices_of(attempt)
+                self._receipt(attempt), self._buyer(attempt.customer_id), self._prices_of(attempt)
             )
             if receipt:
                 return receipt
             order, answer = draft(prices)
-            _refuse_buyer(buyer)
-            change = _placing(order)
+            known, change = _active(buyer), _placing(order)
+            change.replace(known, known.body)  # so that nobody is erased meanwhile
             kept = Key(attempt.key, attempt.fingerprint, order.id, answer, order.placed_at)
             change.create(key_row(attempt.customer_id, attempt.key), msgspec.json.encode(kept))
             await self._table.submit(change)
             return Receipt(order.id, answer)
 
-        return await self._table.retried(key_row(attempt.customer_id, attempt.key), place)
+        return await self._table.retried(f"orders of {attempt.customer_id}", place)
 
     async def _receipt(self, attempt: Attempt) -> Receipt | None:
         """Raises KeyReused."""
@@ -98,9 +98,8 @@ class TablesStore:
         known = [_listed.decode(entity.body) for entity in found if entity]
         return {each.price.product_id: each.price for each in known if each.listed}
 
-    async def _directory(self, customer_id: UUID) -> Standing | None:
-        entity = await self._table.read(partition(customer_id), f"d|{customer_id}")
-        return _known.decode(entity.body).status if entity else None
+    async def _buyer(self, customer_id: UUID) -> Entity | None:
+        return await self._table.read(partition(customer_id), f"d|{customer_id}")
 
     async def change(
         self, order_id: UUID, act: Action, *, cause: str | None = None, customer_id: UUID | None = None
@@ -252,8 +251,11 @@ def _note(change: Change, order: Order, at: datetime) -> None:
     change.create(f"h|{order.id}|{order.version:010}", msgspec.json.encode(entry))
 
 
-def _refuse_buyer(status: Standing | None) -> None:
+def _active(buyer: Entity | None) -> Entity:
+    """Raises UnknownCustomer or BlockedCustomer."""
+    status = _known.decode(buyer.body).status if buyer else None
     if status == "blocked":
         raise BlockedCustomer
-    if status != "active":
+    if buyer is None or status != "active":
         raise UnknownCustomer
+    return buyer

@@ -16,6 +16,8 @@ ROLLBACK = re.compile(r"\s*(IF\s+@@TRANCOUNT\s*>\s*0\s+)?ROLLBACK", re.I)
 LOCK = re.compile(r"sp_getapplock\b.*@Resource\s*=\s*N'(?P<name>\w+)'.*@LockOwner\s*=\s*N'(?P<owner>\w+)'", re.I | re.S)
 UNLESS_THERE = re.compile(r"\s*IF OBJECT_ID\(N'\w+', N'U'\) IS NULL\s+(?P<then>CREATE TABLE )(?P<rest>.*)", re.I | re.S)
 OBJECT_ID = re.compile(r"OBJECT_ID\(N'(?P<name>\w+)', N'U'\)", re.I)
+DATABASES = re.compile(r"\bsys\.databases\b", re.I)
+ALL_DATABASES = "(SELECT datname AS name, 1 AS is_read_committed_snapshot_on FROM pg_database) AS databases"
 DEFINITION = re.compile(r"\s*(--[^\n]*\n\s*)*CREATE ", re.I)
 DELETE_TOP = re.compile(r"\s*DELETE TOP \((?P<most>@P\d+)\) FROM (?P<table>\w+)\s+WHERE (?P<where>.*)", re.I | re.S)
 
@@ -47,8 +49,9 @@ def translate(batch: str) -> list[Statement]:
     if special := _special(batch):
         return [special]
     named = OBJECT_ID.sub(r"CAST(to_regclass('\g<name>') AS text)", batch)
+    named = DATABASES.sub(ALL_DATABASES, named)
     trees = sqlglot.parse("\n".join(line for line in named.splitlines() if not SESSION.match(line)), read="tsql")
-    return [Statement(sql) for tree in trees if tree for sql in _statements(tree)]
+    return [statement for tree in trees if tree for statement in _statements(tree)]
 
 
 def _special(batch: str) -> Statement | None:
@@ -68,7 +71,7 @@ def _lock(name: str, owner: str) -> str:
     number = sum(name.encode())
     if owner.lower() == "session":
         return f"SELECT CASE WHEN pg_try_advisory_lock({number}) THEN 0 ELSE -1 END AS granted"
-    return f"SELECT pg_advisory_xact_lock({number})::text"
+    return f"SELECT 0 AS granted FROM (SELECT pg_advisory_xact_lock({number})) AS locked"
 
 
 def _delete_some(table: str, most: str, where: str) -> str:
@@ -83,16 +86,20 @@ def _definition(text: str) -> str:
     return text
 
 
-def _statements(tree: exp.Expr) -> list[str]:
+def _statements(tree: exp.Expr) -> list[Statement]:
     if isinstance(tree, exp.Command):
         raise ValueError(f"not understood: {tree.sql('tsql')}")
+    if isinstance(tree, exp.Transaction):
+        return [Statement("BEGIN")]
+    if isinstance(tree, exp.Commit):
+        return [Statement("", commits=True)]
     before = _hinted(tree)
     _without_what_is_ours_alone(tree)
     if isinstance(tree, exp.Update):
         _update_of_a_join(tree)
     if isinstance(tree, exp.Delete):
         _delete_from_a_cte(tree)
-    return [*before, _rendered(tree)]
+    return [*map(Statement, before), Statement(_rendered(tree))]
 
 
 def _hinted(tree: exp.Expr) -> list[str]:
@@ -107,6 +114,8 @@ def _hinted(tree: exp.Expr) -> list[str]:
         elif "UPDLOCK" in hints and select and not select.find_ancestor(exp.Exists):
             of = exp.to_identifier(table.alias_or_name)
             select.append("locks", exp.Lock(update=True, expressions=[of], wait=False if "READPAST" in hints else None))
+        elif "REPEATABLEREAD" in hints and select:
+            select.append("locks", exp.Lock(update=False, expressions=[exp.to_identifier(table.alias_or_name)]))
     return before
 
 

@@ -81,11 +81,14 @@ class Session(Connection):  # type: ignore[misc]
         return True
 
     def _end(self, request: TransactionRequest) -> bytes:
-        """Of a transaction. PostgreSQL begins one by itself."""
-        if self._behind and request.kind is TransactionRequestType.COMMIT_XACT:
-            self._behind.commit()
-        if self._behind and request.kind is TransactionRequestType.ROLLBACK_XACT:
-            self._behind.rollback()
+        """Or the beginning of a transaction."""
+        match request.kind:
+            case TransactionRequestType.BEGIN_XACT:
+                self._connected().execute("BEGIN")
+            case TransactionRequestType.COMMIT_XACT:
+                self._connected().commit()
+            case TransactionRequestType.ROLLBACK_XACT:
+                self._connected().rollback()
         return bytes(self._transaction_envchange(request) + done_token())
 
     def _guarded(self, work: Any) -> bytes:
@@ -166,7 +169,7 @@ class Session(Connection):  # type: ignore[misc]
             cursor.execute(sql.encode(), values)
             if cursor.description is None:
                 return None if silent else (b"", cursor.rowcount if cursor.rowcount >= 0 else None)
-            if "pg_advisory_xact_lock" in statement.sql:
+            if "hashtext" in statement.sql:  # the lock that HOLDLOCK has become
                 return None
             columns = [Column(each.name, each.type_code) for each in cursor.description]
             found = cursor.fetchall()
@@ -175,9 +178,11 @@ class Session(Connection):  # type: ignore[misc]
     def _connected(self) -> "psycopg.Connection[Any]":
         if self._behind is None:
             asked = self._login.database if self._login else ""
-            url = urlsplit(self._postgres)._replace(path=f"/{asked or 'postgres'}").geturl()
+            url = (
+                urlsplit(self._postgres)._replace(path=f"/{'postgres' if asked in ('', 'master') else asked}").geturl()
+            )
             options = f"-c statement_timeout={STATEMENT_MILLISECONDS}"
-            self._behind = psycopg.connect(url, options=options, connect_timeout=5)
+            self._behind = psycopg.connect(url, autocommit=True, options=options, connect_timeout=5)
         return self._behind
 
 
