@@ -1,7 +1,7 @@
 # The store's commands; `make` alone lists them. Works with GNU make from 3.81 on (macOS has that one).
 
 .DEFAULT_GOAL := help
-.PHONY: help setup clean distclean run stop move order audit token check test test-on
+.PHONY: help setup clean distclean run stop move order audit token measuring bench-engines costs check test test-on
 
 # The interpreter that installs: the one already chosen, else the newest that answers (a version manager's stand-in may not).
 PYTHON ?= $(shell for python in .venv/bin/python python3.13 python3 python3.12 python3.11; do \
@@ -46,6 +46,18 @@ audit: ## Do the books balance?
 
 token: ## Print a bearer token: ROLE=admin|service, or ROLE=customer CUSTOMER=<id>
 	@$(call in,people) --role $(or $(ROLE),$(error Say ROLE=admin, ROLE=service or ROLE=customer CUSTOMER=<id>)) $(if $(CUSTOMER),--customer $(CUSTOMER))
+
+# ---- Measure -------------------------------------------------------------------------------------------------------
+
+measuring: setup
+	@UV_PYTHON_DOWNLOADS=never .tools/uv/bin/uv sync --quiet --frozen --inexact --group bench
+
+bench-engines: measuring ## Measure the engines side by side (4 minutes), and write docs/engines.md anew
+	@.venv/bin/pytest -n 0 -s -p tests.engines.fixtures bench/engines.py
+	@$(MAKE) --silent costs
+
+costs: measuring ## The same page from docs/prices.yaml and what was measured before
+	@.venv/bin/python -m bench.costs
 
 # ---- Check ---------------------------------------------------------------------------------------------------------
 

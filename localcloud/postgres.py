@@ -10,7 +10,7 @@ import secrets
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,11 +96,16 @@ def _account(folder: Path) -> pwd.struct_passwd | None:
     return known.get("postgres") or known["nobody"]
 
 
+def installed() -> list[Path]:
+    """Where Debian's packages put them, the newest first."""
+    return sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name), reverse=True)
+
+
 def _binaries() -> Iterator[Path]:
     """Folders that may hold `initdb` and `postgres`, best first."""
     if package := package_folder(PACKAGE.replace("-", "_")):
         yield package / "pginstall/bin"
-    yield from sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name), reverse=True)
+    yield from installed()
     if found := shutil.which("postgres"):
         yield Path(found).resolve().parent
 
@@ -139,9 +144,9 @@ class Cluster:
     account: pwd.struct_passwd | None
 
     @classmethod
-    def open(cls, state: Path, port: int) -> "Cluster":
-        """Blocks, for a second or two on first use. Raises Missing or Failed."""
-        found = next((folder for folder in _binaries() if (folder / "initdb").exists()), None)
+    def open(cls, state: Path, port: int, folders: Iterable[Path] | None = None) -> "Cluster":
+        """Blocks, for a second or two on first use. `folders` may hold its binaries. Raises Missing or Failed."""
+        found = next((folder for folder in folders or _binaries() if (folder / "initdb").exists()), None)
         if found is None:
             raise Missing
         account = _account(state / "postgres")

@@ -2,12 +2,17 @@
 
 import pytest
 
-from tests.engines.azuresql import why_not
+from tests.engines import azuresql, oldest
 
 pytest_plugins = ["tests.tokens", "tests.engines.fixtures"]
 
 
+LEFT_OUT = {"azuresql": ("of Azure SQL", azuresql.why_not), "oldest": ("of another PostgreSQL", oldest.why_not)}
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    skipped = [report for report in terminalreporter.getreports("skipped") if "azuresql" in report.nodeid]
-    if skipped and (reason := why_not()):
-        terminalreporter.write_line(f"{len(skipped)} tests of Azure SQL were left out: {reason}", yellow=True)
+    skipped = terminalreporter.getreports("skipped")
+    for engine, (of, why_not) in LEFT_OUT.items():
+        count = sum(engine in report.nodeid for report in skipped)
+        if count and (reason := why_not()):
+            terminalreporter.write_line(f"{count} tests {of} were left out: {reason}", yellow=True)

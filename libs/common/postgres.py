@@ -60,8 +60,8 @@ def _away_is_unavailable() -> Iterator[None]:
     try:
         yield
     except AWAY as error:
-        if isinstance(error, ValueError):  # asyncpg's complaint about an argument: a defect of ours
-            raise
+        if isinstance(error, ValueError) and not isinstance(error, OSError):
+            raise  # asyncpg's complaint about an argument, a defect of ours; a bad certificate is both of these
         raise Unavailable(f"the database does not answer ({type(error).__name__})") from error
 
 

@@ -16,8 +16,10 @@ from libs.common.messages.orders import OrderCancelled
 from libs.common.outbox import Topic, relay
 from libs.common.postgres import Postgres
 from tests.engines import Engine, told
+from tests.engines.wire import Wire
 from tests.localcloud.credential import Credential
 from tests.localcloud.eventgrid.grid import NOWHERE, Cloud, Queues, Running
+from tests.waiting import so
 
 pytestmark = pytest.mark.real
 
@@ -171,6 +173,27 @@ async def test_of_two_relays_one_leads_and_the_other_takes_over(
 
     assert sorted(seen) == sorted(str(fact.order_id) for fact in first + later)
     assert queues.received.empty()
+
+
+@pytest.mark.parametrize("answer_lost", [False, True])
+async def test_a_relay_whose_connection_breaks_leads_again(
+    engine: Engine, cloud: Cloud, queues: Queues, answer_lost: bool
+) -> None:
+    facts = [cancelled() for _ in range(3)]
+    async with engine.fresh() as url, engine.connect(url) as direct, Wire.before(url) as (wire, through):
+        await direct.migrate("none", "")
+        async with engine.connect(through) as wired, cloud.running(NOWHERE) as running, relaying(wired, running):
+            await engine.tell(direct, facts[:1])
+            seen = set(await arrived(queues, 1))
+
+            wire.cut_at(1, answer_lost=answer_lost)
+            await so(lambda: wire.is_cut)
+            await engine.tell(direct, facts[1:])
+            wire.heal()
+
+            while len(seen) < len(facts):  # the first may come again
+                seen |= set(await arrived(queues, 1))
+    assert seen == {str(fact.order_id) for fact in facts}
 
 
 async def test_a_relay_that_does_not_lead_stops_when_it_is_told(prepared: Database) -> None:

@@ -17,6 +17,7 @@ from localcloud.postgres import Cluster
 from tests.engines import ENGINES, Engine, Parked
 from tests.engines.azuresql import azuresql, sql_server
 from tests.engines.credential import NoCredential, no_secret
+from tests.engines.oldest import oldest_postgres, oldest_url
 from tests.engines.tables import table_storage, tables
 from tests.localcloud.programs import free_ports, running, state_of
 
@@ -25,6 +26,9 @@ __all__ = [
     "azuresql",
     "database",
     "engine",
+    "oldest",
+    "oldest_postgres",
+    "oldest_url",
     "postgres",
     "postgres_url",
     "sql_engine",
@@ -46,12 +50,21 @@ async def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterato
 
 @pytest.fixture(scope="session")
 def postgres(postgres_url: str) -> Engine:
+    return on(postgres_url)
+
+
+@pytest.fixture(scope="session")
+def oldest(oldest_url: str) -> Engine:
+    return on(oldest_url)
+
+
+def on(server_url: str) -> Engine:
     @asynccontextmanager
     async def fresh() -> AsyncIterator[str]:
         name = f"test_{uuid4().hex}"
-        server = await asyncpg.connect(postgres_url)
+        server = await asyncpg.connect(server_url)
         await server.execute(f'CREATE DATABASE "{name}"')
-        yield urlsplit(postgres_url)._replace(path=f"/{name}").geturl()
+        yield urlsplit(server_url)._replace(path=f"/{name}").geturl()
         await server.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
         await server.close()
 
@@ -72,9 +85,9 @@ async def parked(database: Postgres) -> list[Parked]:
     return [Parked(row["event"], row["reason"]) for row in await database.fetch("SELECT * FROM outbox_dead")]
 
 
-@pytest.fixture(params=ENGINES)
+@pytest.fixture(params=[*ENGINES, "oldest"])
 def engine(request: pytest.FixtureRequest) -> Engine:
-    """Each of them. Servers are started on first use, so this must not be a coroutine."""
+    """Each of them, and another PostgreSQL. Servers are started on first use, so this must not be a coroutine."""
     found: Engine = request.getfixturevalue(request.param)
     return found
 

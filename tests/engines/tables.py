@@ -1,14 +1,16 @@
 """Tables on the real Azurite, entered with a managed identity's token, as in Azure."""
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
+import aiohttp
 import msgspec
 import pytest
 import pytest_asyncio
+from azure.core.pipeline.transport import AioHttpTransport
 from azure.data.tables.aio import TableServiceClient
 
 from libs.common import archive
@@ -42,17 +44,25 @@ def tables(table_storage: Azurite, tmp_path_factory: pytest.TempPathFactory) -> 
     store = topology.load(ROOT / "deploy/topology.yaml")
     url = issuer_url(table_storage.addresses, store.tenant)
     credential = Credential(Issuer.open(tmp_path_factory.mktemp("identity"), url, store.tenant), store, "orders")
-    account, ca = table_storage.tables, str(table_storage.certificates.ca)
+    account, certificates = table_storage.tables, table_storage.certificates
 
     @asynccontextmanager
     async def fresh() -> AsyncIterator[str]:
         name = f"test{uuid4().hex}"
         yield f"{account}/{name}"
-        async with TableServiceClient(account, credential=credential, connection_verify=ca) as service:
+        async with TableServiceClient(
+            account, credential=credential, connection_verify=str(certificates.ca)
+        ) as service:
             await service.delete_table(name)  # says nothing where there is none
 
-    def connect(url: str) -> AbstractAsyncContextManager[Database]:
-        return Tables.connect(url, credential, connection_verify=ca, retry_total=0)
+    @asynccontextmanager
+    async def connect(url: str) -> AsyncIterator[Database]:
+        """`connection_verify` would have the SDK make a TLS context, and so a connection, for each request."""
+        connector = aiohttp.TCPConnector(ssl=certificates.client_context())
+        async with aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar()) as session:
+            transport = AioHttpTransport(session=session, session_owner=False, connection_timeout=5, read_timeout=10)
+            async with Tables.connect(url, credential, transport=transport, retry_total=0) as connected:
+                yield connected
 
     return Engine("tables", fresh, connect, tell, parked)
 

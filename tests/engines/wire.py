@@ -51,6 +51,10 @@ class Wire:
         """What is said at that turn does not arrive; or it does, and its answer does not. Then nothing does."""
         self.turns, self._cut_at, self._answer_lost = 0, turn, answer_lost
 
+    @property
+    def is_cut(self) -> bool:
+        return self._down
+
     def heal(self) -> None:
         self._down, self._cut_at = False, 0
 

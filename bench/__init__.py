@@ -1,0 +1,1 @@
+"""Benchmarks: `make bench-engines`. What they found is in docs/."""
