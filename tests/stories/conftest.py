@@ -1,23 +1,31 @@
 """The whole store, started once on each engine for all stories there; after each of them the laws hold."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import aiohttp
 import pytest
 import pytest_asyncio
 
 from tests.localcloud.programs import state_of
+from tests.stories.ground import Ground
 from tests.stories.shop import Shop
 from tests.stories.store import RunningStore
 
 
-@pytest_asyncio.fixture(scope="session", loop_scope="session", params=["postgres"])
-async def started(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[RunningStore]:
-    """On PostgreSQL, except for stories that are `told_on` others."""
+@pytest.fixture(scope="session", params=["postgres"])
+def told_on(request: pytest.FixtureRequest) -> Iterator[Ground]:
+    """PostgreSQL, except for stories that are `told_on_each_engine`. Whoever reads the books needs to know where."""
+    server = request.getfixturevalue("sql_server") if "azuresql" in request.param else None
+    with pytest.MonkeyPatch.context() as environment:
+        if server:
+            environment.setenv("AZURESQL_URL", server.url)
+        yield Ground(request.param, server)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def started(told_on: Ground, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RunningStore]:
     with state_of(tmp_path_factory.mktemp("store")) as folder:
-        async with RunningStore.start(folder, request.param) as running:
+        async with told_on.cleared(), RunningStore.start(folder, told_on.engine) as running:
             yield running
 
 

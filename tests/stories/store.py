@@ -13,7 +13,6 @@ from uuid import UUID
 
 import msgspec
 import psutil
-import pytest
 
 from localcloud import runfile
 from localcloud.audit import AWAY, Violation, audit
@@ -27,11 +26,6 @@ ROOT = Path(__file__).parents[2]
 START_SECONDS = 120
 STOP_SECONDS = 60
 PORTS = 16
-
-# In this order everywhere, so that pytest tells all stories of one engine before it starts the next one.
-told_on_each_engine = pytest.mark.parametrize(
-    "started", ["postgres", "tables", pytest.param("orders=tables", id="mixed")], indirect=True
-)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,9 @@ from functools import partial
 
 import pytest
 
+from tests.stories.ground import told_on_each_engine
 from tests.stories.shop import FINAL, Buyer, Shop
-from tests.stories.store import RunningStore, told_on_each_engine
+from tests.stories.store import RunningStore
 from tests.waiting import so, until
 
 pytestmark = [pytest.mark.story, pytest.mark.xdist_group("store"), pytest.mark.timeout(300)]

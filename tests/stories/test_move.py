@@ -9,19 +9,31 @@ import pytest
 from localcloud import launcher
 from localcloud.engines import read
 from tests.localcloud.programs import free_ports, state_of
+from tests.stories.ground import Ground
 from tests.stories.shop import Buyer, Shop
 from tests.stories.store import PORTS, RunningStore
 
 pytestmark = [pytest.mark.story, pytest.mark.xdist_group("store"), pytest.mark.timeout(180)]
 
-BEFORE, AFTER = "postgres", "orders=tables,catalog=tables"
 
-
+@pytest.mark.parametrize(
+    ("before", "told_on", "said"),
+    [
+        ("postgres", "orders=tables,catalog=tables", "catalog on tables, orders on tables, customers on postgres"),
+        ("orders=tables", "azuresql", "azuresql"),
+    ],
+    indirect=["told_on"],
+    ids=["postgres-to-mixed", "mixed-to-azuresql"],
+)
 async def test_orders_stock_and_keys_are_there_after_a_move(
-    tmp_path_factory: pytest.TempPathFactory, capfd: pytest.CaptureFixture[str]
+    before: str,
+    told_on: Ground,
+    said: str,
+    tmp_path_factory: pytest.TempPathFactory,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     with state_of(tmp_path_factory.mktemp("moved")) as folder:
-        async with RunningStore.start(folder, BEFORE) as store, aiohttp.ClientSession() as session:
+        async with RunningStore.start(folder, before) as store, aiohttp.ClientSession() as session:
             shop = Shop(session, store.run().addresses["gateway"], store.run().addresses["letters"], store.token)
             product, buyer = await shop.product(stock=5), await shop.customer()
             known = await buyer.settled(await buyer.order(product, quantity=2))
@@ -30,14 +42,18 @@ async def test_orders_stock_and_keys_are_there_after_a_move(
             await buyer.settled(first.body["id"])
             await store.quiet()
 
-        arguments = ["--state", str(folder), "move", "--port", str(free_ports(PORTS)), "--engine", AFTER]
+        arguments = ["--state", str(folder), "move", "--port", str(free_ports(PORTS)), "--engine", told_on.engine]
         assert await asyncio.to_thread(launcher.main, arguments) == 0  # it brings a loop of its own
-        assert "moved: catalog on tables, orders on tables, customers on postgres" in capfd.readouterr().out
+        assert f"moved: {said}. Start the store" in capfd.readouterr().out
 
-        async with RunningStore.start(folder, AFTER) as store, aiohttp.ClientSession() as session:
+        async with (
+            told_on.cleared(),
+            RunningStore.start(folder, told_on.engine) as store,
+            aiohttp.ClientSession() as session,
+        ):
             shop = Shop(session, store.run().addresses["gateway"], store.run().addresses["letters"], store.token)
             buyer = Buyer(shop, UUID(known["customer_id"]))
-            assert store.run().engines == read(AFTER)
+            assert store.run().engines == read(told_on.engine)
             assert (await buyer.call("GET", f"/api/orders/{known['id']}")).body == known
             assert (await buyer.post_order(body, key="before-the-move")).content == first.content
             assert (await buyer.settled(await buyer.order(product, quantity=2)))["status"] == "confirmed"

@@ -6,8 +6,9 @@ from uuid import UUID, uuid4
 import pytest
 
 from localcloud.order import order_once
+from tests.stories.ground import told_on_each_engine
 from tests.stories.shop import Buyer, Shop
-from tests.stories.store import RunningStore, told_on_each_engine
+from tests.stories.store import RunningStore
 from tests.waiting import until
 
 NOBODY = str(UUID(int=0))
