@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import Iterable, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from uuid import UUID
 
 from libs.common.errors import NotFound, Stale
@@ -78,7 +78,8 @@ class TablesStore(Products):
             return concerned
 
         for product_id in await self._table.retried(f"order {order_id}", attempt):
-            await self.show(product_id)
+            with suppress(NotFound):  # there never was such a product
+                await self.show(product_id)
 
     async def _decide(
         self, known: Reserved, act: ReservationAction, shelves: Mapping[UUID, Settled], cause: str

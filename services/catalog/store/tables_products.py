@@ -174,7 +174,8 @@ def _place(sort: Sort, value: str | int, product_id: UUID) -> str:
         case Sort.NEWEST:
             return f"l-newest|{HIGHEST_ID - product_id.int:032x}"
         case Sort.NAME:
-            return f"l-name|{str(value).encode()[:NAME_BYTES].hex()}|{product_id.hex}"
+            # "!" comes before every digit, so a name comes before those that begin with it.
+            return f"l-name|{str(value).encode()[:NAME_BYTES].hex()}!{product_id.hex}"
         case Sort.PRICE:
             return f"l-price|{value:012}|{product_id.hex}"
         case Sort.PRICE_DOWN:

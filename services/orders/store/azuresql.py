@@ -58,6 +58,7 @@ class AzureSqlStore:
 
     async def place(self, attempt: Attempt, draft: Draft) -> Receipt:
         for _ in range(MOST_TRIES):
+            remembered = not self._prices.keys().isdisjoint(attempt.products)
             try:
                 prices = await self._prices_of(attempt.products)
                 order, answer = draft(prices)
@@ -70,7 +71,8 @@ class AzureSqlStore:
             except StoreError:  # what is wrong now was not wrong the first time
                 if receipt := await self._receipt(attempt):
                     return receipt
-                raise
+                if not remembered:  # else it may be an old price that is refused
+                    raise
             if receipt := await self._receipt(attempt):
                 return receipt
             for product_id in attempt.products:
