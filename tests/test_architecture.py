@@ -3,6 +3,7 @@
 import ast
 import importlib
 import inspect
+import re
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ from localcloud.topology import Topology
 
 ROOT = Path(__file__).parents[1]
 SERVICES = ("catalog", "orders", "customers")
+STORES = sorted(ROOT.glob("services/*/store/*sql*.py")) + sorted(ROOT.glob("services/*/store/postgres*.py"))
+EVERY_COLUMN = re.compile(r"(?:SELECT|RETURNING)\s+(?:\w+\.)?\*|,\s*\w+\.\*")
 SOURCES = [
     path for part in ("services", "functions", "libs", "localcloud", "deploy") for path in (ROOT / part).rglob("*.py")
 ]
@@ -109,6 +112,12 @@ def test_modules_and_functions_stay_small_and_say_what_they_are_for(path: Path) 
     assert len(text.splitlines()) <= MOST_MODULE_LINES
     assert not tree.body or ast.get_docstring(tree), "a module opens with one line on what it is for"
     assert [node.name for node in functions if length(node) > MOST_FUNCTION_LINES] == []
+
+
+@pytest.mark.parametrize("path", STORES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_column_is_named_so_that_the_next_version_may_add_one(path: Path) -> None:
+    """Else a statement that is prepared would no longer fit, and a row have more than its class."""
+    assert EVERY_COLUMN.findall(path.read_text()) == []
 
 
 def length(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:

@@ -108,6 +108,8 @@ async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
         response = _unless_known(request, await _try(request, handler))
         response.headers.update(SECURITY_HEADERS)
         response.headers["traceparent"] = traceparent
+        if request.app[DRAINING].is_set():
+            response.force_close()  # so that nobody sends the next request into a connection that is about to end
         milliseconds = round((perf_counter() - started) * 1000, 1)
         if not request.path.startswith("/health/"):
             log.info(

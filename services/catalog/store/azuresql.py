@@ -40,14 +40,19 @@ SCHEMA = Path(__file__).with_name("azuresql.sql").read_text()
 _media = msgspec.json.Decoder(list[Media])
 
 _PRODUCT = """
-SELECT p.*, s.on_hand FROM products AS p
-JOIN stock AS s ON s.product_id = p.id WHERE p.id = ? AND p.deleted = 0
+SELECT p.id, p.sku, p.name, p.description, p.price, p.currency, p.category_id, p.opening_stock, p.media,
+       p.version, p.deleted, s.on_hand
+FROM products AS p JOIN stock AS s ON s.product_id = p.id WHERE p.id = ? AND p.deleted = 0
 """
 
 _LOCK_PRODUCT = """
-SELECT p.*, s.on_hand FROM products AS p WITH (UPDLOCK, ROWLOCK)
-JOIN stock AS s ON s.product_id = p.id WHERE p.id = ? AND p.deleted = 0
+SELECT p.id, p.sku, p.name, p.description, p.price, p.currency, p.category_id, p.opening_stock, p.media,
+       p.version, p.deleted, s.on_hand
+FROM products AS p WITH (UPDLOCK, ROWLOCK) JOIN stock AS s ON s.product_id = p.id WHERE p.id = ? AND p.deleted = 0
 """
+
+
+_CATEGORIES = "SELECT id, name, parent_id, version FROM categories ORDER BY name, id"
 
 
 class AzureSqlStore:
@@ -130,13 +135,15 @@ class AzureSqlStore:
         await self._database.transact(work)
 
     async def read_category(self, category_id: UUID) -> Category:
-        row = await self._database.fetchrow("SELECT * FROM categories WHERE id = ?", category_id.bytes)
+        row = await self._database.fetchrow(
+            "SELECT id, name, parent_id, version FROM categories WHERE id = ?", category_id.bytes
+        )
         if row is None:
             raise NotFound
         return _category(row)
 
     async def categories(self) -> list[Category]:
-        return [_category(row) for row in await self._database.fetch("SELECT * FROM categories ORDER BY name, id")]
+        return [_category(row) for row in await self._database.fetch(_CATEGORIES)]
 
     async def stock(self, product_id: UUID) -> Stock:
         row = await self._database.fetchrow(STOCK, product_id.bytes)
@@ -215,7 +222,7 @@ def _lock_tree(tx: Transaction) -> dict[UUID, Category]:
 
     It locks the rows and what is between them, so an empty tree, too; products may be put in a category meanwhile.
     """
-    rows = tx.fetch("SELECT * FROM categories WITH (UPDLOCK, HOLDLOCK) ORDER BY id")
+    rows = tx.fetch("SELECT id, name, parent_id, version FROM categories WITH (UPDLOCK, HOLDLOCK) ORDER BY id")
     return {category.id: category for category in map(_category, rows)}
 
 

@@ -7,6 +7,10 @@ from uuid import UUID
 from services.catalog.domain import MOST_CATEGORIES
 from services.catalog.store import Position, Sort, Wanted
 
+COLUMNS = """
+p.id, p.sku, p.name, p.description, p.price, p.currency, p.category_id, p.opening_stock, p.media, p.version, p.deleted
+"""
+
 # What it is sorted by, what comes after that, and the whole order: SQL Server refuses a column that is named twice.
 _SORTS = {
     Sort.NEWEST: ("p.id", "<", "p.id DESC"),
@@ -43,7 +47,7 @@ def listing(wanted: Wanted, sort: Sort, after: Position | None, limit: int) -> t
         value = after.id.bytes if sort is Sort.NEWEST else after.value
         values += [value, value, after.id.bytes]
     sql = f"""{below}
-        SELECT p.*, s.on_hand, {key} AS sorted_by
+        SELECT {COLUMNS}, s.on_hand, {key} AS sorted_by
         FROM products AS p JOIN stock AS s ON s.product_id = p.id
         WHERE {" AND ".join(conditions)}
         ORDER BY {order} OFFSET 0 ROWS FETCH NEXT ? ROWS ONLY

@@ -13,12 +13,13 @@ _lines = msgspec.json.Decoder(list[ReservedLine])
 _rows = msgspec.json.Encoder(uuid_format="hex")  # for OPENJSON: a list of any length is one parameter, and one plan
 
 STOCK = """
-SELECT s.*, p.name, p.deleted FROM stock AS s JOIN products AS p ON p.id = s.product_id WHERE s.product_id = ?
+SELECT s.product_id, s.on_hand, s.reserved, s.sold, s.received, s.version, p.name, p.deleted
+FROM stock AS s JOIN products AS p ON p.id = s.product_id WHERE s.product_id = ?
 """
 
 # The join is a loop over what is asked for, so no other row is locked, and these in the order of the list.
 _LOCK_STOCK = """
-SELECT s.*, p.name, p.deleted
+SELECT s.product_id, s.on_hand, s.reserved, s.sold, s.received, s.version, p.name, p.deleted
 FROM OPENJSON(?) WITH (id char(32) '$.id') AS asked
 JOIN stock AS s WITH (UPDLOCK, ROWLOCK) ON s.product_id = CONVERT(binary(16), asked.id, 2)
 JOIN products AS p ON p.id = s.product_id

@@ -33,7 +33,12 @@ SCHEMA = Path(__file__).with_name("postgres.sql").read_text()
 
 _media = msgspec.json.Decoder(list[Media])
 
-_PRODUCT = "SELECT p.*, s.on_hand > 0 AS in_stock FROM products p JOIN stock s ON s.product_id = p.id"
+_COLUMNS = """
+p.id, p.sku, p.name, p.description, p.price, p.currency, p.category_id, p.opening_stock, p.media, p.version, p.deleted,
+s.on_hand > 0 AS in_stock
+"""
+_PRODUCT = f"SELECT {_COLUMNS} FROM products p JOIN stock s ON s.product_id = p.id"  # noqa: S608  constant texts
+_CATEGORIES = "SELECT id, name, parent_id, version FROM categories"
 
 _SORTS = {
     Sort.NEWEST: ("p.id", "<", "DESC"),
@@ -100,7 +105,7 @@ class PostgresStore:
             conditions.append(f"({key}, p.id) {beyond} (${len(values) + 1}, ${len(values) + 2})")
             values += [after.value, after.id]
         rows = await self._database.fetch(
-            f"""SELECT p.*, s.on_hand > 0 AS in_stock, {key} AS sorted_by
+            f"""SELECT {_COLUMNS}, {key} AS sorted_by
                 FROM products p JOIN stock s ON s.product_id = p.id
                 WHERE {" AND ".join(conditions)}
                 ORDER BY {key} {direction}, p.id {direction} LIMIT {limit:d}""",  # noqa: S608  constant texts
@@ -143,10 +148,10 @@ class PostgresStore:
                 raise CategoryInUse from error
 
     async def read_category(self, category_id: UUID) -> Category:
-        return _found(await self._database.fetchrow("SELECT * FROM categories WHERE id = $1", category_id))
+        return _found(await self._database.fetchrow(f"{_CATEGORIES} WHERE id = $1", category_id))
 
     async def categories(self) -> list[Category]:
-        return [Category(**row) for row in await self._database.fetch("SELECT * FROM categories ORDER BY name, id")]
+        return [Category(**row) for row in await self._database.fetch(f"{_CATEGORIES} ORDER BY name, id")]
 
     async def stock(self, product_id: UUID) -> Stock:
         row = await self._database.fetchrow(f"{STOCK} WHERE s.product_id = $1", product_id)
@@ -239,7 +244,7 @@ async def _lock_tree(tx: Transaction) -> Parents:
 
 
 async def _category(tx: Transaction, category_id: UUID, version: int) -> Category:
-    category = _found(await tx.fetchrow("SELECT * FROM categories WHERE id = $1", category_id))
+    category = _found(await tx.fetchrow(f"{_CATEGORIES} WHERE id = $1", category_id))
     if category.version != version:
         raise Stale
     return category

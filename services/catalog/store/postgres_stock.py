@@ -12,7 +12,10 @@ from services.catalog.stock import Reservation, ReservationStatus, Shelves, Stoc
 
 _lines = msgspec.json.Decoder(list[ReservedLine])
 
-STOCK = "SELECT s.*, p.name, p.deleted FROM stock s JOIN products p ON p.id = s.product_id"
+STOCK = """
+SELECT s.product_id, s.on_hand, s.reserved, s.sold, s.received, s.version, p.name, p.deleted
+FROM stock s JOIN products p ON p.id = s.product_id
+"""
 
 _WRITE_STOCK = """
 UPDATE stock s
@@ -39,7 +42,7 @@ async def lock_reservation(tx: Transaction, order_id: UUID) -> Reservation:
     """A new one where there is none yet: so whoever asks second waits for the first, whatever the two want."""
     (row,) = await tx.fetch(
         """INSERT INTO reservations AS known (order_id, status) VALUES ($1, 'new')
-           ON CONFLICT (order_id) DO UPDATE SET status = known.status RETURNING *""",
+           ON CONFLICT (order_id) DO UPDATE SET status = known.status RETURNING status, lines, version""",
         order_id,
     )
     return Reservation(order_id, ReservationStatus(row["status"]), _lines.decode(row["lines"]), row["version"])

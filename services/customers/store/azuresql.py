@@ -17,7 +17,8 @@ _ENSURE = """
 INSERT INTO customers (id)
 SELECT ? WHERE NOT EXISTS (SELECT 1 FROM customers WITH (UPDLOCK, HOLDLOCK) WHERE id = ?)
 """
-_LOCK = "SELECT * FROM customers WITH (UPDLOCK, ROWLOCK) WHERE id = ?"
+_CUSTOMER = "SELECT id, name, email, language, address, status, version FROM customers WHERE id = ?"
+_LOCK = "SELECT id, name, email, language, address, status, version FROM customers WITH (UPDLOCK, ROWLOCK) WHERE id = ?"
 _WRITE = """
 UPDATE customers
 SET name = ?, email = ?, language = ?, address = ?, status = ?, version = ? WHERE id = ?
@@ -47,7 +48,7 @@ class AzureSqlStore:
         return await self._database.transact(work)
 
     async def read(self, customer_id: UUID) -> Customer:
-        row = await self._database.fetchrow("SELECT * FROM customers WHERE id = ?", customer_id.bytes)
+        row = await self._database.fetchrow(_CUSTOMER, customer_id.bytes)
         return _registered(_customer(customer_id, row))
 
 

@@ -16,6 +16,9 @@ SCHEMA = Path(__file__).with_name("postgres.sql").read_text()
 _address = msgspec.json.Decoder(Address)
 
 
+_CUSTOMER = "SELECT id, name, email, language, address, status, version FROM customers WHERE id = $1"
+
+
 class PostgresStore:
     def __init__(self, database: Postgres) -> None:
         self._database = database
@@ -33,12 +36,12 @@ class PostgresStore:
             return await _change(tx, customer, act)
 
     async def read(self, customer_id: UUID) -> Customer:
-        row = await self._database.fetchrow("SELECT * FROM customers WHERE id = $1", customer_id)
+        row = await self._database.fetchrow(_CUSTOMER, customer_id)
         return _registered(_customer(customer_id, row))
 
 
 async def _locked(tx: Transaction, customer_id: UUID) -> Customer:
-    return _customer(customer_id, await tx.fetchrow("SELECT * FROM customers WHERE id = $1 FOR UPDATE", customer_id))
+    return _customer(customer_id, await tx.fetchrow(f"{_CUSTOMER} FOR UPDATE", customer_id))
 
 
 async def _change(tx: Transaction, customer: Customer, act: Action) -> Customer:

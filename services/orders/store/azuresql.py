@@ -51,6 +51,23 @@ SELECT
 """
 
 
+_ORDER = """
+SELECT id, customer_id, status, currency, lines, reason, version, placed_at FROM orders WHERE id = ?
+"""
+_LOCK_ORDER = """
+SELECT id, customer_id, status, currency, lines, reason, version, placed_at
+FROM orders WITH (UPDLOCK, ROWLOCK) WHERE id = ?
+"""
+_ORDERS = """
+SELECT TOP (?) id, customer_id, status, currency, lines, reason, version, placed_at
+FROM orders WHERE id < ? ORDER BY id DESC
+"""
+_ORDERS_OF_CUSTOMER = """
+SELECT TOP (?) id, customer_id, status, currency, lines, reason, version, placed_at
+FROM orders WHERE customer_id = ? AND id < ? ORDER BY id DESC
+"""
+
+
 class AzureSqlStore:
     def __init__(self, database: AzureSql) -> None:
         self._database = database
@@ -124,7 +141,7 @@ class AzureSqlStore:
         self, order_id: UUID, act: Action, *, cause: str | None = None, customer_id: UUID | None = None
     ) -> Order:
         def work(tx: Transaction) -> Order:
-            row = tx.fetchrow("SELECT * FROM orders WITH (UPDLOCK, ROWLOCK) WHERE id = ?", order_id.bytes)
+            row = tx.fetchrow(_LOCK_ORDER, order_id.bytes)
             order = _owned(row, customer_id)
             if tx.first_time(cause) and (fact := act(order)):
                 tx.execute(
@@ -144,21 +161,14 @@ class AzureSqlStore:
         return await self._database.transact(work)
 
     async def read(self, order_id: UUID, customer_id: UUID | None = None) -> Order:
-        return _owned(await self._database.fetchrow("SELECT * FROM orders WHERE id = ?", order_id.bytes), customer_id)
+        return _owned(await self._database.fetchrow(_ORDER, order_id.bytes), customer_id)
 
     async def page(self, customer_id: UUID | None, before: UUID | None, limit: int) -> list[Order]:
         beyond = (before or UUID(int=2**128 - 1)).bytes
         if customer_id:
-            rows = await self._database.fetch(
-                "SELECT TOP (?) * FROM orders WHERE customer_id = ? AND id < ? ORDER BY id DESC",
-                limit,
-                customer_id.bytes,
-                beyond,
-            )
+            rows = await self._database.fetch(_ORDERS_OF_CUSTOMER, limit, customer_id.bytes, beyond)
         else:
-            rows = await self._database.fetch(
-                "SELECT TOP (?) * FROM orders WHERE id < ? ORDER BY id DESC", limit, beyond
-            )
+            rows = await self._database.fetch(_ORDERS, limit, beyond)
         return [_order(row) for row in rows]
 
     async def history(self, order_id: UUID, customer_id: UUID | None = None) -> list[Entry]:
