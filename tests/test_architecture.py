@@ -4,6 +4,7 @@ import ast
 import importlib
 import inspect
 import re
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -65,7 +66,9 @@ def test_all_services_have_one_shape() -> None:
         "store/azuresql.sql",
         "store/postgres.py",
         "store/postgres.sql",
+        "store/rows.py",
         "store/tables.py",
+        "store/tables_rows.py",
     }
     for service, files in shapes.items():
         assert expected <= files, f"{service} lacks {expected - files}"
@@ -101,6 +104,40 @@ def test_every_subscription_hears_facts_of_its_own_topic(store: Topology) -> Non
 
 def test_every_route_of_the_gateway_leads_to_something_that_exists(store: Topology) -> None:
     assert {route.to for route in store.routes} <= {*SERVICES, "functions", "storage"}
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_the_gateway_lets_through_just_what_a_service_serves(service: str, store: Topology) -> None:
+    module = importlib.import_module(f"services.{service}.routes")
+    served = {route.path for route in module.routes}
+    let_through = {route.as_ or route.path for route in store.routes if route.to == service}
+
+    assert {path for path in served if not any(is_below(path, prefix) for prefix in let_through)} == set()
+    assert {prefix for prefix in let_through if not any(is_below(path, prefix) for path in served)} == set()
+
+
+def is_below(path: str, prefix: str) -> bool:
+    return path == prefix or path.startswith(f"{prefix}/")
+
+
+def test_every_secret_is_read_by_the_service_that_it_is_named_for(store: Topology) -> None:
+    for secret in store.secrets:
+        service, _, what = secret.partition("-")
+        code = [*(ROOT / "services" / service).rglob("*.py"), *(ROOT / "libs").rglob("*.py")]
+        assert any(f"-{what}" in path.read_text() for path in code), secret
+
+
+def test_whatever_an_identity_may_do_it_may_do_to_something_that_is_there(store: Topology) -> None:
+    there = {
+        "topics": store.topics,
+        "queues": store.queues,
+        "secrets": store.secrets,
+        "tables": store.tables,
+        "containers": store.containers,
+    }
+    for right in (right for identity in store.identities.values() for right in identity.rights):
+        kind, _, name = right.on.partition("/")
+        assert any(fnmatch(known, name) for known in there[kind]), right
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
