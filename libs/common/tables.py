@@ -67,9 +67,13 @@ class Tables:
         return self._answered
 
     async def migrate(self, name: str, script: str) -> None:
-        """Entities declare nothing: a step has a number only, until there is one that rewrites what is stored."""
-        with away_is_unavailable(), suppress(ResourceExistsError):
-            await self.table.client.create_table()
+        """Entities declare nothing: a step has a number only, until there is one that rewrites what is stored.
+
+        Whoever has rights on this table only may not make one, so it is made only where it is not there.
+        """
+        if not await self._done():
+            with away_is_unavailable(), suppress(ResourceExistsError):
+                await self.table.client.create_table()
         async with held(self.table, "migrations", asyncio.Event()):
             done, recording = await self._done(), Change(SYSTEM)
             for each, needed in (("messaging", MESSAGING), (name, script)):
