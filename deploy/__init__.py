@@ -1,0 +1,1 @@
+"""What brings the store to where it runs: containers, Kubernetes, Azure."""
