@@ -1,0 +1,30 @@
+// The catalogue, deployed by its own team onto the platform of main.bicep.
+
+import { Engine, namesOf } from 'modules/names.bicep'
+
+param image string
+param engine Engine
+param apiClientId string
+param environmentName string
+param location string = resourceGroup().location
+
+var topology = loadYamlContent('../topology.yaml')
+var names = namesOf(topology, uniqueString(resourceGroup().id))
+var blobs = 'https://${names.storage}.blob.${environment().suffixes.storage}'
+
+module service 'modules/service.bicep' = {
+  name: 'catalog'
+  params: {
+    name: 'catalog'
+    spec: loadYamlContent('../k8s/aca/catalog.yaml')
+    image: image
+    engine: engine
+    apiClientId: apiClientId
+    settings: {
+      BLOB_ENDPOINT: blobs
+      MEDIA_URL: '${blobs}/${topology.containers[0]}'
+    }
+    environmentName: environmentName
+    location: location
+  }
+}

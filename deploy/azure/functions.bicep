@@ -1,0 +1,36 @@
+// The functions, deployed by their own team onto the platform of main.bicep.
+
+import { namesOf } from 'modules/names.bicep'
+
+param image string
+param apiClientId string
+@description('The relay that takes the letters.')
+param smtpHost string
+param smtpPort string
+param mailFrom string
+param environmentName string
+param location string = resourceGroup().location
+
+var names = namesOf(loadYamlContent('../topology.yaml'), uniqueString(resourceGroup().id))
+var keys = loadJsonContent('keys.json')
+
+resource vault 'Microsoft.KeyVault/vaults@2025-05-01' existing = {
+  name: names.vault
+}
+
+module functions 'modules/functions.bicep' = {
+  name: 'functions'
+  params: {
+    spec: loadYamlContent('../k8s/aca/functions.yaml')
+    image: image
+    apiClientId: apiClientId
+    smtpHost: smtpHost
+    smtpPort: smtpPort
+    mailFrom: mailFrom
+    masterKey: vault.getSecret(keys.master)
+    defaultKey: vault.getSecret(keys.default)
+    eventGridKey: vault.getSecret(keys.eventGrid)
+    environmentName: environmentName
+    location: location
+  }
+}

@@ -1,0 +1,11 @@
+// What the functions are deployed with, from azd's environment; azd has just pushed the image.
+
+using 'functions.bicep'
+
+param image = readEnvironmentVariable('SERVICE_FUNCTIONS_IMAGE_NAME', '')
+param apiClientId = readEnvironmentVariable('API_CLIENT_ID', '')
+param smtpHost = readEnvironmentVariable('SMTP_HOST', '')
+param smtpPort = readEnvironmentVariable('SMTP_PORT', '587')
+param mailFrom = readEnvironmentVariable('MAIL_FROM', '')
+param environmentName = readEnvironmentVariable('AZURE_ENV_NAME', '')
+param location = readEnvironmentVariable('AZURE_LOCATION', '')

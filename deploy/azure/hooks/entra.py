@@ -1,0 +1,73 @@
+"""The store's API in Entra: its registration, its app roles, who has them. Through Microsoft Graph, by `az rest`."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from uuid import NAMESPACE_URL, uuid5
+
+from deploy.azure.hooks.tools import Tools, written
+
+GRAPH = "https://graph.microsoft.com/v1.0"
+ROLES = {
+    "Store.Admin": "Writes to the catalogue, sees every order.",
+    "Store.Customer": "Has a profile and orders of their own.",
+    "Store.Service": "The functions: ask the services on behalf of the store.",
+}
+
+
+def ensure_api(tools: Tools, name: str) -> str:
+    """The client id of the API; registers it, with its roles, where it is not there."""
+    query = ("--filter", f"displayName eq '{name}'", "--query", "[0].appId", "--output", "json")
+    if found := tools.ask("az", "ad", "app", "list", *query):
+        return str(found)
+    client_id = str(_send(tools, "post", "/applications", registration(name)).get("appId", "<client id>"))
+    _send(tools, "patch", f"/applications(appId='{client_id}')", {"identifierUris": [f"api://{client_id}"]})
+    _send(tools, "post", "/servicePrincipals", {"appId": client_id})
+    return client_id
+
+
+def registration(name: str) -> dict[str, Any]:
+    """Its tokens are of version 2: their audience is the client id, their issuer ends with /v2.0."""
+    return {
+        "displayName": name,
+        "signInAudience": "AzureADMyOrg",
+        "api": {"requestedAccessTokenVersion": 2},
+        "appRoles": [
+            {
+                "id": role_id(role),
+                "value": role,
+                "displayName": role,
+                "description": meaning,
+                "isEnabled": True,
+                "allowedMemberTypes": ["User", "Application"],
+            }
+            for role, meaning in ROLES.items()
+        ],
+    }
+
+
+def role_id(role: str) -> str:
+    """The same in every registration, so nobody need look it up."""
+    return str(uuid5(NAMESPACE_URL, f"store/roles/{role}"))
+
+
+def ensure_roles(tools: Tools, client_id: str, wanted: Mapping[str, list[str]], principals: Mapping[str, str]) -> None:
+    """`wanted` are the app roles by name of a principal, `principals` their object ids."""
+    api = tools.ask("az", "ad", "sp", "show", "--id", client_id, "--query", "id", "--output", "json") or "<api>"
+    path = f"/servicePrincipals/{api}/appRoleAssignedTo"
+    answer = tools.ask("az", "rest", "--method", "get", "--url", GRAPH + path) or {"value": []}
+    given = {(each["principalId"], each["appRoleId"]) for each in answer["value"]}
+    for name, roles in wanted.items():
+        for role in roles:
+            if (principals[name], role_id(role)) not in given:
+                tools.say(f"Entra: {name} becomes {role}")
+                assignment = {"principalId": principals[name], "resourceId": api, "appRoleId": role_id(role)}
+                _send(tools, "post", path, assignment)
+
+
+def _send(tools: Tools, method: str, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    """By a file: cmd.exe would take JSON apart."""
+    with written(json.dumps(body)) as file:
+        what = ("--url", GRAPH + path, "--headers", "Content-Type=application/json", "--body", f"@{file}")
+        answer = tools.do("az", "rest", "--method", method, *what)
+    return dict(json.loads(answer)) if answer.strip() else {}

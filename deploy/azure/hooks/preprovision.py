@@ -1,0 +1,67 @@
+"""Before the platform is made: are the tools and the parameters there, and does Entra know the store's API?"""
+
+import sys
+from pathlib import Path
+
+if sys.version_info < (3, 11):  # noqa: UP036 - azd takes whichever it finds
+    sys.exit(f"The hooks need Python 3.11 or newer; azd has found {sys.version.split()[0]}")
+sys.path.insert(0, str(Path(__file__).parents[3]))
+
+from deploy.azure.hooks import entra
+from deploy.azure.hooks.tools import Failed, Tools, run, value
+
+ENGINES = ("postgres", "azuresql", "tables", "cosmos")
+SERVICES = ("catalog", "orders", "customers")
+NEEDED = ("AZURE_ENV_NAME", "AZURE_LOCATION", "SMTP_HOST", "MAIL_FROM")
+CLIENTS = {
+    "postgres": ("psql", "PostgreSQL's client, from the package postgresql-client"),
+    "azuresql": ("sqlcmd", "go-sqlcmd, https://aka.ms/go-sqlcmd"),
+}
+
+
+def flaws(tools: Tools) -> list[str]:
+    """All at once, so that nobody mends them one by one."""
+    found = [f"{name} is not set: azd env set {name} <value>" for name in NEEDED if not tools.environment.get(name)]
+    engines = {name: tools.environment.get(f"{name.upper()}_ENGINE") or "postgres" for name in SERVICES}
+    for name, engine in engines.items():
+        if engine not in ENGINES:
+            found.append(f"{name.upper()}_ENGINE={engine} is unknown: it is one of {', '.join(ENGINES)}")
+    for engine, (client, origin) in CLIENTS.items():
+        if engine in engines.values() and not tools.has(client):
+            found.append(f"{client} is needed for {engine} and not on PATH: {origin}")
+    found += [f"{each} is not on PATH" for each in ("az", "azd") if not tools.has(each)]
+    return found
+
+
+def preprovision(tools: Tools) -> None:
+    found = flaws(tools)
+    if found and not tools.dry:
+        raise Failed("\n".join(found))
+    for flaw in found:
+        tools.say(f"would refuse: {flaw}")
+    ensure_operator(tools)
+    if not tools.environment.get("API_CLIENT_ID"):
+        name = f"store-{value(tools.environment, 'AZURE_ENV_NAME') if not tools.dry else '<environment>'}"
+        tools.say(f"Entra: the API {name}")
+        tools.keep("API_CLIENT_ID", entra.ensure_api(tools, name))
+
+
+def ensure_operator(tools: Tools) -> None:
+    """Whoever is logged in looks after the store, unless someone else was named."""
+    if tools.environment.get("OPERATOR_NAME") and tools.environment.get("AZURE_PRINCIPAL_ID"):
+        return
+    account = tools.ask("az", "account", "show", "--query", "user", "--output", "json") or {
+        "name": "<you>",
+        "type": "user",
+    }
+    if account["type"] == "user":
+        found = tools.ask("az", "ad", "signed-in-user", "show", "--query", "id", "--output", "json")
+    else:
+        found = tools.ask("az", "ad", "sp", "show", "--id", account["name"], "--query", "id", "--output", "json")
+    tools.keep("OPERATOR_NAME", account["name"])
+    tools.keep("AZURE_PRINCIPAL_ID", str(found or "<your object id>"))
+    tools.keep("AZURE_PRINCIPAL_TYPE", "User" if account["type"] == "user" else "ServicePrincipal")
+
+
+if __name__ == "__main__":
+    sys.exit(run(preprovision, sys.argv[1:]))

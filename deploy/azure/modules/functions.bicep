@@ -1,0 +1,74 @@
+// The functions' app, with the host's keys as files: on Container Apps the host only reads them, it makes none.
+
+import { namesOf } from 'names.bicep'
+
+param spec object
+param image string
+param apiClientId string
+param smtpHost string
+param smtpPort string
+param mailFrom string
+@secure()
+param masterKey string
+@secure()
+param defaultKey string
+@secure()
+param eventGridKey string
+param environmentName string
+param location string
+
+var topology = loadYamlContent('../../topology.yaml')
+var names = namesOf(topology, uniqueString(resourceGroup().id))
+
+resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' existing = {
+  name: 'functions'
+}
+
+resource apps 'Microsoft.App/managedEnvironments@2026-01-01' existing = {
+  name: names.environment
+}
+
+resource insights 'Microsoft.Insights/components@2020-02-02' existing = {
+  name: names.insights
+}
+
+module app 'app.bicep' = {
+  name: 'functions-app'
+  params: {
+    spec: spec
+    name: 'functions'
+    image: image
+    settings: {
+      AzureWebJobsStorage__accountName: names.host
+      AzureWebJobsStorage__clientId: identity.properties.clientId
+      ServiceBus__fullyQualifiedNamespace: '${names.bus}.servicebus.windows.net'
+      ServiceBus__clientId: identity.properties.clientId
+      CUSTOMERS_URL: 'https://customers.internal.${apps.properties.defaultDomain}'
+      ORDERS_URL: 'https://orders.internal.${apps.properties.defaultDomain}'
+      API_SCOPE: 'api://${apiClientId}/.default'
+      SMTP_HOST: smtpHost
+      SMTP_PORT: smtpPort
+      MAIL_FROM: mailFrom
+      AZURE_CLIENT_ID: identity.properties.clientId
+    }
+    more: [
+      {
+        name: 'APPLICATIONINSIGHTS_CONNECTION_STRING'
+        value: insights.properties.ConnectionString
+      }
+      {
+        name: 'APPLICATIONINSIGHTS_AUTHENTICATION_STRING'
+        value: 'ClientId=${identity.properties.clientId};Authorization=AAD'
+      }
+    ]
+    keys: {
+      'host.master': masterKey
+      'host.function.default': defaultKey
+      'host.systemKey.eventgrid_extension': eventGridKey
+    }
+    keysPath: '/run/secrets/functions-keys'
+    names: names
+    location: location
+    tags: { 'azd-env-name': environmentName }
+  }
+}

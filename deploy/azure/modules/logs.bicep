@@ -1,0 +1,46 @@
+// Where logs go: a workspace, and Application Insights for the functions host.
+
+param name string
+param insightsName string
+param location string
+param tags object
+param retentionDays int
+@description('{name: {id, type}} of everyone who may have a right.')
+param principals object
+
+var roles = loadJsonContent('../roles.json')
+
+resource workspace 'Microsoft.OperationalInsights/workspaces@2025-07-01' = {
+  name: name
+  location: location
+  tags: tags
+  properties: {
+    sku: { name: 'PerGB2018' }
+    retentionInDays: retentionDays
+  }
+}
+
+resource insights 'Microsoft.Insights/components@2020-02-02' = {
+  name: insightsName
+  location: location
+  tags: tags
+  kind: 'web'
+  properties: {
+    Application_Type: 'web'
+    WorkspaceResourceId: workspace.id
+    DisableLocalAuth: true
+  }
+}
+
+resource publishing 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  name: guid(insights.id, principals.functions.id, 'Monitoring Metrics Publisher')
+  scope: insights
+  properties: {
+    principalId: principals.functions.id
+    principalType: principals.functions.type
+    roleDefinitionId: subscriptionResourceId(
+      'Microsoft.Authorization/roleDefinitions',
+      roles['Monitoring Metrics Publisher']
+    )
+  }
+}

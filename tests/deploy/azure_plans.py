@@ -1,0 +1,68 @@
+"""What the files in deploy/azure come to, for the rules that look at it. `root` is the project's, or a copy of it."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from deploy.azure.plan import Thing, plan
+from functions.settings import Settings as FunctionsSettings
+from services.catalog.settings import Settings as CatalogSettings
+from services.customers.settings import Settings as CustomersSettings
+from services.orders.settings import Settings as OrdersSettings
+
+PROJECT = Path(__file__).parents[2]
+SHARED = PROJECT.parent / "shared"
+UNSET = "set-by-the-environment"
+SERVICES = ("catalog", "orders", "customers")
+SETTINGS: Mapping[str, Any] = {
+    "catalog": CatalogSettings,
+    "orders": OrdersSettings,
+    "customers": CustomersSettings,
+    "functions": FunctionsSettings,
+    "gateway": None,
+}
+LATER_FILES = ("secrets.bicep", "subscriptions.bicep", "routes.bicep")
+OPERATOR = "33333333-3333-4333-8333-333333333333"
+ENVIRONMENT = {
+    "AZURE_ENV_NAME": "test",
+    "AZURE_LOCATION": "westeurope",
+    "AZURE_PRINCIPAL_ID": OPERATOR,
+    "OPERATOR_NAME": "ada@example.com",
+    "OPERATOR_ADDRESS": "203.0.113.7",
+    "API_CLIENT_ID": "22222222-2222-4222-8222-222222222222",
+    "SMTP_HOST": "smtp.example.com",
+    "MAIL_FROM": "store@example.com",
+    **{f"SERVICE_{name.upper()}_IMAGE_NAME": f"example.azurecr.io/store/{name}:1" for name in SETTINGS},
+}
+KINDS = {
+    "topics": "Microsoft.EventGrid/topics",
+    "queues": "Microsoft.ServiceBus/namespaces/queues",
+    "secrets": "Microsoft.KeyVault/vaults/secrets",
+    "tables": "Microsoft.Storage/storageAccounts/tableServices/tables",
+    "containers": "Microsoft.Storage/storageAccounts/blobServices/containers",
+}
+Faults = Iterator[str]
+
+
+def planned(root: Path, file: str, **environment: str) -> tuple[list[Thing], Mapping[str, Any]]:
+    """Raises Wrong."""
+    return plan(root / "deploy/azure" / file, {**ENVIRONMENT, **environment})
+
+
+def everything(root: Path, **environment: str) -> list[Thing]:
+    files = ["main.bicepparam", *LATER_FILES, *(f"{name}.bicepparam" for name in SETTINGS)]
+    return [thing for file in files for thing in planned(root, file, **environment)[0]]
+
+
+def one(things: list[Thing], kind: str) -> Thing:
+    return next(thing for thing in things if thing.made and thing.type == kind)
+
+
+def made(things: list[Thing], kind: str) -> dict[str, Thing]:
+    return {thing.name: thing for thing in things if thing.made and thing.type == kind}
+
+
+def topology_of(root: Path) -> dict[str, Any]:
+    return dict(yaml.safe_load((root / "deploy/topology.yaml").read_text()))

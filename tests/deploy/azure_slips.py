@@ -1,0 +1,33 @@
+"""A slip in a copy of the project, and what a rule says of it."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from deploy.azure.expressions import Wrong
+from tests.deploy.azure_plans import PROJECT, Faults
+
+
+class Slip(NamedTuple):
+    name: str
+    file: str
+    old: str
+    new: str
+    rule: Callable[[Path], Faults]
+    said: str
+
+
+def told_of(slip: Slip, folder: Path) -> str:
+    """What the rule tells, in a copy of the project that is made in `folder`."""
+    for part in ("deploy/azure", "deploy/k8s/aca"):
+        shutil.copytree(PROJECT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+    for file in ("deploy/topology.yaml", "azure.yaml"):
+        shutil.copy(PROJECT / file, folder / file)
+    text = (folder / slip.file).read_text()
+    assert slip.old in text, f"the slip '{slip.name}' is out of date: {slip.file} has no {slip.old!r}"
+    (folder / slip.file).write_text(text.replace(slip.old, slip.new))
+    try:
+        return "\n".join(slip.rule(folder))
+    except Wrong as wrong:  # the rule can't even look
+        return str(wrong)

@@ -1,0 +1,90 @@
+"""The platform and the apps in Azure: what the Bicep files come to is what the topology and the settings ask for."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("tree_sitter_bicep", reason="tree-sitter-bicep is not installed: `uv sync --group deploy`")
+pytest.importorskip("jsonschema", reason="jsonschema is not installed: `uv sync --group deploy`")
+
+from deploy.azure.expressions import Wrong
+from deploy.azure.plan import plan
+from tests.deploy import azure_app_rules, azure_rules
+from tests.deploy.azure_bodies import bodies
+from tests.deploy.azure_plans import PROJECT, SHARED, Faults
+
+pytestmark = pytest.mark.deploy
+
+Rule = Callable[[Path], Faults]
+RULES: tuple[Rule, ...] = (
+    azure_rules.types,
+    bodies,
+    azure_rules.plans,
+    azure_rules.names,
+    azure_rules.messaging,
+    azure_rules.subscriptions,
+    azure_rules.roles,
+    azure_rules.keyless,
+    azure_rules.alerts,
+    azure_app_rules.settings,
+    azure_app_rules.stores,
+    azure_app_rules.apps,
+    azure_app_rules.routes,
+    azure_app_rules.azd,
+)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+def test_what_is_deployed_keeps_the_rule(rule: Rule) -> None:
+    if not SHARED.is_dir():
+        pytest.skip("Azure's type definitions and azd's schema are not beside this repository (../shared)")
+
+    assert list(rule(PROJECT)) == []
+
+
+SOURCE = """// What the test says.
+
+param word ('a' | 'b') = 'a'
+param many string[] = ['x', 'y']
+var sizes = { x: 1, y: 2 }
+func twice(text string) string => '${text}${text}'
+resource account 'Microsoft.Storage/storageAccounts@2025-06-01' = [for (name, i) in many: {
+  name: '${twice(name)}${i}'
+  properties: { size: sizes[name], rest: i == 0 ? 'first' : null }
+}]
+output last string = account[1].properties.size == 2 ? account[1].properties.primaryEndpoints.blob : word
+"""
+
+
+def planned(tmp_path: Path, source: str) -> tuple[list[str], object]:
+    (tmp_path / "some.bicep").write_text(source)
+    things, outputs = plan(tmp_path / "some.bicep", {})
+    return [thing.name for thing in things], outputs.get("last")
+
+
+def test_a_plan_has_what_a_file_would_make_and_what_only_azure_knows(tmp_path: Path) -> None:
+    assert planned(tmp_path, SOURCE) == (["xx0", "yy1"], "<yy1.properties.primaryEndpoints.blob>")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("= 'a'\n", "= 'c'\n", "'c' is none of a, b"),
+        (" = 'a'\n", "\n", "no value is given"),
+        ("sizes[name]", "sizes['z']", "z is not in"),
+        ("account[1].properties.size", "account[2].properties.size", "is item 2 of 2"),
+        ("in many:", "in account[0].properties.names:", "is known only later"),
+        ("${twice(name)}", "${account[0].properties.id}", "leads back to itself"),
+        ("'${text}${text}'", "'${word}'", "a function does not see word"),
+        ("= account[1].properties.size == 2", "= map(many, i => (account[length(i)].id)) == 2", "inside a lambda"),
+        ("many string[] = ['x', 'y']", "many string[] = [string('x'), 'y']", "give"),
+        ("twice(name)", "thrice(name)", "thrice does not exist"),
+    ],
+    ids=lambda each: each[:25],
+)
+def test_a_plan_says_what_is_wrong(tmp_path: Path, old: str, new: str, said: str) -> None:
+    assert old in SOURCE
+
+    with pytest.raises(Wrong, match=said):
+        planned(tmp_path, SOURCE.replace(old, new))
