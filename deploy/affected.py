@@ -30,6 +30,7 @@ def own_paths(name: str) -> tuple[str, ...]:
     return (
         f"{FOLDERS[name]}/**",
         f"deploy/k8s/base/{name}/**",
+        f"deploy/k8s/overlays/aks/{name}/**",
         f"deploy/k8s/aca/{name}.yaml",
         f"deploy/azure/{name}.bicep*",
         f".github/workflows/deploy-{name}.yml",

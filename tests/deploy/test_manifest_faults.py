@@ -166,6 +166,8 @@ IN_A_CLUSTER: Mapping[str, Fault] = {
     "an update with fewer replicas": (
         "Deployment/orders", "spec strategy rollingUpdate maxUnavailable", 1, "maxUnavailable: 1 is not 0"),
     "a field that Kubernetes has not": ("Deployment/orders", "spec replica", 2, "'replica' was unexpected"),
+    "a version that Kubernetes has no more": (
+        "PodDisruptionBudget/orders", "apiVersion", "policy/v1beta1", "Couldn't find schema for kind PodDisrup"),
     "a field that KEDA has not": (
         "ScaledObject/orders", "spec maxReplicasCount", 30, "'maxReplicasCount' was unexpected"),
     "a field that a CSI driver has not": (
