@@ -1,7 +1,8 @@
 # The store's commands; `make` alone lists them. Works with GNU make from 3.81 on (macOS has that one).
 
 .DEFAULT_GOAL := help
-.PHONY: help setup clean distclean run stop move order audit token measuring bench-engines costs check test test-on
+.PHONY: help setup clean distclean run stop move order audit token autoscale-demo measuring bench-engines scaling \
+	costs check check-deploy test test-on test-images
 
 # The interpreter that installs: the one already chosen, else the newest that answers (a version manager's stand-in may not).
 PYTHON ?= $(shell for python in .venv/bin/python python3.13 python3 python3.12 python3.11; do \
@@ -44,6 +45,9 @@ order: ## Order something, and see what happens until the letter is there
 audit: ## Do the books balance?
 	@$(call in,audit)
 
+autoscale-demo: setup ## The store with a burst of orders, and workers that come and go (one to two minutes)
+	@exec .venv/bin/python -m deploy.autoscale $(if $(ORDERS),--orders $(ORDERS))
+
 token: ## Print a bearer token: ROLE=admin|service, or ROLE=customer CUSTOMER=<id>
 	@$(call in,people) --role $(or $(ROLE),$(error Say ROLE=admin, ROLE=service or ROLE=customer CUSTOMER=<id>)) $(if $(CUSTOMER),--customer $(CUSTOMER))
 
@@ -56,6 +60,9 @@ bench-engines: measuring ## Measure the engines side by side (4 minutes), and wr
 	@.venv/bin/pytest -n 0 -s -p tests.engines.fixtures bench/engines.py
 	@$(MAKE) --silent costs
 
+scaling: measuring ## Simulate the shipped scale rules, and write docs/scaling.md anew
+	@.venv/bin/python -m deploy.simulate
+
 costs: measuring ## The same page from docs/prices.yaml and what was measured before
 	@.venv/bin/python -m bench.costs
 
@@ -66,8 +73,22 @@ check: setup ## Format, lint, types, import rules and the fast tests
 	@.venv/bin/ruff check --quiet . && echo "lint     ✓"
 	@.venv/bin/mypy --no-error-summary && echo "types    ✓"
 	@report=$$(.venv/bin/lint-imports) && echo "imports  ✓" || { echo "$$report"; exit 1; }
-	@.venv/bin/pytest -n 2 -m "not real and not story"
+	@.venv/bin/pytest -n 2 -m "not real and not story and not deploy and not images"
 	@echo "check passed"
+
+check-deploy: setup ## Read what is deployed: manifests, Bicep, compose, workflows
+	@UV_PYTHON_DOWNLOADS=never .tools/uv/bin/uv sync --quiet --frozen --inexact --group deploy
+	@.venv/bin/pytest -n 2 -m deploy tests/deploy
+	@echo "check-deploy passed"
+
+test-images: setup ## Build and run every container image (Debian, root; elsewhere it says that it did not)
+	@UV_PYTHON_DOWNLOADS=never .tools/uv/bin/uv sync --quiet --frozen --inexact --group deploy
+	@.venv/bin/pytest -n 0 -m images tests/images
+
+HERE = "not deploy and not images"
+# What interrupts, copies and compares the engines, and moves and rolls out, takes half of the time, and is the same again.
+AGAIN = --ignore-glob='*test_crashes.py' --ignore-glob='*test_copy.py' --ignore-glob='*properties.py' \
+	--ignore-glob='*test_move.py' --ignore-glob='*test_rollout.py' --ignore-glob='*test_autoscale.py'
 
 # The other of the two versions that the suite runs on, where it is found: on PATH or among pyenv's.
 OTHER = $(shell for python in python3.13 $(HOME)/.pyenv/versions/3.13.*/bin/python python3.11 $(HOME)/.pyenv/versions/3.11.*/bin/python; do \
@@ -75,12 +96,12 @@ OTHER = $(shell for python in python3.13 $(HOME)/.pyenv/versions/3.13.*/bin/pyth
 		&& [ "$$("$$python" -c $(VERSION))" != "$$(.venv/bin/python -c $(VERSION))" ]; then echo "$$python"; break; fi; done)
 VERSION = 'import sys; print(sys.version_info[:2])'
 
-test: setup ## All tests; and again on the other of Python 3.11 and 3.13, where it is found
-	@.venv/bin/pytest -n 2 --dist loadgroup
+test: setup ## All tests; and most again on the other of Python 3.11 and 3.13, where it is found
+	@.venv/bin/pytest -n 2 --dist loadgroup -m $(HERE)
 	@$(if $(OTHER),$(MAKE) --silent test-on ON=$(OTHER),echo "Python 3.11 or 3.13 beside this one was not found: the tests ran on one version")
 	@echo "test passed"
 
 test-on: # ON=<python>
 	@echo "again, on $$($(ON) --version)"
 	@UV_PYTHON_DOWNLOADS=never UV_PROJECT_ENVIRONMENT=.tools/other .tools/uv/bin/uv sync --quiet --frozen --python $(ON)
-	@.tools/other/bin/pytest -n 2 --dist loadgroup
+	@.tools/other/bin/pytest -n 2 --dist loadgroup -m $(HERE) $(AGAIN)
