@@ -68,12 +68,15 @@ costs: measuring ## The same page from docs/prices.yaml and what was measured be
 
 # ---- Check ---------------------------------------------------------------------------------------------------------
 
+# What is deployed has targets of its own, and packages of its own to read it with.
+HERE = --ignore=tests/deploy --ignore=tests/images
+
 check: setup ## Format, lint, types, import rules and the fast tests
 	@.venv/bin/ruff format --check --quiet . && echo "format   ✓"
 	@.venv/bin/ruff check --quiet . && echo "lint     ✓"
 	@.venv/bin/mypy --no-error-summary && echo "types    ✓"
 	@report=$$(.venv/bin/lint-imports) && echo "imports  ✓" || { echo "$$report"; exit 1; }
-	@.venv/bin/pytest -n 2 -m "not real and not story and not deploy and not images"
+	@.venv/bin/pytest -n 2 -m "not real and not story" $(HERE)
 	@echo "check passed"
 
 check-deploy: setup ## Read what is deployed: manifests, Bicep, compose, workflows
@@ -85,7 +88,6 @@ test-images: setup ## Build and run every container image (Debian, root; elsewhe
 	@UV_PYTHON_DOWNLOADS=never .tools/uv/bin/uv sync --quiet --frozen --inexact --group deploy
 	@.venv/bin/pytest -n 0 -m images tests/images
 
-HERE = "not deploy and not images"
 # What interrupts, copies and compares the engines, and moves and rolls out, takes half of the time, and is the same again.
 AGAIN = --ignore-glob='*test_crashes.py' --ignore-glob='*test_copy.py' --ignore-glob='*properties.py' \
 	--ignore-glob='*test_move.py' --ignore-glob='*test_rollout.py' --ignore-glob='*test_autoscale.py'
@@ -97,11 +99,11 @@ OTHER = $(shell for python in python3.13 $(HOME)/.pyenv/versions/3.13.*/bin/pyth
 VERSION = 'import sys; print(sys.version_info[:2])'
 
 test: setup ## All tests; and most again on the other of Python 3.11 and 3.13, where it is found
-	@.venv/bin/pytest -n 2 --dist loadgroup -m $(HERE)
+	@.venv/bin/pytest -n 2 --dist loadgroup $(HERE)
 	@$(if $(OTHER),$(MAKE) --silent test-on ON=$(OTHER),echo "Python 3.11 or 3.13 beside this one was not found: the tests ran on one version")
 	@echo "test passed"
 
 test-on: # ON=<python>
 	@echo "again, on $$($(ON) --version)"
 	@UV_PYTHON_DOWNLOADS=never UV_PROJECT_ENVIRONMENT=.tools/other .tools/uv/bin/uv sync --quiet --frozen --python $(ON)
-	@.tools/other/bin/pytest -n 2 --dist loadgroup -m $(HERE) $(AGAIN)
+	@.tools/other/bin/pytest -n 2 --dist loadgroup $(HERE) $(AGAIN)

@@ -47,6 +47,7 @@ class Settings:
     addresses: Addresses
     functions_key: str
     time_scale: float
+    letters_host: str = HOST
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +124,7 @@ def _servers(cloud: Cloud, settings: Settings) -> dict[Port, Coroutine[Any, Any,
         Port.SERVICEBUS: cloud.broker.serve(HOST, port(Port.SERVICEBUS), tls),
         Port.EVENTGRID: cloud.grid.serve(HOST, port(Port.EVENTGRID), tls),
         Port.SMTP: mail.serve(cloud.letters, HOST, port(Port.SMTP)),
-        Port.LETTERS: http.serve(_letters_and_state(cloud), HOST, port(Port.LETTERS)),
+        Port.LETTERS: http.serve(_letters_and_state(cloud), settings.letters_host, port(Port.LETTERS)),
     }
 
 
@@ -172,6 +173,7 @@ def main() -> None:
     parser.add_argument("--state", type=Path, required=True, metavar="DIR")
     parser.add_argument("--base-port", type=int, default=Addresses().base, metavar="PORT")
     parser.add_argument("--functions-key-file", type=Path, metavar="FILE", help="where another functions host runs")
+    parser.add_argument("--letters-host", default=HOST, metavar="ADDRESS", help="where the letters can be read")
     parser.add_argument("--time-scale", type=float, default=1.0, help="0.01 makes a retry's minute 0.6 seconds")
     chosen = parser.parse_args()
     _log_as_json()
@@ -180,7 +182,8 @@ def main() -> None:
     os.umask(0o077)  # what is kept from here on, secrets and letters too, is for the owner only
     functions_keys.ensure(state.function_keys)
     key = functions_keys.read(chosen.functions_key_file or state.function_keys / functions_keys.EVENT_GRID)
-    settings = Settings(topology.load(chosen.topology), state, Addresses(chosen.base_port), key, chosen.time_scale)
+    known, addresses = topology.load(chosen.topology), Addresses(chosen.base_port)
+    settings = Settings(known, state, addresses, key, chosen.time_scale, chosen.letters_host)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(run(settings))
 

@@ -18,13 +18,18 @@ SECRET_BYTES = 32
 
 async def provision(store: Store, processes: Processes) -> None:
     """Tables are made by the services: a name is all there is to them."""
+    await secrets_and_roles(store)
+    if store.on("azuresql"):
+        await processes.run(store.databases_on_azuresql())
+
+
+async def secrets_and_roles(store: Store) -> None:
+    """All but the databases on Azure SQL, which a program of their own makes."""
     made = await _secrets(
         store, {_password_of(name): azuresql.password(store.azuresql) for name in store.on("azuresql")}
     )
     if owners := store.on("postgres"):
         await postgres.prepare(store.database, {name: made[_password_of(name)] for name in owners})
-    if store.on("azuresql"):
-        await processes.run(store.databases_on_azuresql())
 
 
 async def destination(source: Store, target: Store, name: str, processes: Processes) -> str:
