@@ -20,9 +20,8 @@ ROUTES = "routes"
 FUNCTION_APPS = frozenset({"functions"})  # the platform scales them by their triggers, and takes no rule of ours
 # Event Grid delivers over the internet. Services are reached by the environment's routes, which ask for no such thing.
 EXTERNAL = frozenset({"functions", "gateway"})
-NOT_AN_APP = frozenset(
-    {"gateway"}
-)  # for media: a route of the environment leads to apps, MEDIA_URL to the storage itself
+# For media: a route of the environment leads to apps, MEDIA_URL to the storage itself.
+NOT_AN_APP = frozenset({"gateway"})
 CONCURRENT_REQUESTS = "store/concurrent-requests"
 KEPT_REVISIONS = 5
 HEADING = "# Rendered from deploy/k8s/base by `python -m deploy.aca`: edit there.\n"
