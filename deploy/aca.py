@@ -104,16 +104,25 @@ def _scale(name: str, documents: Sequence[Document]) -> Document:
     if name in FUNCTION_APPS:
         return limits
     concurrent = scaler["metadata"]["annotations"][CONCURRENT_REQUESTS]
-    queues = [each["metadata"] for each in spec["triggers"] if each["type"] == "azure-servicebus"]
+    triggers = {each["type"]: _trigger(each) for each in spec["triggers"]}
+    queue = [{"name": "queue", "custom": triggers["azure-servicebus"]}] if "azure-servicebus" in triggers else []
     return {
         **limits,
         "pollingInterval": spec["pollingInterval"],
         "cooldownPeriod": spec["cooldownPeriod"],
         "rules": [
-            *({"name": "queue", "custom": {"type": "azure-servicebus", "metadata": each}} for each in queues),
+            *queue,
+            # Where replicas keep up nothing waits, and they must not be taken away for that.
+            {"name": "processor", "custom": triggers["cpu"]},
             {"name": "http", "http": {"metadata": {"concurrentRequests": concurrent}}},
         ],
     }
+
+
+def _trigger(trigger: Document) -> Document:
+    """Container Apps has what KEDA calls `metricType` among the metadata."""
+    kind = {"type": trigger["metricType"]} if "metricType" in trigger else {}
+    return {"type": trigger["type"], "metadata": {**kind, **trigger["metadata"]}}
 
 
 def _routes(documents: Sequence[Document]) -> Document:

@@ -6,6 +6,8 @@ from typing import Any
 from deploy.lint.documents import Document, of_kind, title
 from localcloud.topology import Topology
 
+METRIC_TYPE = "type"  # Container Apps takes it here; KEDA has it beside the metadata
+
 Keys = Mapping[str, frozenset[str]]  # of the metadata, by type of scaler
 
 
@@ -55,7 +57,8 @@ def check_keys(documents: Sequence[Document], known: Keys) -> Iterator[str]:
 def check_app_keys(name: str, app: Document, known: Keys) -> Iterator[str]:
     for rule in app["properties"]["template"]["scale"].get("rules", []):
         if custom := rule.get("custom"):
-            yield from _keys(f"{name}: rules.{rule['name']}", custom["type"], custom["metadata"], known)
+            metadata = {key: value for key, value in custom["metadata"].items() if key != METRIC_TYPE}
+            yield from _keys(f"{name}: rules.{rule['name']}", custom["type"], metadata, known)
         if unknown := rule.get("http", {}).get("metadata", {}).keys() - {"concurrentRequests"}:
             yield f"{name}: rules.{rule['name']}.metadata: {', '.join(unknown)} is unknown to Container Apps"
 

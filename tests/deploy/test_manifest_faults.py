@@ -218,7 +218,7 @@ IN_CONTAINER_APPS: Mapping[str, Fault] = {
     "a typo in a key of KEDA's": (
         "orders", f"{RULES} 0 custom metadata mesageCount", "50", "mesageCount is unknown to KEDA"),
     "a typo in a key of the HTTP rule": (
-        "orders", f"{RULES} 1 http metadata", {"concurrentRequest": "50"},
+        "orders", f"{RULES} 2 http metadata", {"concurrentRequest": "50"},
         "concurrentRequest is unknown to Container Apps"),
     "more replicas at least than at most": ("orders", f"{SCALE} minReplicas", 11, "11 to 10 replicas"),
     "rules for a function app": ("functions", RULES, [], "scale.rules: the platform makes those"),

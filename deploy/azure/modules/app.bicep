@@ -55,7 +55,7 @@ func completed(container object, image string, settings object, more array, moun
   })
 
 func watched(rule object, identity string, namespace string) object =>
-  contains(rule, 'custom')
+  (rule.?custom.?type ?? '') == 'azure-servicebus'
     ? union(rule, {
         custom: {
           identity: identity
