@@ -44,10 +44,11 @@ class Costs:
         return float(seconds / (HOURS * 3600) * self.model["peak"] / self.model["utilisation"])
 
     def _servers(self, engine: str, orders: float) -> float:
-        """Sizes double."""
+        """Sizes double. Where each service has its own, the work is taken to be spread evenly."""
         price = self.prices[engine]
-        doublings = max(0, math.ceil(math.log2(self.cores(orders) / price["smallest_vcores"])))
-        return float(price["smallest_vcores"] * 2**doublings * price["vcore_month"])
+        of_each = self.cores(orders) / price["databases"]
+        doublings = max(0, math.ceil(math.log2(of_each / price["smallest_vcores"])))
+        return float(price["databases"] * price["smallest_vcores"] * 2**doublings * price["vcore_month"])
 
     def _asked(self, engine: str, orders: float) -> float:
         price, weigh = self.prices[engine], self.transactions if engine == "table_storage" else self.request_units
