@@ -1,6 +1,7 @@
 """`deploy/topology.yaml`, typed: who tells, who hears, who may."""
 
 from pathlib import Path
+from typing import Literal
 from uuid import UUID
 
 import msgspec
@@ -24,6 +25,15 @@ class Subscription(Struct, frozen=True, forbid_unknown_fields=True):
     topic: str
     to: Destination
     types: list[str]
+
+
+class Setting(Struct, frozen=True, forbid_unknown_fields=True):
+    """A variable of the environment: whom it tells what, and whether that must be said."""
+
+    of: list[str]
+    says: str
+    optional: bool = False
+    only: Literal["azure", "local"] | None = None
 
 
 class Right(Struct, frozen=True, forbid_unknown_fields=True):
@@ -62,6 +72,7 @@ class Topology(Struct, frozen=True, forbid_unknown_fields=True):
     containers: list[str]
     tables: list[str]
     secrets: list[str]
+    settings: dict[str, Setting]
     identities: dict[str, Identity]
     routes: list[Route]
 

@@ -4,6 +4,7 @@ import ast
 import importlib
 import inspect
 import re
+from dataclasses import MISSING, fields
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -20,6 +21,9 @@ EVERY_COLUMN = re.compile(r"(?:SELECT|RETURNING)\s+(?:\w+\.)?\*|,\s*\w+\.\*")
 SOURCES = [
     path for part in ("services", "functions", "libs", "localcloud", "deploy") for path in (ROOT / part).rglob("*.py")
 ]
+DEPLOYABLES = (*SERVICES, "functions")
+# Read by the Azure SDKs, by the Functions host and by Python's TLS, not by our classes.
+SDK = re.compile(r"(AZURE|IDENTITY|FUNCTIONS|SSL|REQUESTS|ASPNETCORE)_\w+|(AzureWebJobs|ServiceBus__)\w+")
 MOST_MODULE_LINES = 300
 MOST_FUNCTION_LINES = 25
 
@@ -138,6 +142,30 @@ def test_whatever_an_identity_may_do_it_may_do_to_something_that_is_there(store:
     for right in (right for identity in store.identities.values() for right in identity.rights):
         kind, _, name = right.on.partition("/")
         assert any(fnmatch(known, name) for known in there[kind]), right
+
+
+@pytest.mark.parametrize("deployable", DEPLOYABLES)
+def test_every_setting_has_its_entry(deployable: str, store: Topology) -> None:
+    said = {name: each for name, each in store.settings.items() if deployable in each.of and not SDK.fullmatch(name)}
+    asked = {field.name.upper(): field for field in fields(settings_of(deployable))}
+
+    assert set(asked) == set(said) - ({"SERVICE_BUS_ENDPOINT"} if deployable == "functions" else set())  # the host's
+    assert {name for name in asked if said[name].optional} == {
+        name for name, field in asked.items() if field.default is not MISSING
+    }
+
+
+def test_every_setting_of_the_gateway_is_read_by_it(store: Topology) -> None:
+    said = {name for name, each in store.settings.items() if "gateway" in each.of}
+    code = "".join((ROOT / "deploy" / "gateway" / name).read_text() for name in ("15-upstreams.envsh", "template.py"))
+
+    assert said == set(re.findall(r"\b(?:[A-Z]+_URL|CA_FILE)\b", code))
+
+
+def settings_of(deployable: str) -> type:
+    package = deployable if deployable == "functions" else f"services.{deployable}"
+    kind: type = importlib.import_module(f"{package}.settings").Settings
+    return kind
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -19,7 +19,7 @@ def check_cluster(
     yield from quantities.check_quantities(documents)
     yield from lifecycle.check_lifecycles(documents)
     yield from keda.check_scalers(documents, topology)
-    yield from environment.check_environments(documents, asked)
+    yield from environment.check_environments(documents, topology, asked)
 
 
 def check_apps(apps: Mapping[str, Document], topology: Topology) -> Iterator[str]:
@@ -29,6 +29,6 @@ def check_apps(apps: Mapping[str, Document], topology: Topology) -> Iterator[str
         yield from lifecycle.check_app_lifecycle(name, app)
         yield from keda.check_app_scale(name, app, topology)
         yield from routes.check_app_ingress(name, app, topology)
-        yield from environment.check_app_environments(name, app)
+        yield from environment.check_app_environments(name, app, topology)
         for container in app["properties"]["template"]["containers"]:
             yield from (f"{name}: {said}" for said in security.check_image(container["image"]))

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from deploy.lint import environment
-from deploy.lint.environment import Names
 from libs.common.http import SHUTDOWN_SECONDS
+from localcloud import topology
 from tests.deploy.image_rules import DOCKERFILES, SERVICES, unpinned
 
 Part = Mapping[str, Any]
@@ -27,7 +27,7 @@ HARMLESS = {
     ("AzureWebJobsSecretStorageType", "ContainerApps"),
     ("MSSQL_SA_PASSWORD", ""),
 }
-AZURES_HOST = {"FUNCTIONS_WORKER_RUNTIME", "ASPNETCORE_URLS", "AzureWebJobsSecretStorageType"}
+STORE = topology.load(Path(__file__).parents[2] / "deploy" / "topology.yaml")
 
 
 def check(project: Part) -> Iterator[str]:
@@ -87,15 +87,10 @@ def _order(_: str, part: Part, parts: Part) -> Iterator[str]:
 def _told(name: str, part: Part, _: Part) -> Iterator[str]:
     deployable = "functions" if name in FUNCTIONS else name
     if deployable in (*SERVICES, "functions", "gateway"):
-        yield from environment.complaints(deployable, part["environment"], "environment", _names)
+        names = environment.names_on_laptop(STORE, deployable)
+        yield from environment.complaints(deployable, part["environment"], "environment", names)
     if name in (*SERVICES, "functions") and _seconds(part.get("stop_grace_period", "10s")) <= SHUTDOWN_SECONDS:
         yield f"is killed before it has drained, which may take {SHUTDOWN_SECONDS:.0f} s"
-
-
-def _names(deployable: str) -> Names:
-    asked = environment.names_on_laptop(deployable)
-    also = {"CA_FILE"} if deployable == "gateway" else AZURES_HOST if deployable == "functions" else set()
-    return Names(asked.required, asked.known | also)
 
 
 def _seconds(text: str) -> int:

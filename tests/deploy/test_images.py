@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 import yaml
 
+from deploy import settings
 from deploy.gateway import template
+from deploy.lint import environment
 from localcloud import azurite, gateway
 from localcloud.addresses import Addresses, Port
 from localcloud.engines import USUAL
@@ -115,6 +117,10 @@ def test_compose_keeps_our_rules(project: Any) -> None:
     assert list(compose_rules.check(project)) == []
 
 
+def test_the_page_of_settings_says_what_the_topology_says(laptop: Store) -> None:
+    assert settings.PAGE.read_text() == settings.page(laptop.topology), "run `python -m deploy.settings`"
+
+
 def test_the_ports_outside_can_be_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PORT", "9080")
     monkeypatch.setenv("LETTERS_PORT", "9091")
@@ -137,7 +143,7 @@ def test_each_is_told_what_it_is_told_by_make_run(name: str, project: Any, lapto
 
     in_a_container = project["services"][name]["environment"]
 
-    names = compose_rules._names(name).known - PATHS
+    names = environment.names_on_laptop(laptop.topology, name).known - PATHS
     assert {key: told[key] for key in told.keys() & names} == {
         key: in_a_container[key] for key in in_a_container.keys() & names
     }
