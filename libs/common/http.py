@@ -2,9 +2,9 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from time import perf_counter
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -24,11 +24,11 @@ from libs.common.errors import (
     TooLarge,
     Unavailable,
 )
+from libs.common.operations import Handler, Operation, allow, check_declared
 
 log = structlog.get_logger()
 
 T = TypeVar("T")
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 MOST_BODY_BYTES = 1024 * 1024
 SHUTDOWN_SECONDS = 25.0  # Container Apps sends SIGKILL 30 s after SIGTERM
@@ -46,27 +46,19 @@ SECURITY_HEADERS = {
 }
 
 
-def allow(*roles: Role) -> Callable[[Handler], Handler]:
-    """Who may call the route. `allow()` with nothing is open to anyone."""
-
-    def declare(handler: Handler) -> Handler:
-        handler.policy = frozenset(roles)  # type: ignore[attr-defined]
-        return handler
-
-    return declare
+class Health(msgspec.Struct, frozen=True):
+    status: Literal["live", "ready"]
 
 
 def application(
-    routes: web.RouteTableDef, verifier: Verifier, ready: Callable[[], Awaitable[bool]], **options: Any
+    routes: Iterable[web.AbstractRouteDef], verifier: Verifier, ready: Callable[[], Awaitable[bool]], **options: Any
 ) -> web.Application:
-    """Raises TypeError where a route declares no policy: then the service does not start."""
+    """Raises TypeError where a route declares no policy or no operation: then the service does not start."""
     app = web.Application(middlewares=[_answer, _admit], client_max_size=MOST_BODY_BYTES, **options)
     app[VERIFIER], app[READY], app[DRAINING] = verifier, ready, asyncio.Event()
     app.add_routes([web.get("/health/live", _live), web.get("/health/ready", _ready)])
     app.add_routes(routes)
-    for route in app.router.routes():
-        if not hasattr(route.handler, "policy"):
-            raise TypeError(f"{route.method} {route.resource} declares no policy: put @allow(…) on its handler")
+    check_declared(app)
     return app
 
 
@@ -85,17 +77,19 @@ async def serve(app: web.Application, host: str, port: int, *, stop: asyncio.Eve
 
 
 @allow()
+@Operation(answers={200: Health})
 async def _live(_: web.Request) -> web.Response:
-    return web.json_response({"status": "live"})
+    return reply(Health("live"))
 
 
 @allow()
+@Operation(answers={200: Health}, refuses=[Unavailable])
 async def _ready(request: web.Request) -> web.Response:
     if request.app[DRAINING].is_set():
         raise Unavailable("draining")
     if not await request.app[READY]():
         raise Unavailable("the database does not answer")
-    return web.json_response({"status": "ready"})
+    return reply(Health("ready"))
 
 
 # --- middlewares: the outer answers and logs, the inner admits ---------------------------------------------------

@@ -9,10 +9,11 @@ from msgspec import Meta, Struct
 from libs.common.auth import Role
 from libs.common.clock import now
 from libs.common.errors import Forbidden, NotFound
-from libs.common.http import CALLER, allow, if_match, no_content, path_id, read, reply
+from libs.common.http import CALLER, if_match, no_content, path_id, read, reply
 from libs.common.messages.customers import Status
-from services.customers.domain import Address, Customer, Language, Profile
-from services.customers.store import Store
+from libs.common.operations import Operation, allow
+from services.customers.domain import Address, AlreadyRegistered, Customer, Language, Profile
+from services.customers.store import EmailTaken, Store
 
 routes = web.RouteTableDef()
 STORE = web.AppKey("store", Store)
@@ -66,6 +67,7 @@ class CustomerBody(Struct, frozen=True):
 
 @routes.post("/api/customers")
 @allow(Role.CUSTOMER, Role.ADMIN)
+@Operation(body=Registration, answers={201: CustomerBody}, refuses=[AlreadyRegistered, EmailTaken])
 async def register(request: web.Request) -> web.Response:
     """People register themselves, once; staff register anybody."""
     profile, at, caller = profile_of(await read(request, Registration)), now(), request[CALLER]
@@ -76,12 +78,14 @@ async def register(request: web.Request) -> web.Response:
 
 @routes.get("/api/customers/{id}")
 @allow(Role.CUSTOMER, Role.ADMIN, Role.SERVICE)
+@Operation(answers={200: CustomerBody})
 async def read_customer(request: web.Request) -> web.Response:
     return answer(await request.app[STORE].read(own_id(request)))
 
 
 @routes.put("/api/customers/{id}")
 @allow(Role.CUSTOMER, Role.ADMIN)
+@Operation(body=Replacement, headers=["If-Match"], answers={200: CustomerBody}, refuses=[StatusIsForStaff, EmailTaken])
 async def replace_customer(request: web.Request) -> web.Response:
     customer_id, version, at = own_id(request), if_match(request), now()
     wanted = await read(request, Replacement)
@@ -98,6 +102,7 @@ async def replace_customer(request: web.Request) -> web.Response:
 
 @routes.delete("/api/customers/{id}")
 @allow(Role.CUSTOMER, Role.ADMIN)
+@Operation(answers={204: None})
 async def erase_customer(request: web.Request) -> web.Response:
     """Takes no If-Match: who wants to be forgotten means all there is, whatever it has become meanwhile."""
     at = now()

@@ -16,12 +16,22 @@ from libs.common.auth import Role
 from libs.common.clock import now
 from libs.common.cursors import Cursors
 from libs.common.errors import Malformed, NotFound
-from libs.common.http import CALLER, allow, path_id, query, read, reply
+from libs.common.http import CALLER, path_id, query, read, reply
 from libs.common.ids import uuid7_beside
 from libs.common.messages.orders import MOST_LINES, MOST_QUANTITY, OrderedLine
+from libs.common.operations import Operation, allow
 from services.orders import domain
-from services.orders.domain import Order, Price, Status, Wanted
-from services.orders.store import Attempt, Store
+from services.orders.domain import (
+    AlreadyConfirmed,
+    AlreadyRejected,
+    BlockedCustomer,
+    Order,
+    Price,
+    Status,
+    UnknownCustomer,
+    Wanted,
+)
+from services.orders.store import Attempt, KeyReused, Store
 
 routes = web.RouteTableDef()
 STORE = web.AppKey("store", Store)
@@ -79,6 +89,12 @@ class Timeline(Struct, frozen=True):
 
 @routes.post("/api/orders")
 @allow(Role.CUSTOMER)
+@Operation(
+    body=Placing,
+    headers=["Idempotency-Key"],
+    answers={202: OrderBody},
+    refuses=[KeyReused, UnknownCustomer, BlockedCustomer],
+)
 async def place_order(request: web.Request) -> web.Response:
     key, wanted = idempotency_key(request), await read(request, Placing)
     customer_id, at = request[CALLER].id, now()
@@ -97,6 +113,7 @@ async def place_order(request: web.Request) -> web.Response:
 
 @routes.get("/api/orders")
 @allow(Role.CUSTOMER, Role.ADMIN)
+@Operation(query=Paging, answers={200: OrderPage})
 async def list_orders(request: web.Request) -> web.Response:
     asked, cursors = query(request, Paging), request.app[CURSORS]
     before = cursors.open(asked.cursor, UUID) if asked.cursor else None
@@ -107,6 +124,7 @@ async def list_orders(request: web.Request) -> web.Response:
 
 @routes.get("/api/orders/{id}")
 @allow(Role.CUSTOMER, Role.ADMIN)
+@Operation(answers={200: OrderBody})
 async def read_order(request: web.Request) -> web.Response:
     order = await request.app[STORE].read(path_id(request), whose(request))
     return reply(body_of(order), version=order.version)
@@ -114,6 +132,7 @@ async def read_order(request: web.Request) -> web.Response:
 
 @routes.get("/api/orders/{id}/timeline")
 @allow(Role.CUSTOMER, Role.ADMIN)
+@Operation(answers={200: Timeline})
 async def read_timeline(request: web.Request) -> web.Response:
     entries = await request.app[STORE].history(path_id(request), whose(request))
     return reply(Timeline([TimelineEntry(e.version, e.status, e.at, e.reason) for e in entries]))
@@ -121,6 +140,7 @@ async def read_timeline(request: web.Request) -> web.Response:
 
 @routes.post("/api/orders/{id}/cancel")
 @allow(Role.CUSTOMER, Role.ADMIN)
+@Operation(body=Cancellation, answers={200: OrderBody}, refuses=[AlreadyConfirmed, AlreadyRejected])
 async def cancel_order(request: web.Request) -> web.Response:
     wanted = await read(request, Cancellation) if request.can_read_body else Cancellation()
     order = await request.app[STORE].change(

@@ -19,7 +19,8 @@ from libs.common.cursors import Cursors
 from libs.common.messages.catalog import ReservedLine
 from libs.common.postgres import Postgres
 from services.catalog.images import MOST_AT_ONCE, Images
-from services.catalog.routes import CURSORS, IMAGES, MOST_IMAGE_BYTES, STORE, routes
+from services.catalog.routes import CURSORS, IMAGES, STORE, routes
+from services.catalog.routes.media import MOST_IMAGE_BYTES
 from services.catalog.store import Store, migrate, open_store
 from tests.tokens import Tokens
 

@@ -1,6 +1,6 @@
 """Read, act, reply: bodies, problems, policies, ETags."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from io import BytesIO
 from typing import Annotated
 
@@ -12,11 +12,13 @@ from msgspec import Meta, Struct
 from libs.common import http
 from libs.common.auth import Role, Verifier
 from libs.common.errors import Conflict, Unavailable
-from libs.common.http import allow, if_match, no_content, path_id, query, read, reply
+from libs.common.http import if_match, no_content, path_id, query, read, reply
+from libs.common.operations import Handler, Operation, allow
 from tests.tokens import Tokens
 
 Client = TestClient[web.Request, web.Application]
 routes = web.RouteTableDef()
+ANSWERS = Operation(answers={200: None})
 
 
 class Line(Struct, forbid_unknown_fields=True):
@@ -38,18 +40,21 @@ class Occupied(Conflict):
 
 @routes.post("/things")
 @allow()
+@ANSWERS
 async def post_thing(request: web.Request) -> web.Response:
     return reply(await read(request, Body), status=201, version=3)
 
 
 @routes.get("/things")
 @allow()
+@ANSWERS
 async def list_things(request: web.Request) -> web.Response:
     return reply(query(request, Asked))
 
 
 @routes.put("/things/{id}")
 @allow(Role.ADMIN)
+@ANSWERS
 async def put_thing(request: web.Request) -> web.Response:
     path_id(request)
     if_match(request)
@@ -58,6 +63,7 @@ async def put_thing(request: web.Request) -> web.Response:
 
 @routes.get("/raise/{what}")
 @allow()
+@ANSWERS
 async def raise_it(request: web.Request) -> web.Response:
     raise {"conflict": Occupied(), "away": Unavailable("the bank sleeps")}.get(request.match_info["what"], KeyError())
 
@@ -198,15 +204,19 @@ async def test_while_it_drains_it_is_not_ready_but_alive(client: Client) -> None
     assert (await client.get("/health/live")).status == 200
 
 
-async def test_a_route_without_a_policy_does_not_start(verifier: Verifier) -> None:
+@pytest.mark.parametrize(("declared", "missing"), [(ANSWERS, "policy"), (allow(), "operation")])
+async def test_a_route_that_does_not_say_who_may_call_it_or_what_it_does_does_not_start(
+    declared: Callable[[Handler], Handler], missing: str, verifier: Verifier
+) -> None:
     careless = web.RouteTableDef()
 
     @careless.get("/open")
+    @declared
     async def anyone(_: web.Request) -> web.Response:
         return web.Response()
 
     async def ready() -> bool:
         return True
 
-    with pytest.raises(TypeError, match=r"open.*policy"):
+    with pytest.raises(TypeError, match=rf"open.*{missing}"):
         http.application(careless, verifier, ready)

@@ -1,0 +1,10 @@
+"""HTTP in: products, their stock and images, and categories. Anyone may read; staff write."""
+
+from aiohttp import web
+
+from services.catalog.routes import categories, media, products, stock
+from services.catalog.routes.keys import CURSORS as CURSORS
+from services.catalog.routes.keys import IMAGES as IMAGES
+from services.catalog.routes.keys import STORE as STORE
+
+routes: list[web.AbstractRouteDef] = [*products.routes, *media.routes, *stock.routes, *categories.routes]
