@@ -31,6 +31,7 @@ class Stock:
     sold: int = 0
     received: int = 0
     version: int = 0
+    published: bool = True  # what is not is not sold
 
     @property
     def count(self) -> int:
@@ -141,6 +142,8 @@ def _why_not(stock: Stock | None, quantity: int) -> str:
         return "a product of this order is no longer sold"
     if stock.deleted:
         return f"{stock.name} is no longer sold"
+    if not stock.published:
+        return f"{stock.name} is not for sale"
     if quantity > stock.on_hand:
         return f"{stock.name} is sold out: {quantity} wanted, {stock.on_hand} left"
     return ""

@@ -1,6 +1,6 @@
 """What the catalogue tells, and what it can be asked to do."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
 from msgspec import Meta, Struct
@@ -9,9 +9,11 @@ from libs.common.messages import Command, Fact
 
 MOST_PIECES = 1_000_000  # of one product
 
+Status = Literal["draft", "published", "archived"]  # of a product: only what is published is for sale
+
 
 class ProductCreated(Fact, frozen=True, kw_only=True):
-    """A product can be bought at this price."""
+    """There is a product, and what it costs where `status` says that it is for sale; `tax_rate` in basis points."""
 
     type: ClassVar[str] = "store.catalog.product-created.v1"
     subject: ClassVar[str] = "product_id"
@@ -22,10 +24,12 @@ class ProductCreated(Fact, frozen=True, kw_only=True):
     price: int
     currency: str
     opening_stock: int = 0
+    tax_rate: int = 0
+    status: Status = "published"
 
 
 class ProductUpdated(Fact, frozen=True, kw_only=True):
-    """A product's name, price or anything else about it is new.
+    """A product's name, price, status or anything else about it is new.
 
     It says again with how much stock the product began: whoever hears it before ProductCreated opens the same.
     """
@@ -39,6 +43,8 @@ class ProductUpdated(Fact, frozen=True, kw_only=True):
     price: int
     currency: str
     opening_stock: int
+    tax_rate: int = 0
+    status: Status = "published"
 
 
 class ProductDeleted(Fact, frozen=True, kw_only=True):

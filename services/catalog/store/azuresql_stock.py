@@ -13,13 +13,13 @@ _lines = msgspec.json.Decoder(list[ReservedLine])
 _rows = msgspec.json.Encoder(uuid_format="hex")  # for OPENJSON: a list of any length is one parameter, and one plan
 
 STOCK = """
-SELECT s.product_id, s.on_hand, s.reserved, s.sold, s.received, s.version, p.name, p.deleted
+SELECT s.product_id, s.on_hand, s.reserved, s.sold, s.received, s.version, p.name, p.deleted, p.status
 FROM stock AS s JOIN products AS p ON p.id = s.product_id WHERE s.product_id = ?
 """
 
 # The join is a loop over what is asked for, so no other row is locked, and these in the order of the list.
 _LOCK_STOCK = """
-SELECT s.product_id, s.on_hand, s.reserved, s.sold, s.received, s.version, p.name, p.deleted
+SELECT s.product_id, s.on_hand, s.reserved, s.sold, s.received, s.version, p.name, p.deleted, p.status
 FROM OPENJSON(?) WITH (id char(32) '$.id') AS asked
 JOIN stock AS s WITH (UPDLOCK, ROWLOCK) ON s.product_id = CONVERT(binary(16), asked.id, 2)
 JOIN products AS p ON p.id = s.product_id
@@ -74,4 +74,4 @@ def write_reservation(tx: Transaction, reservation: Reservation, shelves: Shelve
 
 def stock_of(row: Row) -> Stock:
     figures = (row.on_hand, row.reserved, row.sold, row.received, row.version)
-    return Stock(UUID(bytes=row.product_id), row.name, row.deleted, *figures)
+    return Stock(UUID(bytes=row.product_id), row.name, row.deleted, *figures, published=row.status == "published")

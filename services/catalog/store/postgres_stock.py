@@ -13,7 +13,8 @@ from services.catalog.stock import Reservation, ReservationStatus, Shelves, Stoc
 _lines = msgspec.json.Decoder(list[ReservedLine])
 
 STOCK = """
-SELECT s.product_id, s.on_hand, s.reserved, s.sold, s.received, s.version, p.name, p.deleted
+SELECT s.product_id, s.on_hand, s.reserved, s.sold, s.received, s.version, p.name, p.deleted,
+       p.status = 'published' AS published
 FROM stock s JOIN products p ON p.id = s.product_id
 """
 

@@ -125,7 +125,8 @@ def _turn(product_id: UUID) -> str:
 
 def _stock(product: Product, figures: Figures) -> Stock:
     counted = (figures.on_hand, figures.reserved, figures.sold, figures.received, figures.version)
-    return Stock(product.id, product.details.name, product.deleted, *counted)
+    published = product.details.status == "published"
+    return Stock(product.id, product.details.name, product.deleted, *counted, published=published)
 
 
 def _figures(stock: Stock) -> Figures:
