@@ -1,5 +1,6 @@
 """How products are found, on every engine: by words, attributes, status and several categories; and counted."""
 
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -14,7 +15,8 @@ from services.catalog.domain import Category, Details, Product
 from services.catalog.search import attribute, sought
 from services.catalog.stock import Reservation, Shelves
 from services.catalog.store import CategoryInUse, Counts, Position, Sort, Store, Wanted, migrate, open_store
-from tests.engines import told
+from tests.engines import Engine, told
+from tests.engines.wire import Wire
 
 pytestmark = pytest.mark.real
 
@@ -210,3 +212,24 @@ async def test_facts_tell_status_and_tax(store: Store, any_database: Database) -
     fact = msgspec.json.decode(event.data, type=ProductCreated)
     assert (fact.status, fact.tax_rate) == ("draft", 700)
     assert (await store.read(LAMP)).details.tax_rate == 700
+
+
+async def test_in_sql_a_read_a_list_a_search_and_counts_are_one_round_trip_each(sql_engine: Engine) -> None:
+    async with sql_engine.fresh() as url, sql_engine.connect(url) as direct, Wire.before(url) as (wire, through):
+        await migrate(direct)
+        await shop(await open_store(direct))
+        async with sql_engine.connect(through) as wired:
+            store, sought_for = await open_store(wired), Wanted(LIGHT, ["lamp"], attributes=["=watts=5"])
+            asked: list[Callable[[], Awaitable[Any]]] = [
+                lambda: store.read(LAMP),
+                lambda: store.page(Wanted(), Sort.NEWEST, None, 20),
+                lambda: store.page(sought_for, Sort.RELEVANCE, None, 20),
+                lambda: store.counts(sought_for),
+            ]
+            for ask in asked:
+                await ask()  # the first time, PostgreSQL is also asked to prepare it
+                wire.listen()
+
+                await ask()
+
+                assert wire.turns == 1

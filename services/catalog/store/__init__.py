@@ -153,7 +153,10 @@ async def open_store(database: Database) -> Store:
 
 
 async def migrate(database: Database) -> None:
-    await database.migrate("catalog", _engine(database).schema)
+    """And makes what is there findable, which takes its time: a service that starts later finds that done."""
+    engine = _engine(database)
+    await database.migrate("catalog", engine.schema)
+    await engine.store(database).index_anew()
 
 
 def open_archive(database: Database) -> Archive:
