@@ -58,12 +58,13 @@ WITH above AS (
     WHERE c.parent_id IS NOT NULL
 ), {below}found AS (
     SELECT p.id {found}
+), within_each AS (
+    SELECT DISTINCT a.ancestor, f.id
+    FROM found AS f JOIN product_categories AS l ON l.product_id = f.id JOIN above AS a ON a.category_id = l.category_id
 )
 SELECT CAST(NULL AS binary(16)) AS category_id, COUNT(*) AS products FROM found
 UNION ALL
-SELECT a.ancestor, COUNT(DISTINCT f.id)
-FROM found AS f JOIN product_categories AS l ON l.product_id = f.id JOIN above AS a ON a.category_id = l.category_id
-GROUP BY a.ancestor
+SELECT w.ancestor, COUNT(*) FROM within_each AS w GROUP BY w.ancestor
 OPTION (MAXRECURSION {most})
 """
 

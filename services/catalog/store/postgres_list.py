@@ -40,12 +40,13 @@ WITH RECURSIVE above (category_id, ancestor) AS (
     WHERE c.parent_id IS NOT NULL
 ), found AS (
     SELECT p.id FROM products p JOIN stock s ON s.product_id = p.id WHERE {where}
+), within AS (
+    SELECT DISTINCT a.ancestor, f.id
+    FROM found f JOIN product_categories l ON l.product_id = f.id JOIN above a ON a.category_id = l.category_id
 )
 SELECT NULL::uuid AS category_id, count(*) AS products FROM found
 UNION ALL
-SELECT a.ancestor, count(DISTINCT f.id)
-FROM found f JOIN product_categories l ON l.product_id = f.id JOIN above a ON a.category_id = l.category_id
-GROUP BY a.ancestor
+SELECT ancestor, count(*) FROM within GROUP BY ancestor
 """
 
 
