@@ -1,7 +1,7 @@
 """The catalogue moves from any engine to any other."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NoReturn
 from uuid import UUID
 
 import pytest
@@ -11,7 +11,8 @@ from libs.common.errors import NotFound
 from libs.common.messages.catalog import ReservedLine
 from services.catalog import store as catalog
 from services.catalog.domain import Category, Details, Media, Product
-from services.catalog.stock import Reservation, Shelves
+from services.catalog.reservations import Reservation
+from services.catalog.stock import Shelves
 from services.catalog.store import SkuTaken, Sort, Store, Wanted
 from tests.engines import Engine, facts
 from tests.engines.moves import Move
@@ -49,8 +50,12 @@ async def fill(store: Store) -> None:
             await store.change_stock(product_id, lambda stock: stock.open(5, NOON))
     for order_id, product_id, quantity in ((HELD, LAMP, 1), (SOLD, EMPTY, 5), (RELEASED, DESK, 2), (REFUSED, RUG, 6)):
         await hold(store, order_id, product_id, quantity)
-    await store.change_reservation(SOLD, Reservation.sell, cause="confirmed")
-    await store.change_reservation(RELEASED, Reservation.release, cause="cancelled")
+    await store.change_reservation(
+        SOLD, lambda reservation, shelves: reservation.sell(shelves, NOON), cause="confirmed"
+    )
+    await store.change_reservation(
+        RELEASED, lambda reservation, shelves: reservation.release(shelves, NOON), cause="cancelled"
+    )
     await store.change(RUG, lambda rug: rug.show(Media(UUID(int=5), "https://media.example/é.png", "image/png"), NOON))
     await store.change(GONE, lambda gone: gone.delete(NOON))
 
@@ -60,7 +65,7 @@ class Seen(Exception):
 
 
 async def reservation(store: Store, order_id: UUID) -> Any:
-    def look(found: Reservation, shelves: Shelves) -> None:
+    def look(found: Reservation, shelves: Shelves) -> NoReturn:
         raise Seen(found, dict(shelves))
 
     with pytest.raises(Seen) as seen:
@@ -82,7 +87,7 @@ async def see(store: Store, database: Database) -> Any:
     return await store.categories(), lists, reservations, await facts(database)
 
 
-def refuse(*_: Any) -> None:
+def refuse(*_: Any) -> NoReturn:
     raise AssertionError("this message has had its effect")
 
 

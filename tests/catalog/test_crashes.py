@@ -1,7 +1,7 @@
 """The catalogue, interrupted between any two statements, on every engine."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NoReturn
 from uuid import UUID
 
 import pytest
@@ -10,7 +10,8 @@ from libs.common.database import Database
 from libs.common.errors import NotFound
 from libs.common.messages.catalog import ReservedLine
 from services.catalog.domain import Category, Details, Product
-from services.catalog.stock import Reservation, Shelves, Stock
+from services.catalog.reservations import Reservation
+from services.catalog.stock import Shelves, Stock
 from services.catalog.store import SkuTaken, Sort, Store, Wanted, migrate, open_store
 from tests.engines import Engine, facts
 from tests.engines.crashes import Verb, survives
@@ -46,11 +47,15 @@ async def hold(store: Store) -> None:
 
 
 async def sell(store: Store) -> None:
-    await store.change_reservation(ORDER, Reservation.sell, cause="confirmed")
+    await store.change_reservation(
+        ORDER, lambda reservation, shelves: reservation.sell(shelves, NOON), cause="confirmed"
+    )
 
 
 async def release(store: Store) -> None:
-    await store.change_reservation(ORDER, Reservation.release, cause="cancelled")
+    await store.change_reservation(
+        ORDER, lambda reservation, shelves: reservation.release(shelves, NOON), cause="cancelled"
+    )
 
 
 async def count(store: Store) -> None:
@@ -71,7 +76,7 @@ class Seen(Exception):
 
 
 async def reservation(store: Store) -> tuple[str, int]:
-    def look(found: Reservation, shelves: Shelves) -> None:
+    def look(found: Reservation, shelves: Shelves) -> NoReturn:
         raise Seen(found.status, found.version)
 
     with pytest.raises(Seen) as seen:

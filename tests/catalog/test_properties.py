@@ -79,7 +79,7 @@ class Model:
             return NotFound
         stock = self.stocks.setdefault(product_id, Stock(product_id, ""))
         stock.name = self.products[product_id].details.name
-        self.facts.append(stock.recount(pieces, "count", at))
+        self.facts += stock.recount(pieces, "count", at)
         self.products[product_id].in_stock = pieces > 0
         return stock
 

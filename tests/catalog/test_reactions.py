@@ -13,7 +13,7 @@ from libs.common.messages.orders import OrderCancelled, OrderConfirmed, OrderRej
 from libs.common.postgres import Postgres
 from services.catalog.domain import Details, Product
 from services.catalog.reactions import REACTIONS
-from services.catalog.stock import UnknownReservation
+from services.catalog.reservations import UnknownReservation
 from services.catalog.store import Store, migrate, open_store
 
 pytestmark = pytest.mark.real

@@ -28,8 +28,7 @@ from localcloud.library import Library
 from localcloud.mail import Letters
 from services.catalog import store as catalog_store
 from services.catalog.domain import Details, Product
-from services.catalog.stock import Reservation as Reserving
-from services.catalog.stock import ReservationStatus
+from services.catalog.reservations import ReservationStatus
 from services.catalog.store.tables import TablesStore
 from services.catalog.store.tables_stock import Figures, Intent, Record
 from services.customers import store as customers_store
@@ -96,7 +95,9 @@ async def keep_shop(store: catalog_store.Store) -> None:
         await store.add(product(product_id), NOON)
         await store.change_stock(product_id, opened_with(count))
     await hold(store, BOUGHT, MUG, 2)
-    await store.change_reservation(BOUGHT, Reserving.sell, cause="confirmed")
+    await store.change_reservation(
+        BOUGHT, lambda reservation, shelves: reservation.sell(shelves, NOON), cause="confirmed"
+    )
     await hold(store, REFUSED, LAMP, 1)
     await hold(store, OPEN, MUG, 1)
 

@@ -61,6 +61,14 @@ class OrderCancelled(_OrderFact, frozen=True, kw_only=True):
     reason: str
 
 
+class OrderReturned(_OrderFact, frozen=True, kw_only=True):
+    """The goods came back: what was paid is to be refunded."""
+
+    type: ClassVar[str] = "store.orders.order-returned.v1"
+
+    reason: str
+
+
 class RejectOrder(Command, frozen=True, kw_only=True):
     """The order does not pass validation; `reason` is for the customer to read."""
 
