@@ -17,8 +17,8 @@ STATEMENT_SECONDS = 30
 
 STOCK = "SELECT product_id, received, on_hand, reserved, sold FROM stock"
 MOVEMENTS = """
-SELECT product_id, sum(received)::bigint AS received, sum(on_hand)::bigint AS on_hand, sum(reserved)::bigint AS reserved,
-       sum(sold)::bigint AS sold
+SELECT product_id, sum(received)::bigint AS received, sum(on_hand)::bigint AS on_hand,
+       sum(reserved)::bigint AS reserved, sum(sold)::bigint AS sold
 FROM movements GROUP BY product_id
 """
 RESERVATIONS = """

@@ -154,9 +154,10 @@ async def test_the_books_are_read_as_they_are_written(
             library = Library(first, second, third, tmp_path / "mail.sqlite")
             read = await library.read(await library.waiting(), await library.dead())
 
-    in_order = {"stocks": sorted(read.stocks, key=by_product), "rebuilt": sorted(read.rebuilt, key=by_product)}
     there = [Stock(MUG, received=11, on_hand=8, reserved=1, sold=2), Stock(LAMP, 0, 0, 0, 0)]
-    assert replace(read, **in_order) == Books(
+    assert replace(
+        read, stocks=sorted(read.stocks, key=by_product), rebuilt=sorted(read.rebuilt, key=by_product)
+    ) == Books(
         stocks=there,
         rebuilt=there,
         reservations={
