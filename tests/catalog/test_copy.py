@@ -23,7 +23,8 @@ NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 CHILD, PARENT = UUID(int=1), UUID(int=2)  # in the order of ids, what is below comes first
 PRODUCTS = [UUID(int=number) for number in range(11, 17)]
 LAMP, DESK, GONE, EMPTY, UNCOUNTED, RUG = PRODUCTS
-HELD, SOLD, RELEASED, REFUSED = (UUID(int=number) for number in range(21, 25))
+HELD, SOLD, RELEASED, REFUSED, BACK = (UUID(int=number) for number in range(21, 26))
+ADA, BOB = UUID(int=31), UUID(int=32)
 
 
 def details(product_id: UUID) -> Details:
@@ -56,6 +57,14 @@ async def fill(store: Store) -> None:
     await store.change_reservation(
         RELEASED, lambda reservation, shelves: reservation.release(shelves, NOON), cause="cancelled"
     )
+    await hold(store, BACK, DESK, 1)
+    await store.change_reservation(
+        BACK, lambda reservation, shelves: reservation.take_back(shelves, NOON), cause="returned"
+    )
+    await store.change_stock(DESK, lambda desk: desk.reorder_at(2, NOON))
+    for customer_id in (ADA, BOB):
+        await store.wait(EMPTY, customer_id, NOON)
+    await store.wait(UNCOUNTED, ADA, NOON)
     await store.change(RUG, lambda rug: rug.show(Media(UUID(int=5), "https://media.example/é.png", "image/png"), NOON))
     await store.change(GONE, lambda gone: gone.delete(NOON))
 
@@ -83,8 +92,10 @@ async def see(store: Store, database: Database) -> Any:
         await store.add(Product(UUID(int=98), details(LAMP)), NOON)
     await store.change_reservation(HELD, refuse, cause=f"reserve {HELD}")
     await store.change_reservation(SOLD, refuse, cause="confirmed")
-    reservations = [await reservation(store, order_id) for order_id in (HELD, SOLD, RELEASED, REFUSED)]
-    return await store.categories(), lists, reservations, await facts(database)
+    reservations = [await reservation(store, order_id) for order_id in (HELD, SOLD, RELEASED, REFUSED, BACK)]
+    ledgers = [await store.movements(product_id, 10**12, 100) for product_id in PRODUCTS]
+    waits = [await store.waits_of(customer_id) for customer_id in (ADA, BOB)]
+    return await store.categories(), lists, reservations, ledgers, waits, await facts(database)
 
 
 def refuse(*_: Any) -> NoReturn:

@@ -21,6 +21,8 @@ ORDER BY customer_id OFFSET 0 ROWS FETCH NEXT ? ROWS ONLY
 
 
 class AzureSqlWaiting(AzureSqlStock):
+    most_waits = MOST_WAITED_FOR
+
     async def wait(self, product_id: UUID, customer_id: UUID, at: datetime) -> datetime:
         def work(tx: Transaction) -> datetime:
             stock = on_sale(lock_stock(tx, [product_id]).get(product_id))
@@ -28,7 +30,7 @@ class AzureSqlWaiting(AzureSqlStock):
                 since: datetime = row.since
                 return since
             (own,) = tx.fetch("SELECT COUNT(*) AS total FROM waiting WHERE customer_id = ?", customer_id.bytes)
-            if own.total >= MOST_WAITED_FOR:
+            if own.total >= self.most_waits:
                 raise TooManyWaits
             stock.admit()
             tx.execute(_WAIT, product_id.bytes, customer_id.bytes, at, stock.waiting, product_id.bytes)

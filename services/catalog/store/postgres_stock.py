@@ -110,7 +110,9 @@ class PostgresStock:
 
     async def movements(self, product_id: UUID, before: int, limit: int) -> list[Movement]:
         rows = await self._database.fetch(_MOVEMENTS, product_id, before, limit)
-        if not rows and not await self._database.fetchrow("SELECT FROM stock WHERE product_id = $1", product_id):
+        if not rows and not await self._database.fetchrow(
+            "SELECT product_id FROM stock WHERE product_id = $1", product_id
+        ):
             raise NotFound
         return [_movement(row) for row in rows]
 

@@ -19,13 +19,15 @@ RETURNING customer_id
 
 
 class PostgresWaiting(PostgresStock):
+    most_waits = MOST_WAITED_FOR
+
     async def wait(self, product_id: UUID, customer_id: UUID, at: datetime) -> datetime:
         async with self._database.transaction() as tx:
             stock = on_sale((await lock_stock(tx, [product_id])).get(product_id))
             if since := await _since(tx, product_id, customer_id):
                 return since
             (own,) = await tx.fetch("SELECT count(*) AS total FROM waiting WHERE customer_id = $1", customer_id)
-            if own["total"] >= MOST_WAITED_FOR:
+            if own["total"] >= self.most_waits:
                 raise TooManyWaits
             stock.admit()
             await tx.execute(_WAIT, product_id, customer_id, at, stock.waiting)

@@ -24,6 +24,8 @@ _since = msgspec.json.Decoder(datetime)
 
 
 class TablesWaiting(TablesLedger):
+    most_waits = MOST_WAITED_FOR
+
     async def wait(self, product_id: UUID, customer_id: UUID, at: datetime) -> datetime:
         async def attempt() -> datetime:
             (_, product), known, since = await asyncio.gather(
@@ -98,7 +100,7 @@ class TablesWaiting(TablesLedger):
     async def _list(self, product_id: UUID, customer_id: UUID) -> None:
         """Raises TooManyWaits."""
         listed = set(await self._listed(customer_id)) - {product_id}
-        if len(listed) >= MOST_WAITED_FOR:
+        if len(listed) >= self.most_waits:
             stale = listed - (await self.waits_of(customer_id)).keys()
             if not stale:
                 raise TooManyWaits
