@@ -15,7 +15,8 @@ from services.catalog.domain import Details, Product
 from services.catalog.reservations import Reservation, UnknownReservation
 from services.catalog.stock import BelowReserved, Counts, Kind, Movement, NotCounted, rebuild
 from services.catalog.store import Store, migrate, open_store
-from tests.engines import facts
+from tests.engines import Engine, facts
+from tests.engines.wire import Wire
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(120)]
 
@@ -201,6 +202,22 @@ async def forget_in_tables(database: Database) -> None:
             del known["figures"][name]
         change.replace(shelf, msgspec.json.encode(known))
         await database.table.submit(change)
+
+
+async def test_the_ledger_costs_an_order_no_round_trip(sql_engine: Engine) -> None:
+    """Begin, mark, reservation, stock, all that is written, fact, commit; a sale tells nothing."""
+    async with sql_engine.fresh() as url, Wire.before(url) as (wire, through), sql_engine.connect(through) as database:
+        await migrate(database)
+        store = await open_store(database)
+        await sell(store, LAMP, 50)
+        await sell(store, DESK, 50)
+        for number in range(12):  # until all statements are prepared
+            wire.listen()
+            await hold(store, UUID(int=number), (LAMP, 1), (DESK, 2))
+            held = wire.turns
+            await settle(store, UUID(int=number), "sell")
+
+        assert (held, wire.turns - held) == (7, 6)
 
 
 # --- returns -----------------------------------------------------------------------------------------------------
