@@ -11,7 +11,7 @@ from tests.stories.shop import Shop
 from tests.stories.store import RunningStore
 from tests.waiting import until
 
-pytestmark = [pytest.mark.story, pytest.mark.xdist_group("store")]
+pytestmark = [pytest.mark.story, pytest.mark.xdist_group("store"), pytest.mark.timeout(240)]
 
 
 async def letters_about(shop: Shop, subject: str, product_id: str) -> list[dict[str, Any]]:
@@ -63,10 +63,10 @@ async def test_who_has_waited_gets_one_letter_and_the_erased_get_none(shop: Shop
 
     await deliver(shop, product, 2)
 
-    letter = await ada.letter("Back in stock")
+    letter = await ada.letter("Wieder da")
     assert letter["message_id"].endswith(f"-{ada.id}@store>")
     await running.quiet()
-    assert len(await letters_about(shop, "Back in stock", product)) == 1
+    assert len(await letters_about(shop, "Wieder da", product)) == 1
     assert (await ada.call("GET", waiting)).status == 404
     assert (await ada.call("PUT", waiting)).body["title"] == "In stock"
 
@@ -82,9 +82,9 @@ async def test_those_who_wait_are_told_although_the_catalogue_dies_over_it(shop:
     running.kill("catalog")
 
     for each in buyers[1:]:
-        await each.letter("Back in stock")
+        await each.letter("Wieder da")
     await running.quiet()
-    assert len(await letters_about(shop, "Back in stock", product)) == 5
+    assert len(await letters_about(shop, "Wieder da", product)) == 5
 
 
 async def test_a_quantity_that_is_none_is_refused_at_the_door_naming_the_line(shop: Shop) -> None:
