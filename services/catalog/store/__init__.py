@@ -24,7 +24,6 @@ StockAction = Callable[[Stock], Sequence[Fact]]
 ReservationAction = Callable[[Reservation, Shelves], Sequence[Fact]]
 
 BALANCED_AT_ONCE = 500  # products
-NO_PRODUCT = UUID(int=0)  # comes before all
 
 
 class SkuTaken(Invalid):
@@ -122,8 +121,8 @@ class Store(Protocol):
     async def movements(self, product_id: UUID, before: int, limit: int) -> list[Movement]:
         """Those to versions before that one, the newest first. Raises NotFound; what is no longer sold has one."""
 
-    async def balance(self, after: UUID, at: datetime) -> UUID | None:
-        """What moved past the ledger is written into it, of some products with ids after this one; of which last."""
+    async def balance(self, at: datetime) -> None:
+        """What moved past the ledger is written into it, some products at a time."""
 
     async def wait(self, product_id: UUID, customer_id: UUID, at: datetime) -> datetime:
         """Since when the customer waits. Raises NotFound, InStock, WaitingListFull or TooManyWaits."""
@@ -156,9 +155,7 @@ async def migrate(database: Database) -> None:
     """Also writes into the ledger what moved past it: before there was one, or by an instance that knew none."""
     engine = _engine(database)
     await database.migrate("catalog", engine.schema)
-    store, after = engine.store(database), NO_PRODUCT
-    while last := await store.balance(after, now()):
-        after = last
+    await engine.store(database).balance(now())
 
 
 def open_archive(database: Database) -> Archive:

@@ -145,7 +145,14 @@ class AzureSqlStock:
             raise NotFound
         return [_movement(row) for row in rows]
 
-    async def balance(self, after: UUID, at: datetime) -> UUID | None:
+    async def balance(self, at: datetime) -> None:
+        after: UUID | None = UUID(int=0)
+        while after:
+            after = await self._balance_some(after, at)
+
+    async def _balance_some(self, after: UUID, at: datetime) -> UUID | None:
+        """Of those that come after; which was the last."""
+
         def work(tx: Transaction) -> UUID | None:
             found = [UUID(bytes=row.product_id) for row in tx.fetch(_UNBALANCED, after.bytes, BALANCED_AT_ONCE)]
             stocks = list(lock_stock(tx, found).values())

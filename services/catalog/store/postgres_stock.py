@@ -116,7 +116,13 @@ class PostgresStock:
             raise NotFound
         return [_movement(row) for row in rows]
 
-    async def balance(self, after: UUID, at: datetime) -> UUID | None:
+    async def balance(self, at: datetime) -> None:
+        after: UUID | None = UUID(int=0)
+        while after:
+            after = await self._balance_some(after, at)
+
+    async def _balance_some(self, after: UUID, at: datetime) -> UUID | None:
+        """Of those that come after; which was the last."""
         async with self._database.transaction() as tx:
             rows = await tx.fetch(_UNBALANCED, after, BALANCED_AT_ONCE)
             stocks = [Stock(**row) for row in rows]

@@ -10,11 +10,13 @@ from libs.common.tables import Tables
 from services.catalog.domain import Product
 from services.catalog.stock import Movement, Stock, rebuild
 from services.catalog.store import BALANCED_AT_ONCE
-from services.catalog.store.tables_categories import CATALOG
-from services.catalog.store.tables_products import Products, row_of
-from services.catalog.store.tables_stock import Figures, Ledger, partition_of_stock, row_of_movement
+from services.catalog.store.tables_products import Products
+from services.catalog.store.tables_stock import Figures, Ledger, Shelf, partition_of_stock, row_of_movement
+
+STOCK = [partition_of_stock(UUID(int=each)) for each in range(16)]
 
 _movement = msgspec.json.Decoder(Movement)
+_shelf = msgspec.json.Decoder(Shelf)
 
 
 class TablesLedger(Products):
@@ -32,21 +34,24 @@ class TablesLedger(Products):
         found = await self._table.range(partition_of_stock(product_id), first, below, limit)
         return [_movement.decode(entity.body) for entity in found]
 
-    async def balance(self, after: UUID, at: datetime) -> UUID | None:
-        """Along all products, for nothing says which of them need it."""
-        found = await self._table.range(CATALOG, f"{row_of(after)}!", "p}", BALANCED_AT_ONCE)
-        products = [UUID(entity.row.split("|")[1]) for entity in found]
-        for product_id in products:
-            figures = await self.ledger.figures(product_id)
-            if figures.recorded < figures.version:
-                await self._balance(product_id, at)
-        return products[-1] if products else None
+    async def balance(self, at: datetime) -> None:
+        """Along all that is counted, for nothing says which of it needs that."""
+        for partition in STOCK:
+            first: str | None = "s|"
+            while first:
+                found = await self._table.range(partition, first, "s}", BALANCED_AT_ONCE)
+                for shelf in (_shelf.decode(entity.body) for entity in found):
+                    if shelf.figures.recorded < shelf.figures.version:
+                        await self._balance(shelf.figures.product_id, at)
+                first = f"{found[-1].row}!" if len(found) == BALANCED_AT_ONCE else None
 
     async def _balance(self, product_id: UUID, at: datetime) -> None:
         """Also counts those who wait: an instance that knows of none forgets how many they are."""
 
         async def attempt() -> None:
             (_, product), known = await self.known(product_id), await self.ledger.settled(product_id)
+            if known.figures.recorded == known.figures.version:
+                return
             stock = stock_of(product, known.figures)
             stock.balance(rebuild(await self._movements(product_id, stock.version + 1)), at)
             waiting = f"w|{product_id}|"

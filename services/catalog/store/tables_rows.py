@@ -16,6 +16,7 @@ from services.catalog.stock import Movement
 from services.catalog.store.rows import CategoryRow, MovementRow, ProductRow, ReservationRow, StockRow, WaitingRow
 from services.catalog.store.tables import TablesStore
 from services.catalog.store.tables_categories import CATALOG, row_of_category
+from services.catalog.store.tables_ledger import STOCK
 from services.catalog.store.tables_products import lists_of, row_of
 from services.catalog.store.tables_stock import (
     Figures,
@@ -35,7 +36,6 @@ from services.catalog.store.tables_waiting import (
 
 NIBBLES = [UUID(int=each) for each in range(16)]
 RESERVATIONS = [partition_of(each) for each in NIBBLES]
-STOCK = [partition_of_stock(each) for each in NIBBLES]
 
 
 class KeptCategories(Kept):
