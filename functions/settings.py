@@ -11,4 +11,6 @@ class Settings:
     smtp_host: str
     smtp_port: int
     mail_from: str
+    staff_mail: str = ""  # who hears that little is left of a product; empty: the sender of the letters
+    staff_language: str = "en"
     log_level: str = "INFO"
