@@ -1,4 +1,4 @@
-"""The version before goes on serving beside this one: each reads what the other has written, and forgets whom it erased.
+"""The version before goes on serving beside this one: each reads what the other writes, and forgets whom it erased.
 
 Its statements and its form of an entity are said here as they were.
 """
@@ -13,7 +13,7 @@ import pytest
 
 from libs.common.azuresql import AzureSql
 from libs.common.database import Database
-from libs.common.entities import Change
+from libs.common.entities import Change, Entity
 from libs.common.errors import NotFound
 from libs.common.postgres import Postgres
 from libs.common.tables import Tables
@@ -65,14 +65,21 @@ OLD = OldProfile("Ada King", "ada@example.org", "en", OldAddress(**MOVED))
 async def read_as_before(database: Any) -> OldProfile | None:
     match database:
         case Tables():
-            entity = await database.table.read("customers", f"c|{ADA}")
+            entity = await entity_of_ada(database)
             return msgspec.json.decode(entity.body, type=OldCustomer).profile
         case Postgres() | AzureSql():
             row = await database.fetchrow("SELECT name, email, language, address FROM customers")
+            assert row
             name, email, language, address = tuple(row)
             found = msgspec.json.decode(address, type=OldAddress) if address else None
             return OldProfile(name, email, language, found) if name else None
     raise AssertionError(database)
+
+
+async def entity_of_ada(database: Tables) -> Entity:
+    entity = await database.table.read("customers", f"c|{ADA}")
+    assert entity
+    return entity
 
 
 async def write_as_before(database: Any, profile: OldProfile | None) -> None:
@@ -80,7 +87,7 @@ async def write_as_before(database: Any, profile: OldProfile | None) -> None:
     address = msgspec.json.encode(profile.address).decode() if profile else None
     match database:
         case Tables():
-            entity = await database.table.read("customers", f"c|{ADA}")
+            entity = await entity_of_ada(database)
             customer = msgspec.json.decode(entity.body, type=OldCustomer)
             customer.profile = profile
             change = Change("customers")
