@@ -61,11 +61,12 @@ class MailService:
     letters: Letters
 
     def app(self) -> web.Application:
-        app = web.Application(middlewares=[web.middleware(self._admit)], client_max_size=LARGEST_LETTER)
+        app = web.Application(middlewares=[self._admit], client_max_size=LARGEST_LETTER)
         app.router.add_post("/emails:send", self._send)
         app.router.add_get("/emails/operations/{id}", self._show)
         return app
 
+    @web.middleware
     async def _admit(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         token = TOKEN.fullmatch(request.headers.get("Authorization", ""))
         try:

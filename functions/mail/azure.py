@@ -1,6 +1,7 @@
 """Letters by Azure Communication Services: each is an operation whose id follows from its Message-ID."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from email.message import EmailMessage
 from typing import Any
@@ -16,7 +17,7 @@ from libs.common.errors import Unavailable
 
 OPERATIONS = UUID("0d6f0b6c-6d3b-5b57-9f0c-4d1c7f6a2e51")  # the namespace of their ids
 API_VERSION = "2025-09-01"
-PATIENCE = {"retry_total": 1, "retry_backoff_factor": 0.2, "connection_timeout": 3, "read_timeout": 5}
+PATIENCE: Mapping[str, Any] = {"retry_total": 1, "retry_backoff_factor": 0.2, "connection_timeout": 3, "read_timeout": 5}
 GONE_WRONG = ("Failed", "Canceled")
 HEADERS = ("X-Trace-Id", "X-Customer-Id")  # of ours, that go along
 
@@ -26,8 +27,9 @@ class AzureMail:
     client: EmailClient
 
     @classmethod
-    def open(cls, url: str, credential: AsyncTokenCredential) -> "AzureMail":
-        return cls(EmailClient(url, credential, api_version=API_VERSION, **PATIENCE))
+    def open(cls, url: str, credential: AsyncTokenCredential, **transport: Any) -> "AzureMail":
+        """`transport` takes what azure-core's pipeline takes, e.g. `connection_verify`."""
+        return cls(EmailClient(url, credential, api_version=API_VERSION, **PATIENCE, **transport))
 
     async def post(self, letter: EmailMessage) -> None:
         """Asks first: what the service does with an id that comes again is only said for the first five minutes."""
