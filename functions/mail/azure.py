@@ -17,7 +17,12 @@ from libs.common.errors import Unavailable
 
 OPERATIONS = UUID("0d6f0b6c-6d3b-5b57-9f0c-4d1c7f6a2e51")  # the namespace of their ids
 API_VERSION = "2025-09-01"
-PATIENCE: Mapping[str, Any] = {"retry_total": 1, "retry_backoff_factor": 0.2, "connection_timeout": 3, "read_timeout": 5}
+PATIENCE: Mapping[str, Any] = {
+    "retry_total": 1,
+    "retry_backoff_factor": 0.2,
+    "connection_timeout": 3,
+    "read_timeout": 5,
+}
 GONE_WRONG = ("Failed", "Canceled")
 HEADERS = ("X-Trace-Id", "X-Customer-Id")  # of ours, that go along
 
