@@ -90,7 +90,7 @@ class MailService:
         except (Full, sqlite3.Error):
             return _refused(503, "ServiceUnavailable", "Not now, try again.", RETRY)
         log.info("letter.accepted", operation=operation, bytes=len(letter))
-        where = str(request.url.with_path(f"/emails/operations/{operation}"))
+        where = str(request.url.with_path(f"/emails/operations/{operation}").with_query(request.query))
         return _operation(202, operation, "Running", {"Operation-Location": where, **RETRY})
 
     async def _show(self, request: web.Request) -> web.Response:
