@@ -109,12 +109,10 @@ async def orders(
 
 
 async def waiting(to: Connections, customer_id: UUID, authorization: str) -> list[Waiting]:
-    """What a customer waits for. Nothing, where nobody is said to know, or knows of such lists.
+    """What a customer waits for. Nothing, where the catalogue knows of no such lists.
 
     Raises what `_get` raises, but NotFound.
     """
-    if not to.settings.catalog_url:
-        return []
     url = f"{to.settings.catalog_url}/api/waiting?{urlencode({'customer': str(customer_id)})}"
     try:
         return (await _get(to, url, authorization, WaitingList)).items

@@ -10,7 +10,7 @@ class Settings:
     customers_url: str  # where the service answers: https://…, without a path
     orders_url: str
     api_scope: str = "api://store/.default"  # of the token that functions show there
-    catalog_url: str = ""  # without it, what customers wait for is not among their data
+    catalog_url: str
     mail_url: str  # smtp://user@host:port, smtps://…, or https://….communication.azure.com
     mail_password: str = field(default="", repr=False)  # where it names a user
     mail_from: str

@@ -79,7 +79,7 @@ async def services(database: Postgres, verifier: Verifier, tokens: Tokens) -> As
 def real(to: Connections, services: Services) -> Connections:
     token = services.bearer(Role.SERVICE)["Authorization"].removeprefix("Bearer ")
     customers_url, orders_url = (str(each.make_url("")).rstrip("/") for each in (services.customers, services.orders))
-    told = replace(to.settings, customers_url=customers_url, orders_url=orders_url, catalog_url="")
+    told = replace(to.settings, customers_url=customers_url, orders_url=orders_url, catalog_url=orders_url)
     return replace(to, settings=told, credential=Credential(token))
 
 

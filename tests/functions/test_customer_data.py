@@ -3,7 +3,6 @@
 import asyncio
 import csv
 import json
-from dataclasses import replace
 from io import StringIO
 from typing import Any
 from uuid import UUID
@@ -105,14 +104,10 @@ async def test_what_the_version_before_says_of_a_customer_is_enough(to: Connecti
     }
 
 
-@pytest.mark.parametrize("knows_lists", [refuses(404), None], ids=["a catalogue without lists", "no catalogue"])
-async def test_where_nobody_knows_of_waiting_lists_there_are_none(
-    to: Connections, owners: Owners, knows_lists: Any
-) -> None:
-    owners.waiting = knows_lists or TRANSIENT["503"]
-    asked = to if knows_lists else replace(to, settings=replace(to.settings, catalog_url=""))
+async def test_where_the_catalogue_knows_of_no_waiting_lists_there_are_none(to: Connections, owners: Owners) -> None:
+    owners.waiting = refuses(404)
 
-    answer = await customer_data(asks(), asked)
+    answer = await customer_data(asks(), to)
 
     assert answer.status_code == 200
     assert "waiting" not in [entry["kind"] for entry in json.loads(answer.get_body())]

@@ -23,7 +23,13 @@ from localcloud.servicebus import Broker
 from tests.functions.surroundings import ADA, LINES, NOON, ORDER, TRACE_ID, TRACEPARENT, Mailbox, Owners
 
 ROOT = Path(__file__).parents[2]
-TOLD = {"CUSTOMERS_URL": "http://c", "ORDERS_URL": "http://o", "MAIL_URL": "smtp://h", "MAIL_FROM": "a@b.c"}
+TOLD = {
+    "CUSTOMERS_URL": "http://c",
+    "ORDERS_URL": "http://o",
+    "CATALOG_URL": "http://p",
+    "MAIL_URL": "smtp://h",
+    "MAIL_FROM": "a@b.c",
+}
 NOT_IN_THE_IMAGE = ("services", "localcloud", "asyncpg", "azure.servicebus", "azure.eventgrid", "joserfc", "uvloop")
 SHOW = """
 import json, sys
@@ -135,8 +141,7 @@ async def test_in_a_host_the_letter_and_the_data_go_out_under_the_callers_trace(
     assert letter["X-Trace-Id"] == TRACE_ID
     assert [request.headers["Authorization"] for request in owners.asked] == [
         "Bearer given",
-        "Bearer theirs",
-        "Bearer theirs",
+        *["Bearer theirs"] * 3,
     ]
     log = b"".join(lines)
     assert log.count(TRACE_ID.encode()) >= 3
@@ -173,6 +178,7 @@ async def start(owners: str, told: dict[str, str], *, keys: Path, port: int) -> 
     environment = TOLD | {
         "CUSTOMERS_URL": owners,
         "ORDERS_URL": owners,
+        "CATALOG_URL": owners,
         "MAIL_FROM": "Store <store@example.org>",
         "IDENTITY_ENDPOINT": f"{owners}/msi/token",
         "IDENTITY_HEADER": "secret",

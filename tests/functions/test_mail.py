@@ -137,7 +137,14 @@ def test_an_address_says_how_the_relay_is_talked_to(url: str, relay: Relay) -> N
     ["", "mail", "http://mail", "smtp://", "smtp://a:b@mail", "smtp://a@mail?starttls=offered", "smtp://m?starttls=no"],
 )
 def test_with_a_wrong_address_the_functions_do_not_start_and_no_password_is_shown(url: str) -> None:
-    told = {"CUSTOMERS_URL": "c", "ORDERS_URL": "o", "MAIL_FROM": "a@b.c", "MAIL_URL": url, "MAIL_PASSWORD": PASSWORD}
+    told = {
+        "CUSTOMERS_URL": "c",
+        "ORDERS_URL": "o",
+        "CATALOG_URL": "p",
+        "MAIL_FROM": "a@b.c",
+        "MAIL_URL": url,
+        "MAIL_PASSWORD": PASSWORD,
+    }
 
     with pytest.raises(Incomplete, match="MAIL_URL") as refusal:
         read(Settings, told)
