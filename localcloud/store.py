@@ -194,7 +194,7 @@ class Store:
             "ORDERS_URL": self.url(Port.ORDERS),
             "API_SCOPE": f"{self.topology.api.uri}/.default",
             "CATALOG_URL": self.url(Port.CATALOG),
-            "MAIL_URL": self.url(Port.EMAIL if os.environ.get("MAIL") == "azure" else Port.SMTP),  # the same mail box
+            **_mail(self.url(Port.SMTP)),
             "MAIL_FROM": MAIL_FROM,
             "ServiceBus__fullyQualifiedNamespace": f"{self.topology.namespace}.servicebus.windows.net",
             "SERVICE_BUS_ENDPOINT": self.url(Port.SERVICEBUS),
@@ -211,6 +211,12 @@ class Store:
 
     def url(self, of: Port) -> str:
         return f"{SCHEMES.get(of, 'http')}://{HOST}:{self.addresses.port(of)}"
+
+
+def _mail(ours: str) -> dict[str, str]:
+    """Into our mail box, or wherever the environment says."""
+    elsewhere = {name: value for name in ("MAIL_URL", "MAIL_PASSWORD") if (value := os.environ.get(name))}
+    return {"MAIL_URL": ours, **elsewhere}
 
 
 def _python(module: str, options: Mapping[str, object]) -> list[str]:

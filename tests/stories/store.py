@@ -108,6 +108,12 @@ class RunningStore:
         lines = (self.folder / "logs" / f"{part}.log").read_bytes().splitlines()
         return [msgspec.json.decode(line) for line in lines if trace_id.encode() in line]
 
+    def logged(self, what: bytes) -> dict[str, bytes]:
+        """The first line of each part's log that has it, by the part."""
+        logs = {path.stem: path.read_bytes().splitlines() for path in (self.folder / "logs").glob("*.log")}
+        found = {part: next((line for line in lines if what in line), None) for part, lines in logs.items()}
+        return {part: line for part, line in found.items() if line}
+
     def resident_megabytes(self) -> float:
         """Of all processes together; pages that they share are counted once (proportional set size)."""
         launcher = psutil.Process(self.run().pid)
