@@ -45,8 +45,8 @@ _kept = msgspec.json.Decoder(KeptCustomer)
 
 
 class TablesStore:
-    def __init__(self, database: Tables) -> None:
-        self._table = database.table
+    def __init__(self, database: Tables, *, most_walked: int = MOST_WALKED) -> None:
+        self._table, self._most_walked = database.table, most_walked
 
     async def register(self, customer_id: UUID, act: Action) -> Customer:
         return await self._changed(customer_id, act, lambda customer: None)
@@ -67,14 +67,14 @@ class TablesStore:
         if wanted.email is not None:
             return Page([each for each in await self._with_email(wanted.email) if _fits(each, wanted, after)], None)
         first, found = row_of(after) + "!" if after else "c|", list[Customer]()
-        entities = await self._table.range(CUSTOMERS, first, "c}", MOST_WALKED)
+        entities = await self._table.range(CUSTOMERS, first, "c}", self._most_walked)
         for entity in entities:
             customer = decoded(entity.body)
             if _fits(customer, wanted, after):
                 found.append(customer)
             if len(found) == limit:
                 return Page(found, customer.id)
-        return Page(found, decoded(entities[-1].body).id if len(entities) == MOST_WALKED else None)
+        return Page(found, decoded(entities[-1].body).id if len(entities) == self._most_walked else None)
 
     async def _with_email(self, email: str) -> list[Customer]:
         claim = await self._table.read(CUSTOMERS, claim_row(email))
