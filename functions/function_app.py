@@ -41,8 +41,9 @@ async def on_product_changed(event: func.CloudEvent, catalog: func.Out[str]) -> 
 
 @app.function_name("notify_customer")
 @app.event_grid_trigger("event")
-async def on_order_settled(event: func.CloudEvent) -> None:
-    await notify_customer(event, connections(TOLD))
+@app.service_bus_queue_output("orders", connection="ServiceBus", queue_name="orders")
+async def on_news_of_order(event: func.CloudEvent, orders: func.Out[str]) -> None:
+    await notify_customer(event, {"orders": orders}, connections(TOLD))
 
 
 @app.function_name("notify_staff")

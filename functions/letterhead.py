@@ -97,7 +97,7 @@ def html(content: Content) -> str:
     parts = [
         f'<h1 style="{TITLE}">{escape(content.title)}</h1>',
         *map(_paragraph, content.paragraphs),
-        f"<p>{details}</p>" if details else "",
+        f'<p style="margin:0 0 16px">{details}</p>' if details else "",
         _table(content.table) if content.table else "",
         _paragraph(content.closing),
     ]

@@ -1,4 +1,4 @@
-"""An order is settled: its customer gets a letter."""
+"""There is news of an order: its customer gets a letter, and orders hear that it was posted."""
 
 from collections.abc import Sequence
 
@@ -7,17 +7,24 @@ import structlog
 
 from functions import api, events, letters
 from functions.connections import Connections
-from functions.letters import Settled
-from functions.post import post
+from functions.events import Queues
+from functions.languages import Told
 from libs.common.errors import NotFound
-from libs.common.messages.orders import OrderCancelled, OrderConfirmed, OrderRejected
+from libs.common.messages.orders import (
+    OrderCancelled,
+    OrderConfirmed,
+    OrderRejected,
+    OrderReturned,
+    OrderShipped,
+    RecordLetter,
+)
 
 log = structlog.get_logger()
 
-HEARD: Sequence[type[Settled]] = (OrderConfirmed, OrderRejected, OrderCancelled)
+HEARD: Sequence[type[Told]] = (OrderConfirmed, OrderRejected, OrderCancelled, OrderShipped, OrderReturned)
 
 
-async def notify_customer(event: func.CloudEvent, to: Connections) -> None:
+async def notify_customer(event: func.CloudEvent, queues: Queues, to: Connections) -> None:
     """At least once, under one Message-ID: a letter whose acceptance was not heard of is posted again."""
     with events.trace(event) as traceparent:
         fact = events.read(event, HEARD)
@@ -27,5 +34,7 @@ async def notify_customer(event: func.CloudEvent, to: Connections) -> None:
             log.info("letter.dropped", order_id=str(fact.order_id), reason="the customer is erased")
             return
         letter = letters.write(fact, customer, sender=to.settings.mail_from, traceparent=traceparent)
-        await post(letter, to)
+        await to.mail.post(letter)
+        posted = RecordLetter(order_id=fact.order_id, letter=letters.name_of(fact))
+        events.send(posted, queues, sender="notify_customer", because=event, fact=fact)
         log.info("letter.posted", order_id=str(fact.order_id), message_id=letter["Message-ID"])

@@ -5,7 +5,6 @@ import structlog
 
 from functions import events, stock_letters
 from functions.connections import Connections
-from functions.post import post
 from libs.common.messages.catalog import StockLow
 
 log = structlog.get_logger()
@@ -19,5 +18,5 @@ async def notify_staff(event: func.CloudEvent, to: Connections) -> None:
         letter = stock_letters.stock_low(
             fact, recipient=recipient, sender=told.mail_from, language=told.staff_language, traceparent=traceparent
         )
-        await post(letter, to)
+        await to.mail.post(letter)
         log.info("letter.posted", product_id=str(fact.product_id), message_id=letter["Message-ID"])

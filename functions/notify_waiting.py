@@ -8,7 +8,6 @@ import structlog
 
 from functions import api, events, stock_letters
 from functions.connections import Connections
-from functions.post import post
 from libs.common.errors import Malformed, NotFound, StoreError, Unavailable
 from libs.common.messages.catalog import BackInStock
 
@@ -46,8 +45,11 @@ async def _notify(
     """False where it is to be tried again."""
     try:
         customer = await api.customer(to, customer_id, authorization)
+        if not customer.preferences.back_in_stock:
+            log.info("letter.dropped", customer_id=str(customer_id), reason="not wanted")
+            return True
         letter = stock_letters.back_in_stock(fact, customer, sender=to.settings.mail_from, traceparent=traceparent)
-        await post(letter, to)
+        await to.mail.post(letter)
     except (NotFound, Malformed) as error:  # erased, or it will never be a letter: nobody else shall wait for that
         log.info("letter.dropped", customer_id=str(customer_id), reason=type(error).__name__)
     except StoreError as error:

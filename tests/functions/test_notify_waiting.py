@@ -141,3 +141,16 @@ async def test_another_fact_fails(to: Connections, mailbox: Mailbox) -> None:
         await notify_waiting(arrived(placed()), to)
 
     assert mailbox.letters == []
+
+
+async def test_whoever_wants_no_such_letters_gets_none(to: Connections, mailbox: Mailbox, owners: Owners) -> None:
+    unwilling = PROFILE | {"id": str(CUSTOMERS[0]), "preferences": {"back_in_stock": False, "marketing": False}}
+
+    async def answer(_: web.Request) -> web.StreamResponse:
+        return web.json_response(unwilling)
+
+    owners.customer = known(answering={CUSTOMERS[0]: answer})
+
+    await notify_waiting(arrived(BACK), to)
+
+    assert len(mailbox.letters) == len(CUSTOMERS) - 1
