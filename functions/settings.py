@@ -14,6 +14,8 @@ class Settings:
     mail_url: str  # smtp://user@host:port, smtps://…, or https://….communication.azure.com
     mail_password: str = field(default="", repr=False)  # where it names a user
     mail_from: str
+    staff_mail: str = ""  # who hears that little is left of a product; empty: the sender of the letters
+    staff_language: str = "en"
     log_level: str = "INFO"
 
     def __post_init__(self) -> None:

@@ -10,7 +10,8 @@ from functions.process_order import flaw_of
 from functions.reasons import in_german
 from libs.common.messages.catalog import ReservedLine, StockRefused
 from libs.common.messages.orders import OrderedLine
-from services.catalog.stock import Reservation, Stock
+from services.catalog.reservations import Reservation
+from services.catalog.stock import Stock
 from tests.functions.surroundings import LAMP, placed
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -22,7 +23,7 @@ def refusals() -> Iterator[str]:
     few = Stock(LAMP, name="Lamp", received=1, on_hand=1)
     for shelves in ({}, {LAMP: gone}, {LAMP: few}):
         reservation = Reservation(UUID(int=1))
-        refused = reservation.hold([ReservedLine(product_id=LAMP, quantity=3)], shelves, NOON)
+        (refused,) = reservation.hold([ReservedLine(product_id=LAMP, quantity=3)], shelves, NOON)
         assert isinstance(refused, StockRefused)
         yield refused.reason
 
