@@ -46,7 +46,7 @@ async def _notify(
     try:
         customer = await api.customer(to, customer_id, authorization)
         if not customer.preferences.back_in_stock:
-            log.info("letter.dropped", customer_id=str(customer_id), reason="not wanted")
+            log.info("letter.dropped", customer_id=str(customer_id), reason="they want none of this kind")
             return True
         letter = stock_letters.back_in_stock(fact, customer, sender=to.settings.mail_from, traceparent=traceparent)
         await to.mail.post(letter)

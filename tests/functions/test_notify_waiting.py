@@ -19,6 +19,7 @@ from tests.functions.surroundings import (
     Credential,
     Mailbox,
     Owners,
+    answers,
     arrived,
     placed,
     refuses,
@@ -70,6 +71,18 @@ async def test_each_letter_reaches_its_customer_in_their_language(
     assert html is not None
     assert says in plain.get_content()
     assert "Lamp &lt;1&gt;" in html.get_content()
+
+
+async def test_who_wants_no_such_letters_gets_none_and_keeps_nobody_waiting(
+    to: Connections, mailbox: Mailbox, owners: Owners
+) -> None:
+    declined = answers(PROFILE | {"preferences": {"back_in_stock": False, "marketing": True}})
+    owners.customer = known(answering={CUSTOMERS[3]: declined})
+
+    await notify_waiting(arrived(BACK), to)
+
+    assert len(mailbox.letters) == len(CUSTOMERS) - 1
+    assert f"<back-in-stock-{LAMP}-7-{CUSTOMERS[3]}@store>" not in ids(mailbox)
 
 
 async def test_the_erased_get_no_letter_and_keep_nobody_waiting(
@@ -141,16 +154,3 @@ async def test_another_fact_fails(to: Connections, mailbox: Mailbox) -> None:
         await notify_waiting(arrived(placed()), to)
 
     assert mailbox.letters == []
-
-
-async def test_whoever_wants_no_such_letters_gets_none(to: Connections, mailbox: Mailbox, owners: Owners) -> None:
-    unwilling = PROFILE | {"id": str(CUSTOMERS[0]), "preferences": {"back_in_stock": False, "marketing": False}}
-
-    async def answer(_: web.Request) -> web.StreamResponse:
-        return web.json_response(unwilling)
-
-    owners.customer = known(answering={CUSTOMERS[0]: answer})
-
-    await notify_waiting(arrived(BACK), to)
-
-    assert len(mailbox.letters) == len(CUSTOMERS) - 1
