@@ -11,7 +11,7 @@ from libs.common.database import Database
 from libs.common.errors import Invalid
 from services.catalog.bulk import Outcome
 from services.catalog.domain import Category, Details, Product
-from services.catalog.store import CategoryInUse, Counts, Sort, Store, Wanted, migrate, open_store
+from services.catalog.store import CategoryInUse, Sort, Store, Tally, Wanted, migrate, open_store
 from tests.engines import Engine, facts, told
 
 pytestmark = pytest.mark.real
@@ -45,7 +45,7 @@ async def test_what_is_new_is_added_and_what_is_known_replaced_each_with_its_fac
     assert (changed.details.price, changed.version, changed.in_stock) == (200, 2, True)
     heard = await facts(any_database)
     assert (heard.count("product-created"), heard.count("product-updated")) == (3, 1)
-    assert await store.counts(Wanted()) == Counts(3, {})
+    assert await store.counts(Wanted()) == Tally(3, {})
 
 
 async def test_of_two_with_one_sku_the_second_replaces_the_first(store: Store, any_database: Database) -> None:
@@ -67,7 +67,7 @@ async def test_what_is_refused_holds_up_no_other(store: Store) -> None:
     refusal = outcomes[1]
     assert isinstance(refusal, Invalid)
     assert (outcomes[0], refusal.field, outcomes[2]) == (CREATED, "category_ids", CREATED)
-    assert await store.counts(Wanted()) == Counts(2, {HOME: 1})
+    assert await store.counts(Wanted()) == Tally(2, {HOME: 1})
     with pytest.raises(CategoryInUse):
         await store.delete_category(HOME, 1)
 

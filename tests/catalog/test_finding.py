@@ -12,9 +12,10 @@ from libs.common.database import Database
 from libs.common.errors import Invalid
 from libs.common.messages.catalog import ProductCreated, ReservedLine
 from services.catalog.domain import Category, Details, Product
+from services.catalog.reservations import Reservation
 from services.catalog.search import attribute, sought
-from services.catalog.stock import Reservation, Shelves
-from services.catalog.store import CategoryInUse, Counts, Position, Sort, Store, Wanted, migrate, open_store
+from services.catalog.stock import Shelves
+from services.catalog.store import CategoryInUse, Position, Sort, Store, Tally, Wanted, migrate, open_store
 from tests.engines import Engine, told
 from tests.engines.wire import Wire
 
@@ -160,14 +161,14 @@ async def test_any_of_its_categories_must_be_there_and_stays_while_it_is_in_it(s
 async def test_a_category_counts_what_the_list_would_show_each_product_once(store: Store) -> None:
     await shop(store)
 
-    assert await store.counts(Wanted()) == Counts(4, {HOME: 2, LIGHT: 2, GARDEN: 2})
-    assert await store.counts(Wanted(words=["gives"])) == Counts(1, {HOME: 1, LIGHT: 1, GARDEN: 1})
-    assert await store.counts(Wanted(category=HOME, min_price=102)) == Counts(1, {HOME: 1, LIGHT: 1})
-    assert await store.counts(Wanted(attributes=[attribute("watts", "5")], category=GARDEN)) == Counts(
+    assert await store.counts(Wanted()) == Tally(4, {HOME: 2, LIGHT: 2, GARDEN: 2})
+    assert await store.counts(Wanted(words=["gives"])) == Tally(1, {HOME: 1, LIGHT: 1, GARDEN: 1})
+    assert await store.counts(Wanted(category=HOME, min_price=102)) == Tally(1, {HOME: 1, LIGHT: 1})
+    assert await store.counts(Wanted(attributes=[attribute("watts", "5")], category=GARDEN)) == Tally(
         1, {HOME: 1, LIGHT: 1, GARDEN: 1}
     )
-    assert await store.counts(Wanted(status="draft")) == Counts(1, {HOME: 1, LIGHT: 1})
-    assert await store.counts(Wanted(words=["nothing"])) == Counts(0, {})
+    assert await store.counts(Wanted(status="draft")) == Tally(1, {HOME: 1, LIGHT: 1})
+    assert await store.counts(Wanted(words=["nothing"])) == Tally(0, {})
 
 
 async def test_a_list_leaves_out_what_is_not_published(store: Store) -> None:
@@ -188,7 +189,7 @@ async def test_what_is_no_longer_published_is_not_sold_and_what_is_set_aside_for
     archived = product(LAMP, "Lamp", status="archived").details
     await store.change(LAMP, lambda lamp: lamp.replace(archived, NOON))
     assert await hold(store, refused) == "refused"
-    await store.change_reservation(reserved, Reservation.sell, cause="confirmed")
+    await store.change_reservation(reserved, lambda each, shelves: each.sell(shelves, NOON), cause="confirmed")
 
     stock = await store.stock(LAMP)
     assert (stock.on_hand, stock.sold, stock.published) == (4, 1, False)

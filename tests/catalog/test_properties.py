@@ -17,12 +17,12 @@ from services.catalog.stock import Stock
 from services.catalog.store import (
     CategoryAction,
     CategoryInUse,
-    Counts,
     Position,
     ProductAction,
     SkuTaken,
     Sort,
     Store,
+    Tally,
     Wanted,
     migrate,
     open_store,
@@ -92,8 +92,8 @@ class Model:
             return NotFound
         stock = self.stocks.setdefault(product_id, Stock(product_id, ""))
         said = self.products[product_id].details
-        stock.name, stock.published = said.name, said.status == "published"
-        self.facts.append(stock.recount(pieces, "count", at))
+        stock.name, stock.sku, stock.published = said.name, said.sku, said.status == "published"
+        self.facts += stock.recount(pieces, "count", at)
         self.products[product_id].in_stock = pieces > 0
         return stock
 
@@ -140,10 +140,10 @@ class Model:
             ]
         return sorted(found, key=lambda product: rank(sort, value(sort, product, wanted), product.id))
 
-    def counts(self, wanted: Wanted) -> Counts:
+    def counts(self, wanted: Wanted) -> Tally:
         found = [product for product in self.on_sale() if self.fits(product, wanted)]
         within = ({above for each in one.details.category_ids for above in self.above(each)} for one in found)
-        return Counts(len(found), Counter(each for one in within for each in one))
+        return Tally(len(found), Counter(each for one in within for each in one))
 
     def fits(self, product: Product, wanted: Wanted) -> bool:
         said = product.details

@@ -446,6 +446,7 @@ async def test_what_is_not_published_is_seen_by_staff_only(
 
     for headers in ({}, tokens.bearer(Role.CUSTOMER), {"Authorization": "Bearer x"}, {"Authorization": "x"}):
         assert (await client.get(path, headers=headers)).status == 404
+        assert (await client.get(f"{path}/stock", headers=headers)).status == 404
         assert (await client.get(listed, headers=headers)).status == 403
         assert (await client.get(f"/api/products/counts?status={status}", headers=headers)).status == 403
         assert await names(client, "") == []
@@ -475,6 +476,7 @@ async def test_staff_set_the_count_and_everyone_sees_it(client: Client, staff: H
         "sold": 0,
         "received": 5,
         "count": 5,
+        "reorder_level": None,
         "version": 2,
     }
 

@@ -1,6 +1,6 @@
 """The catalogue in Azure SQL."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -13,18 +13,15 @@ from libs.common.azuresql import AzureSql, ForeignKeyViolation, Row, Transaction
 from libs.common.errors import Invalid, NotFound, Stale, Unavailable
 from services.catalog.bulk import Batch, Outcome
 from services.catalog.domain import Category, Parents, Product, admit
-from services.catalog.stock import Stock
 from services.catalog.store import (
     INDEXED_EVERY_SECONDS,
     CategoryAction,
     CategoryInUse,
-    Counts,
     Page,
     Position,
     ProductAction,
-    ReservationAction,
     Sort,
-    StockAction,
+    Tally,
     Wanted,
 )
 from services.catalog.store.azuresql_list import counting, counts_of, listing, position
@@ -40,14 +37,7 @@ from services.catalog.store.azuresql_products import (
     refused,
     write,
 )
-from services.catalog.store.azuresql_stock import (
-    STOCK,
-    lock_reservation,
-    lock_stock,
-    stock_of,
-    write_reservation,
-    write_stock,
-)
+from services.catalog.store.azuresql_waiting import AzureSqlWaiting
 
 SCHEMA = Path(__file__).with_name("azuresql.sql").read_text()
 MOST_TRIES = 5
@@ -59,9 +49,9 @@ WHERE category_id = ? AND product_id IN (SELECT p.id FROM products AS p WHERE p.
 """
 
 
-class AzureSqlStore:
+class AzureSqlStore(AzureSqlWaiting):
     def __init__(self, database: AzureSql) -> None:
-        self._database = database
+        super().__init__(database)
         self._indexed_at = -INDEXED_EVERY_SECONDS
 
     async def index_anew(self) -> None:
@@ -99,7 +89,7 @@ class AzureSqlStore:
         rows = await self._database.fetch(sql, *values)
         return Page([product_of(row) for row in rows], position(sort, rows[-1]) if len(rows) == limit else None)
 
-    async def counts(self, wanted: Wanted) -> Counts:
+    async def counts(self, wanted: Wanted) -> Tally:
         await self._be_fresh(wanted)
         sql, values = counting(wanted)
         return counts_of(await self._database.fetch(sql, *values))
@@ -171,44 +161,6 @@ class AzureSqlStore:
     async def categories(self) -> list[Category]:
         return [_category(row) for row in await self._database.fetch(_CATEGORIES)]
 
-    async def stock(self, product_id: UUID) -> Stock:
-        row = await self._database.fetchrow(STOCK, product_id.bytes)
-        return _on_sale(stock_of(row) if row else None)
-
-    async def change_stock(
-        self, product_id: UUID, act: StockAction, *, version: int | None = None, cause: str | None = None
-    ) -> Stock:
-        def work(tx: Transaction) -> Stock:
-            stock = _on_sale(lock_stock(tx, [product_id]).get(product_id))
-            if version not in (None, stock.version):
-                raise Stale
-            if tx.first_time(cause) and (fact := act(stock)):
-                write_stock(tx, [stock])
-                tx.tell(fact)
-            return stock
-
-        return await self._database.transact(work)
-
-    async def change_reservation(
-        self, order_id: UUID, act: ReservationAction, *, cause: str, products: Iterable[UUID] = ()
-    ) -> None:
-        def work(tx: Transaction) -> None:
-            if not tx.first_time(cause):
-                return
-            reservation = lock_reservation(tx, order_id)
-            before = reservation.version
-            shelves = lock_stock(tx, [*products, *(line.product_id for line in reservation.lines)])
-            fact = act(reservation, shelves)
-            if reservation.version > before:
-                write_reservation(tx, reservation, shelves)
-            if fact:
-                tx.tell(fact)
-
-        try:
-            await self._database.transact(work)
-        except UniqueViolation:  # another began this reservation at the same time: now there is one to lock
-            await self._database.transact(work)
-
 
 def _lock_tree(tx: Transaction) -> dict[UUID, Category]:
     """One change at a time: two that are right alone could be a circle together. Readers are not held up.
@@ -238,9 +190,3 @@ def _category(row: Row) -> Category:
 def _category_columns(category: Category) -> tuple[Any, ...]:
     parent_id = category.parent_id and category.parent_id.bytes
     return (category.name, parent_id, category.version, category.id.bytes)
-
-
-def _on_sale(stock: Stock | None) -> Stock:
-    if stock is None or stock.deleted:
-        raise NotFound
-    return stock

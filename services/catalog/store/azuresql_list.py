@@ -5,7 +5,7 @@ from uuid import UUID
 
 from libs.common.azuresql import Row
 from services.catalog.domain import MOST_CATEGORIES
-from services.catalog.store import Counts, Position, Sort, Wanted
+from services.catalog.store import Position, Sort, Tally, Wanted
 
 COLUMNS = """
 p.id, p.sku, p.name, p.description, p.price, p.currency, p.category_id, p.opening_stock, p.media, p.version, p.deleted,
@@ -97,9 +97,9 @@ def counting(wanted: Wanted) -> tuple[str, list[Any]]:
     return _COUNTS.format(below=f"{below}, " if below else "", found=found, most=MOST_CATEGORIES), values
 
 
-def counts_of(rows: list[Row]) -> Counts:
+def counts_of(rows: list[Row]) -> Tally:
     found = {row.category_id: row.products for row in rows}
-    return Counts(found.pop(None), {UUID(bytes=category_id): products for category_id, products in found.items()})
+    return Tally(found.pop(None), {UUID(bytes=category_id): products for category_id, products in found.items()})
 
 
 def _found(wanted: Wanted) -> tuple[str, str, list[Any]]:

@@ -1,6 +1,6 @@
 """The catalogue in PostgreSQL."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -14,23 +14,20 @@ from libs.common.errors import Invalid, NotFound, Stale, Unavailable
 from libs.common.postgres import Postgres, Transaction
 from services.catalog.bulk import Batch, Outcome
 from services.catalog.domain import Category, Parents, Product, admit
-from services.catalog.stock import Stock
 from services.catalog.store import (
     INDEXED_EVERY_SECONDS,
     CategoryAction,
     CategoryInUse,
-    Counts,
     Page,
     Position,
     ProductAction,
-    ReservationAction,
     Sort,
-    StockAction,
+    Tally,
     Wanted,
 )
 from services.catalog.store.postgres_list import counting, counts_of, listing, position
 from services.catalog.store.postgres_products import MOST_AT_ONCE, PRODUCT, add, index_some, product_of, refused, write
-from services.catalog.store.postgres_stock import STOCK, lock_reservation, lock_stock, write_reservation, write_stock
+from services.catalog.store.postgres_waiting import PostgresWaiting
 
 SCHEMA = Path(__file__).with_name("postgres.sql").read_text()
 MOST_TRIES = 5
@@ -43,9 +40,9 @@ DELETE FROM product_categories l USING products p WHERE p.id = l.product_id AND 
 """
 
 
-class PostgresStore:
+class PostgresStore(PostgresWaiting):
     def __init__(self, database: Postgres) -> None:
-        self._database = database
+        super().__init__(database)
         self._indexed_at = -INDEXED_EVERY_SECONDS
 
     async def index_anew(self) -> None:
@@ -84,7 +81,7 @@ class PostgresStore:
         rows = await self._database.fetch(sql, *values)
         return Page([product_of(row) for row in rows], position(sort, rows[-1]) if len(rows) == limit else None)
 
-    async def counts(self, wanted: Wanted) -> Counts:
+    async def counts(self, wanted: Wanted) -> Tally:
         await self._be_fresh(wanted)
         sql, values = counting(wanted)
         return counts_of(await self._database.fetch(sql, *values))
@@ -156,37 +153,6 @@ class PostgresStore:
     async def categories(self) -> list[Category]:
         return [Category(**row) for row in await self._database.fetch(f"{_CATEGORIES} ORDER BY name, id")]
 
-    async def stock(self, product_id: UUID) -> Stock:
-        row = await self._database.fetchrow(f"{STOCK} WHERE s.product_id = $1", product_id)
-        return _on_sale(Stock(**row) if row else None)
-
-    async def change_stock(
-        self, product_id: UUID, act: StockAction, *, version: int | None = None, cause: str | None = None
-    ) -> Stock:
-        async with self._database.transaction() as tx:
-            stock = _on_sale((await lock_stock(tx, [product_id])).get(product_id))
-            if version not in (None, stock.version):
-                raise Stale
-            if await tx.first_time(cause) and (fact := act(stock)):
-                await write_stock(tx, [stock])
-                await tx.tell(fact)
-        return stock
-
-    async def change_reservation(
-        self, order_id: UUID, act: ReservationAction, *, cause: str, products: Iterable[UUID] = ()
-    ) -> None:
-        async with self._database.transaction() as tx:
-            if not await tx.first_time(cause):
-                return
-            reservation = await lock_reservation(tx, order_id)
-            before = reservation.version
-            shelves = await lock_stock(tx, [*products, *(line.product_id for line in reservation.lines)])
-            fact = act(reservation, shelves)
-            if reservation.version > before:
-                await write_reservation(tx, reservation, shelves)
-            if fact:
-                await tx.tell(fact)
-
 
 async def _lock_tree(tx: Transaction) -> Parents:
     """One change at a time: two that are right alone could be a circle together. Readers are not held up."""
@@ -205,9 +171,3 @@ def _found(row: Record | None) -> Category:
     if row is None:
         raise NotFound
     return Category(**row)
-
-
-def _on_sale(stock: Stock | None) -> Stock:
-    if stock is None or stock.deleted:
-        raise NotFound
-    return stock

@@ -5,7 +5,7 @@ from typing import Any
 
 from asyncpg import Record
 
-from services.catalog.store import Counts, Position, Sort, Wanted
+from services.catalog.store import Position, Sort, Tally, Wanted
 from services.catalog.store.postgres_products import COLUMNS, every, quoted
 
 _SORTS = {
@@ -81,9 +81,9 @@ def counting(wanted: Wanted) -> tuple[str, list[Any]]:
     return _COUNTS.format(where=" AND ".join(_where(wanted, values))), values
 
 
-def counts_of(rows: Sequence[Record]) -> Counts:
+def counts_of(rows: Sequence[Record]) -> Tally:
     found = {row["category_id"]: row["products"] for row in rows}
-    return Counts(found.pop(None), found)
+    return Tally(found.pop(None), found)
 
 
 def _where(wanted: Wanted, values: Parameters) -> list[str]:

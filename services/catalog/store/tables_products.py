@@ -17,7 +17,7 @@ from libs.common.errors import Invalid, NotFound, Stale, Unavailable
 from libs.common.messages import Fact
 from services.catalog.bulk import Outcome, unknown_categories
 from services.catalog.domain import Details, Product
-from services.catalog.store import Counts, Page, Position, ProductAction, SkuTaken, Sort, TooWide, Wanted
+from services.catalog.store import Page, Position, ProductAction, SkuTaken, Sort, Tally, TooWide, Wanted
 from services.catalog.store.tables_categories import CATALOG, Categories, parents_of, row_of_category
 from services.catalog.store.tables_search import HIGHEST_PRICE, Best, Filter, lineage, prices
 
@@ -153,7 +153,7 @@ class Products(Categories):
                 best.take(product)
         return Page(*best.page())
 
-    async def counts(self, wanted: Wanted) -> Counts:
+    async def counts(self, wanted: Wanted) -> Tally:
         """Raises TooWide."""
         parents = parents_of((await self._tree())[1])
         fits, total, counts = Filter(wanted, parents).fits, 0, Counter[UUID]()
@@ -161,7 +161,7 @@ class Products(Categories):
             if fits(product):
                 total += 1
                 counts.update(set(lineage(product, parents)))
-        return Counts(total, counts)
+        return Tally(total, counts)
 
     async def _walk(self, wanted: Wanted, sort: Sort, after: Position | None, limit: int) -> AsyncIterator[Product]:
         """In steps that become longer, for whoever has to walk far."""
