@@ -1,6 +1,6 @@
 """What the functions must be told to start."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -11,4 +11,6 @@ class Settings:
     smtp_host: str
     smtp_port: int
     mail_from: str
+    payments_url: str  # where the payment provider, or the adapter to it, answers: docs/payments.md
+    payments_key: str = field(repr=False)  # shown to it, and what it signs its call-backs with
     log_level: str = "INFO"

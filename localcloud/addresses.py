@@ -25,6 +25,7 @@ class Port(IntEnum):
     QUEUE = 13
     TABLE = 14
     POSTGRES = 15
+    PAYMENTS = 16
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,7 @@ class AzureSqlLedger:
         for key, status in await self._rows("SELECT order_id, status FROM history ORDER BY order_id, version"):
             history.setdefault(key, []).append(status)
         return {
-            UUID(bytes=key): Order(UUID(bytes=buyer), status, pieces(_lines.decode(lines)), history.get(key, []))
+            UUID(bytes=key): Order.of(UUID(bytes=buyer), status, _lines.decode(lines), history.get(key, []))
             for key, buyer, status, lines in await self._rows("SELECT id, customer_id, status, lines FROM orders")
         }
 

@@ -66,7 +66,7 @@ class PostgresLedger:
 
     async def orders(self) -> dict[UUID, Order]:
         return {
-            row["id"]: Order(row["customer_id"], row["status"], pieces(_lines.decode(row["lines"])), row["history"])
+            row["id"]: Order.of(row["customer_id"], row["status"], _lines.decode(row["lines"]), row["history"])
             for row in await self._rows(ORDERS)
         }
 

@@ -8,6 +8,8 @@ param apiClientId string
 param smtpHost string
 param smtpPort string
 param mailFrom string
+@description('The payment provider, or the adapter to it that speaks as docs/payments.md says.')
+param paymentsUrl string
 param environmentName string
 param location string = resourceGroup().location
 
@@ -27,6 +29,8 @@ module functions 'modules/functions.bicep' = {
     smtpHost: smtpHost
     smtpPort: smtpPort
     mailFrom: mailFrom
+    paymentsUrl: paymentsUrl
+    paymentsKey: vault.getSecret(keys.payments)
     masterKey: vault.getSecret(keys.master)
     defaultKey: vault.getSecret(keys.default)
     eventGridKey: vault.getSecret(keys.eventGrid)

@@ -34,6 +34,7 @@ ENVIRONMENT = {
     "API_CLIENT_ID": "22222222-2222-4222-8222-222222222222",
     "SMTP_HOST": "smtp.example.com",
     "MAIL_FROM": "store@example.com",
+    "PAYMENTS_URL": "https://payments.example.com",
     **{f"SERVICE_{name.upper()}_IMAGE_NAME": f"example.azurecr.io/store/{name}:1" for name in SETTINGS},
 }
 KINDS = {

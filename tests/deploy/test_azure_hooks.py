@@ -90,6 +90,7 @@ def cloud(tmp_path: Path, store: Topology) -> Cloud:
         "API_CLIENT_ID": "id-of-api",
         "SMTP_HOST": "smtp.example.com",
         "MAIL_FROM": "store@example.com",
+        "PAYMENTS_URL": "https://payments.example.com",
         "STORE_VAULT": "store-vault",
         "STORE_SECRETS": json.dumps(store.secrets),
         "STORE_PRINCIPALS": json.dumps(PRINCIPALS),

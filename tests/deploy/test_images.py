@@ -32,7 +32,12 @@ COMPOSE_FILE = ROOT / "docker-compose.yml"
 SCHEMA = ROOT.parent / "shared/schemas/compose-spec.json"
 LONGEST_SECONDS = 60
 OPERATORS_DATABASE = "postgresql://store@127.0.0.1:8095/postgres?sslmode=disable"
-PATHS = {"SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "IDENTITY_HEADER"}  # another file, another word, the same meaning
+PATHS = {
+    "SSL_CERT_FILE",
+    "REQUESTS_CA_BUNDLE",
+    "IDENTITY_HEADER",
+    "PAYMENTS_KEY",
+}  # another file, another word, the same meaning
 
 
 def tool(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -133,7 +138,7 @@ def test_the_ports_outside_can_be_chosen(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_without_a_profile_the_store_is_all_there_is() -> None:
     assert set(resolved(COMPOSE_FILE)["services"]) == {
-        *("loopback", "postgres", "azurite", "cloud", "provision", "seed"), *DOCKERFILES
+        *("loopback", "postgres", "azurite", "cloud", "payments", "provision", "seed"), *DOCKERFILES
     } - {"localcloud"}  # fmt: skip
 
 
@@ -153,6 +158,7 @@ def test_the_local_cloud_and_the_functions_host_are_started_as_by_make_run(proje
     by_make_run = {program.name: program for program in (*laptop.ground(), *laptop.workers())}
 
     assert arguments(project, "functions") == bare(by_make_run["functions"], laptop)
+    assert arguments(project, "payments") == bare(by_make_run["payments"], laptop)
     assert arguments(project, "cloud") == bare(by_make_run["cloud"], laptop) | {
         "letters-host": "0.0.0.0",
         "base-port": "8080",

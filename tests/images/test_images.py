@@ -50,6 +50,8 @@ SETTINGS = {
     "SMTP_HOST": "mail",
     "SMTP_PORT": "25",
     "MAIL_FROM": "Store <store@example.org>",
+    "PAYMENTS_URL": "http://payments",
+    "PAYMENTS_KEY": "secret",
 }
 LOOK = f"""
 import json, os

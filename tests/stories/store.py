@@ -25,7 +25,7 @@ from tests.waiting import so, until
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 120
 STOP_SECONDS = 60
-PORTS = 16
+PORTS = 17
 
 
 @dataclass(frozen=True, slots=True)

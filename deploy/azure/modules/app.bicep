@@ -6,6 +6,9 @@ param name string
 param image string
 @description('Values of the environment variables that the spec leaves to the environment.')
 param settings object
+@description('The same for those that are secrets of the app.')
+@secure()
+param secretSettings object = {}
 @description('What Azure alone has use for, beside what the spec names.')
 param more array = []
 @description('{path: value}, mounted as files at `keysPath`.')
@@ -19,8 +22,9 @@ param tags object
 var told = spec.properties.template
 var secrets = map(objectKeys(keys), path => {
   path: path
-  secretRef: toLower(replace(replace(path, '.', '-'), '_', '-'))
+  secretRef: secretName(path)
 })
+var secretNames = objectKeys(secretSettings)
 var mounts = empty(secrets)
   ? []
   : [
@@ -39,14 +43,21 @@ var volumes = empty(secrets)
       }
     ]
 
-func valued(entry object, settings object) object =>
-  contains(settings, entry.name) ? union(entry, { value: settings[entry.name] }) : entry
+func secretName(name string) string => toLower(replace(replace(name, '.', '-'), '_', '-'))
+
+func valued(entry object, settings object, secretNames array) object =>
+  contains(secretNames, entry.name)
+    ? {
+        name: entry.name
+        secretRef: secretName(entry.name)
+      }
+    : contains(settings, entry.name) ? union(entry, { value: settings[entry.name] }) : entry
 
 // Bicep has no fractions, so `cpu` goes through json().
-func completed(container object, image string, settings object, more array, mounts array) object =>
+func completed(container object, image string, settings object, secretNames array, more array, mounts array) object =>
   union(container, {
     image: image
-    env: concat(map(container.env, entry => valued(entry, settings)), more)
+    env: concat(map(container.env, entry => valued(entry, settings, secretNames)), more)
     resources: {
       cpu: json(string(container.resources.cpu))
       memory: container.resources.memory
@@ -117,14 +128,20 @@ resource app 'Microsoft.App/containerApps@2026-01-01' = {
           lifecycle: 'None'
         }
       ]
-      secrets: map(secrets, secret => {
-        name: secret.secretRef
-        value: keys[secret.path]
-      })
+      secrets: concat(
+        map(secrets, secret => {
+          name: secret.secretRef
+          value: keys[secret.path]
+        }),
+        map(secretNames, name => {
+          name: secretName(name)
+          value: secretSettings[name]
+        })
+      )
     })
     template: union(told, {
-      initContainers: map(told.?initContainers ?? [], each => completed(each, image, settings, more, mounts))
-      containers: map(told.containers, each => completed(each, image, settings, more, mounts))
+      initContainers: map(told.?initContainers ?? [], each => completed(each, image, settings, secretNames, more, mounts))
+      containers: map(told.containers, each => completed(each, image, settings, secretNames, more, mounts))
       scale: {
         rules: map(told.scale.?rules ?? [], rule => watched(rule, platform.id, names.bus))
       }

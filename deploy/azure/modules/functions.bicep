@@ -8,12 +8,16 @@ param apiClientId string
 param smtpHost string
 param smtpPort string
 param mailFrom string
+@description('The payment provider, or the adapter to it that speaks as docs/payments.md says.')
+param paymentsUrl string
 @secure()
 param masterKey string
 @secure()
 param defaultKey string
 @secure()
 param eventGridKey string
+@secure()
+param paymentsKey string
 param environmentName string
 param location string
 
@@ -49,6 +53,7 @@ module app 'app.bicep' = {
       SMTP_HOST: smtpHost
       SMTP_PORT: smtpPort
       MAIL_FROM: mailFrom
+      PAYMENTS_URL: paymentsUrl
       AZURE_CLIENT_ID: identity.properties.clientId
     }
     more: [
@@ -61,6 +66,7 @@ module app 'app.bicep' = {
         value: 'ClientId=${identity.properties.clientId};Authorization=AAD'
       }
     ]
+    secretSettings: { PAYMENTS_KEY: paymentsKey }
     keys: {
       'host.master': masterKey
       'host.function.default': defaultKey
