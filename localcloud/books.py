@@ -44,14 +44,18 @@ class Reservation:
 @dataclass(frozen=True, slots=True)
 class Order:
     customer_id: UUID
-    status: str
+    status: str  # that it was settled with: what was shipped, delivered or returned is confirmed
     pieces: Counter[UUID]
     history: list[str]  # every status it has had
     total: int = 0  # minor units
+    returned: bool = False
 
     @classmethod
     def of(cls, customer_id: UUID, status: str, lines: Sequence[Line], history: list[str]) -> "Order":
-        return cls(customer_id, status, pieces(lines), history, sum(line.price * line.quantity for line in lines))
+        """`status` may be one on the way to the customer and back, too."""
+        total = sum(line.price * line.quantity for line in lines)
+        settled = "confirmed" if status in ("shipped", "delivered", "returned") else status
+        return cls(customer_id, settled, pieces(lines), history, total, status == "returned")
 
     @property
     def confirmed(self) -> bool:
@@ -60,11 +64,11 @@ class Order:
     @property
     def owed(self) -> int:
         """What is to be captured of it and not refunded."""
-        return self.total if self.status in ("confirmed", "shipped", "delivered") else 0
+        return self.total if self.status == "confirmed" and not self.returned else 0
 
     @property
     def ended(self) -> bool:
-        return self.given_up or self.status == "returned"
+        return self.given_up or self.returned
 
     @property
     def given_up(self) -> bool:

@@ -18,7 +18,7 @@ STATEMENT_SECONDS = 30
 STOCK = "SELECT product_id, received, on_hand, reserved, sold FROM stock"
 RESERVATIONS = "SELECT order_id, status, lines FROM reservations"
 ORDERS = """
-SELECT id, customer_id, status, lines,
+SELECT id, customer_id, status, fulfilment, lines,
        ARRAY(SELECT h.status FROM history h WHERE h.order_id = o.id ORDER BY h.version) AS history
 FROM orders o
 """
@@ -66,7 +66,9 @@ class PostgresLedger:
 
     async def orders(self) -> dict[UUID, Order]:
         return {
-            row["id"]: Order.of(row["customer_id"], row["status"], _lines.decode(row["lines"]), row["history"])
+            row["id"]: Order.of(
+                row["customer_id"], row["fulfilment"] or row["status"], _lines.decode(row["lines"]), row["history"]
+            )
             for row in await self._rows(ORDERS)
         }
 

@@ -117,6 +117,7 @@ async def go_shopping(store: orders_store.Store) -> None:
 
         await store.place(orders_store.Attempt(ADA, f"key {order_id}", b"", [product_id]), draft)
     await store.change(BOUGHT, lambda order: order.confirm(NOON), cause="reserved")
+    await store.change(BOUGHT, lambda order: order.ship("", "", NOON))
     await store.change(REFUSED, lambda order: order.reject("none left", NOON), cause="refused")
 
 
@@ -172,7 +173,7 @@ async def test_the_books_are_read_as_they_are_written(
             BOUGHT: Payment("captured", [("authorised", 2980), ("captured", 2980)]),
             OPEN: Payment("pending", [("pending", 9904)]),
         },
-        waiting={"outbox of catalog": 6, "outbox of orders": 5, "orders": 1, "call-backs of payments": 1},
+        waiting={"outbox of catalog": 6, "outbox of orders": 6, "orders": 1, "call-backs of payments": 1},
         dead={"outbox of catalog": 1},
     )
 

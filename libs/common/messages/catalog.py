@@ -1,6 +1,6 @@
 """What the catalogue tells, and what it can be asked to do."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
 from msgspec import Meta, Struct
@@ -8,6 +8,8 @@ from msgspec import Meta, Struct
 from libs.common.messages import Command, Fact
 
 MOST_PIECES = 1_000_000  # of one product
+
+ProductStatus = Literal["draft", "published", "archived"]
 
 
 class ProductCreated(Fact, frozen=True, kw_only=True):
@@ -22,6 +24,8 @@ class ProductCreated(Fact, frozen=True, kw_only=True):
     price: int
     currency: str
     opening_stock: int = 0
+    tax_rate: int = 0  # basis points; the price includes it
+    status: ProductStatus = "published"
 
 
 class ProductUpdated(Fact, frozen=True, kw_only=True):
@@ -39,6 +43,8 @@ class ProductUpdated(Fact, frozen=True, kw_only=True):
     price: int
     currency: str
     opening_stock: int
+    tax_rate: int = 0
+    status: ProductStatus = "published"
 
 
 class ProductDeleted(Fact, frozen=True, kw_only=True):
