@@ -34,7 +34,7 @@ def order(number: int) -> dict[str, Any]:
         "reason": "",
         "currency": "EUR",
         "total": 100,
-        "lines": [{"product_id": str(UUID(int=1)), "sku": "L", "name": "Lamp", "price": 100, "quantity": 1}],
+        "lines": [{"product_id": str(UUID(int=1)), "sku": "L", "name": "Lamp", "price": 100, "quantity": 1, "tax_rate": 0, "tax": 0}],
         "placed_at": "2026-06-01T12:00:00Z",
         "version": 2,
     }
