@@ -43,7 +43,7 @@ class Reservation:
 @dataclass(frozen=True, slots=True)
 class Order:
     customer_id: UUID
-    status: str
+    status: str  # that it was settled with: what was shipped, delivered or returned is confirmed
     pieces: Counter[UUID]
     history: list[str]  # every status it has had
 
@@ -105,6 +105,10 @@ class OrdersLedger(Ledger, Protocol):
 
     async def keys(self) -> Counter[UUID]:
         """How many idempotency records each order has."""
+
+
+def settled(status: str) -> str:
+    return "confirmed" if status in ("shipped", "delivered", "returned") else status
 
 
 def pieces(lines: Iterable[Line]) -> Counter[UUID]:

@@ -21,6 +21,7 @@ from localcloud.identity import Role
 from localcloud.people import People
 from localcloud.runfile import Run
 from tests.localcloud.programs import free_ports
+from tests.stories.cashier import paid
 from tests.waiting import so, until
 
 ROOT = Path(__file__).parents[2]
@@ -47,7 +48,8 @@ class RunningStore:
             store = cls(folder, engine)
             await so(lambda: launcher.returncode is not None or store._is_ready())
             assert launcher.returncode is None, (folder / "launcher.log").read_text()
-            yield store
+            async with paid(folder):
+                yield store
         finally:
             if launcher.returncode is None:
                 launcher.send_signal(signal.SIGTERM)

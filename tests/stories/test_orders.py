@@ -24,7 +24,8 @@ async def test_an_order_is_confirmed_and_its_letter_is_in_the_mail_box(shop: Sho
 
     assert (order["status"], order["total"], order["currency"]) == ("confirmed", 2500, "EUR")
     timeline = (await buyer.call("GET", f"/api/orders/{order['id']}/timeline")).body["items"]
-    assert [entry["status"] for entry in timeline] == ["placed", "confirmed"]
+    told = [entry["name"] for entry in timeline if entry["kind"] == "told"]
+    assert told == ["order-placed", "payment-requested", "order-confirmed"]
     letter = await buyer.letter()
     assert letter["message_id"] == f"<confirmed-{order['id']}@store>"
     assert order["id"] in await shop.letter_text(letter["id"])
