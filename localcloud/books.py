@@ -97,6 +97,7 @@ class Payment:
 @dataclass(frozen=True, slots=True)
 class Books:
     stocks: Sequence[Stock]
+    rebuilt: Sequence[Stock]  # the same, from the ledger of all movements
     reservations: dict[UUID, Reservation]  # by order
     orders: dict[UUID, Order]
     keys: Counter[UUID]  # idempotency records, by order
@@ -123,6 +124,9 @@ class Ledger(Protocol):
 
 class CatalogLedger(Ledger, Protocol):
     async def stocks(self) -> list[Stock]: ...
+
+    async def movements(self) -> list[Stock]:
+        """What there should be of each product by all that has moved."""
 
     async def reservations(self) -> dict[UUID, Reservation]:
         """By order."""

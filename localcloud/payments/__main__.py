@@ -1,4 +1,4 @@
-"""The simulated payment provider in a process of its own: `python -m localcloud.payments --state DIR --port 8096`."""
+"""The simulated payment provider in a process of its own: `python -m localcloud.payments --state DIR --port 8097`."""
 
 import argparse
 import asyncio

@@ -156,12 +156,14 @@ def read_from_vault(documents: Sequence[Document], provider: str) -> list[Docume
     return [yaml.safe_load(each) for each in yaml.safe_load(found["spec"]["parameters"]["objects"])["array"]]
 
 
-def test_the_functions_and_bicep_know_the_key_of_the_payment_provider_by_one_name(rendered: Rendered) -> None:
-    keys = json.loads((ROOT / "deploy" / "azure" / "keys.json").read_text())
-
+def test_the_functions_may_read_the_key_of_the_payment_provider_under_one_name(
+    rendered: Rendered, store: Topology
+) -> None:
     (secret,) = read_from_vault(rendered("overlays/aks/functions"), "functions-payments")
 
-    assert secret["objectName"] == keys["payments"]
+    assert secret["objectName"] in store.secrets
+    assert f"secrets/{secret['objectName']}" in {right.on for right in store.identities["functions"].rights}
+    assert f"/secrets/{secret['objectName']}'" in (ROOT / "deploy/azure/modules/functions.bicep").read_text()
 
 
 def test_without_a_cluster_nothing_is_asked_of_its_extensions(rendered: Rendered) -> None:

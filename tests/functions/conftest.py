@@ -8,6 +8,7 @@ import pytest
 from aiohttp.test_utils import TestServer
 
 from functions.connections import TIMEOUT, Connections
+from functions.mail import open_mail
 from functions.settings import Settings
 from localcloud.payments.server import Provider
 from localcloud.payments.till import Till
@@ -56,10 +57,10 @@ async def to(owners: Owners, mailbox: Mailbox, credential: Credential, payments:
         told = Settings(
             customers_url=url,
             orders_url=url,
-            smtp_host="127.0.0.1",
-            smtp_port=mailbox.port,
+            catalog_url=url,
+            mail_url=f"smtp://127.0.0.1:{mailbox.port}",
             mail_from="Store <store@example.org>",
             payments_url=payments,
             payments_key=KEY,
         )
-        yield Connections(told, session, credential)
+        yield Connections(told, session, credential, open_mail(told.mail_url, "", credential))

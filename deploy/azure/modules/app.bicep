@@ -6,15 +6,14 @@ param name string
 param image string
 @description('Values of the environment variables that the spec leaves to the environment.')
 param settings object
-@description('The same for those that are secrets of the app.')
-@secure()
-param secretSettings object = {}
 @description('What Azure alone has use for, beside what the spec names.')
 param more array = []
 @description('{path: value}, mounted as files at `keysPath`.')
 @secure()
 param keys object = {}
 param keysPath string = ''
+@description('{variable: the URL of a secret in Key Vault}, which the app reads as itself.')
+param references object = {}
 param names object
 param location string
 param tags object
@@ -22,9 +21,12 @@ param tags object
 var told = spec.properties.template
 var secrets = map(objectKeys(keys), path => {
   path: path
-  secretRef: secretName(path)
+  secretRef: toLower(replace(replace(path, '.', '-'), '_', '-'))
 })
-var secretNames = objectKeys(secretSettings)
+var referred = map(objectKeys(references), variable => {
+  name: variable
+  secretRef: toLower(replace(variable, '_', '-'))
+})
 var mounts = empty(secrets)
   ? []
   : [
@@ -43,21 +45,17 @@ var volumes = empty(secrets)
       }
     ]
 
-func secretName(name string) string => toLower(replace(replace(name, '.', '-'), '_', '-'))
+func valued(entry object, settings object) object =>
+  contains(settings, entry.name) ? union(entry, { value: settings[entry.name] }) : entry
 
-func valued(entry object, settings object, secretNames array) object =>
-  contains(secretNames, entry.name)
-    ? {
-        name: entry.name
-        secretRef: secretName(entry.name)
-      }
-    : contains(settings, entry.name) ? union(entry, { value: settings[entry.name] }) : entry
+// Those that are not secrets: `more` has the references to these.
+func plain(env array, more array) array => filter(env, entry => !contains(map(more, each => each.name), entry.name))
 
 // Bicep has no fractions, so `cpu` goes through json().
-func completed(container object, image string, settings object, secretNames array, more array, mounts array) object =>
+func completed(container object, image string, settings object, more array, mounts array) object =>
   union(container, {
     image: image
-    env: concat(map(container.env, entry => valued(entry, settings, secretNames)), more)
+    env: concat(map(plain(container.env, more), entry => valued(entry, settings)), more)
     resources: {
       cpu: json(string(container.resources.cpu))
       memory: container.resources.memory
@@ -133,20 +131,21 @@ resource app 'Microsoft.App/containerApps@2026-01-01' = {
           name: secret.secretRef
           value: keys[secret.path]
         }),
-        map(secretNames, name => {
-          name: secretName(name)
-          value: secretSettings[name]
+        map(referred, each => {
+          name: each.secretRef
+          keyVaultUrl: references[each.name]
+          identity: identity.id
         })
       )
     })
     template: union(
       told,
       {
-        containers: map(told.containers, each => completed(each, image, settings, secretNames, more, mounts))
+        containers: map(told.containers, each => completed(each, image, settings, concat(more, referred), mounts))
         volumes: concat(told.?volumes ?? [], volumes)
       },
       contains(told, 'initContainers')
-        ? { initContainers: map(told.initContainers, each => completed(each, image, settings, secretNames, more, mounts)) }
+        ? { initContainers: map(told.initContainers, each => completed(each, image, settings, concat(more, referred), mounts)) }
         : {},
       // Functions have none: the platform makes theirs of the triggers, and lets nobody say other ones.
       contains(told.scale, 'rules')
