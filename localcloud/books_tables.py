@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from localcloud.azurite import Azurite
-from localcloud.books import Line, Order, Reservation, Stock, Unreadable, pieces, settled
+from localcloud.books import Line, Order, Reservation, Stock, Unreadable, pieces
 
 TIMEOUT = aiohttp.ClientTimeout(total=30)
 WITHOUT_METADATA = {"Accept": "application/json;odata=nometadata", "DataServiceVersion": "3.0"}
@@ -129,7 +129,7 @@ class TablesLedger:
             _, order_id, _ = entity.row.split("|")
             history.setdefault(UUID(order_id), []).append(msgspec.json.decode(entity.body, type=Entry).status)
         return {
-            order.id: Order(order.customer_id, settled(order.status), pieces(order.lines), history.get(order.id, []))
+            order.id: Order.of(order.customer_id, order.status, order.lines, history.get(order.id, []))
             for order in await self._ordered()
         }
 
