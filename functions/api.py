@@ -31,13 +31,29 @@ class Address(Struct, frozen=True):
     country: str
 
 
+class NamedAddress(Address, frozen=True):
+    name: str
+    phone: str = ""
+
+
+class Preferences(Struct, frozen=True):
+    back_in_stock: bool = True
+    marketing: bool = False
+
+
 class Customer(Struct, frozen=True):
+    """Without `addresses` it is the version before that answers."""
+
     id: UUID
     name: str
     email: str
     language: str
     status: Status
     address: Address | None = None
+    addresses: list[NamedAddress] | None = None
+    delivery_address: str | None = None
+    billing_address: str | None = None
+    preferences: Preferences = Preferences()
 
 
 class Order(Struct, frozen=True):
@@ -48,11 +64,25 @@ class Order(Struct, frozen=True):
     total: int
     lines: list[OrderedLine]
     placed_at: datetime
+    tax: int = 0
+    carrier: str = ""
+    tracking: str = ""
 
 
 class OrderPage(Struct, frozen=True):
     items: list[Order]
     next: str | None
+
+
+class Waiting(Struct, frozen=True):
+    """For a product to be in stock again."""
+
+    product_id: UUID
+    since: datetime
+
+
+class WaitingList(Struct, frozen=True):
+    items: list[Waiting]
 
 
 async def our_authorization(to: Connections) -> str:
@@ -76,6 +106,18 @@ async def orders(
     """A customer's, newest first. Raises what `_get` raises."""
     query = {"customer": str(customer_id), "limit": str(limit)} | ({"cursor": cursor} if cursor else {})
     return await _get(to, f"{to.settings.orders_url}/api/orders?{urlencode(query)}", authorization, OrderPage)
+
+
+async def waiting(to: Connections, customer_id: UUID, authorization: str) -> list[Waiting]:
+    """What a customer waits for. Nothing, where the catalogue knows of no such lists.
+
+    Raises what `_get` raises, but NotFound.
+    """
+    url = f"{to.settings.catalog_url}/api/waiting?{urlencode({'customer': str(customer_id)})}"
+    try:
+        return (await _get(to, url, authorization, WaitingList)).items
+    except NotFound:
+        return []
 
 
 async def _get(to: Connections, url: str, authorization: str, kind: type[T]) -> T:

@@ -43,13 +43,17 @@ class Reservation:
 @dataclass(frozen=True, slots=True)
 class Order:
     customer_id: UUID
-    status: str  # that it was settled with: what was shipped, delivered or returned is confirmed
+    status: str
     pieces: Counter[UUID]
     history: list[str]  # every status it has had
 
     @property
     def confirmed(self) -> bool:
         return "confirmed" in self.history
+
+    @property
+    def returned(self) -> bool:
+        return self.status == "returned"
 
     @property
     def given_up(self) -> bool:
@@ -59,6 +63,7 @@ class Order:
 @dataclass(frozen=True, slots=True)
 class Books:
     stocks: Sequence[Stock]
+    rebuilt: Sequence[Stock]  # the same, from the ledger of all movements
     reservations: dict[UUID, Reservation]  # by order
     orders: dict[UUID, Order]
     keys: Counter[UUID]  # idempotency records, by order
@@ -85,6 +90,9 @@ class Ledger(Protocol):
 class CatalogLedger(Ledger, Protocol):
     async def stocks(self) -> list[Stock]: ...
 
+    async def movements(self) -> list[Stock]:
+        """What there should be of each product by all that has moved."""
+
     async def reservations(self) -> dict[UUID, Reservation]:
         """By order."""
 
@@ -99,8 +107,10 @@ class OrdersLedger(Ledger, Protocol):
         """How many idempotency records each order has."""
 
 
-def settled(status: str) -> str:
-    return "confirmed" if status in ("shipped", "delivered", "returned") else status
+def story(told: Iterable[tuple[int, str]]) -> list[str]:
+    """An order's states by its versions. Those after it was settled are told by its timeline, with other news."""
+    states = ((version, said.removeprefix("order-")) for version, said in told if said != "payment-requested")
+    return [state for _, state in sorted(states)]
 
 
 def pieces(lines: Iterable[Line]) -> Counter[UUID]:
