@@ -18,8 +18,8 @@ from libs.common.messages import Command, Fact, encode_command, encode_fact
 from libs.common.messages.catalog import (
     ProductCreated,
     ProductDeleted,
+    ProductStatus,
     ProductUpdated,
-    Status,
     StockRefused,
     StockReserved,
 )
@@ -138,7 +138,7 @@ async def test_the_timeline_tells_at_which_delivery_a_message_was_understood(sto
 
 
 @pytest.mark.parametrize("status", ["draft", "archived"])
-async def test_what_is_not_published_cannot_be_ordered_until_it_is(store: Store, status: Status) -> None:
+async def test_what_is_not_published_cannot_be_ordered_until_it_is(store: Store, status: ProductStatus) -> None:
     await hear(store, REGISTERED, CREATED, msgspec.structs.replace(UPDATED, status=status, version=2))
     with pytest.raises(Invalid, match="there is no product"):
         await placed(store)
