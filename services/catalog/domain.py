@@ -8,7 +8,7 @@ from typing import TypedDict
 from uuid import UUID
 
 from libs.common.errors import Conflict, Invalid, NotFound, StoreError
-from libs.common.messages.catalog import ProductCreated, ProductDeleted, ProductUpdated, Status
+from libs.common.messages.catalog import ProductCreated, ProductDeleted, ProductStatus, ProductUpdated
 
 MOST_MEDIA = 20  # of one product
 MOST_CATEGORIES = 1000  # they are listed on one page
@@ -49,7 +49,7 @@ class Details:
     category_id: UUID | None  # the first of its categories: the version before knows one
     more_categories: tuple[UUID, ...] = ()
     attributes: Mapping[str, Value] = field(default_factory=dict)
-    status: Status = "published"
+    status: ProductStatus = "published"
     tax_rate: int = TAX_RATE
 
     @property
@@ -80,7 +80,7 @@ class _Facts(TypedDict):
     currency: str
     opening_stock: int
     tax_rate: int
-    status: Status
+    status: ProductStatus
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ import pytest
 from libs.common.database import Database
 from libs.common.errors import Invalid, NotFound, Stale, StoreError
 from libs.common.messages import Fact
-from libs.common.messages.catalog import Status
+from libs.common.messages.catalog import ProductStatus
 from services.catalog.domain import Category, Details, Product, Value, admit
 from services.catalog.search import attribute, points, sought, terms
 from services.catalog.stock import Stock
@@ -49,8 +49,8 @@ SOUGHT = None, None, "APP", "ä", "🎉", "a banana", "b 100", "' OR 1 = 1 --"
 CATEGORIES = None, 0, 1, 2  # the last may not be there yet
 SEEN = None, 0, 0, -1  # how far the version that a caller has read is from the newest
 
-Said = tuple[Status, dict[str, Value]]
-Asked = tuple[Status | None, tuple[str, str] | None]
+Said = tuple[ProductStatus, dict[str, Value]]
+Asked = tuple[ProductStatus | None, tuple[str, str] | None]
 Refused = type[StoreError] | set[type[StoreError]]  # where several things are wrong, any of them may be said
 
 

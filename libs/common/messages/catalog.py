@@ -10,7 +10,7 @@ from libs.common.messages import Command, Fact
 MOST_PIECES = 1_000_000  # of one product
 MOST_CALLED = 100  # customers, by one fact
 
-Status = Literal["draft", "published", "archived"]  # of a product: only what is published is for sale
+ProductStatus = Literal["draft", "published", "archived"]  # of a product: only what is published is for sale
 
 
 class ProductCreated(Fact, frozen=True, kw_only=True):
@@ -25,8 +25,8 @@ class ProductCreated(Fact, frozen=True, kw_only=True):
     price: int
     currency: str
     opening_stock: int = 0
-    tax_rate: int = 0
-    status: Status = "published"
+    tax_rate: int = 0  # basis points; the price includes it
+    status: ProductStatus = "published"
 
 
 class ProductUpdated(Fact, frozen=True, kw_only=True):
@@ -45,7 +45,7 @@ class ProductUpdated(Fact, frozen=True, kw_only=True):
     currency: str
     opening_stock: int
     tax_rate: int = 0
-    status: Status = "published"
+    status: ProductStatus = "published"
 
 
 class ProductDeleted(Fact, frozen=True, kw_only=True):

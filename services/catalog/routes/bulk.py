@@ -18,7 +18,7 @@ from libs.common.clock import now
 from libs.common.errors import Invalid, Malformed, StoreError, Unavailable
 from libs.common.http import DRAINING, SECURITY_HEADERS, decode, query
 from libs.common.ids import uuid7
-from libs.common.messages.catalog import Status
+from libs.common.messages.catalog import ProductStatus
 from libs.common.operations import Operation, allow
 from services.catalog.bulk import Outcome
 from services.catalog.domain import Product
@@ -51,7 +51,7 @@ class Import(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Export(Struct, frozen=True, forbid_unknown_fields=True):
-    status: Status | None = None
+    status: ProductStatus | None = None
 
 
 class Refused(Struct, frozen=True, tag="refused"):

@@ -9,7 +9,7 @@ from msgspec import Meta, Struct, field
 from libs.common.auth import Role
 from libs.common.errors import Forbidden, Invalid
 from libs.common.http import bears, query, reply_weakly
-from libs.common.messages.catalog import Status
+from libs.common.messages.catalog import ProductStatus
 from libs.common.operations import Operation, allow
 from services.catalog import search
 from services.catalog.routes.bodies import MOST_ATTRIBUTES, Amount, AttributeName, AttributeText, Search
@@ -28,7 +28,7 @@ class Filters(Struct, frozen=True, forbid_unknown_fields=True):
     min_price: Amount | None = None
     max_price: Amount | None = None
     in_stock: bool | None = None
-    status: Status = "published"
+    status: ProductStatus = "published"
     attribute: Annotated[dict[AttributeName, AttributeText], Meta(max_length=MOST_ATTRIBUTES)] = field(
         default_factory=dict
     )

@@ -13,7 +13,7 @@ from libs.common.clock import now
 from libs.common.errors import NotFound
 from libs.common.http import bears, if_match, no_content, path_id, read, reply
 from libs.common.ids import uuid7
-from libs.common.messages.catalog import Status
+from libs.common.messages.catalog import ProductStatus
 from libs.common.operations import Operation, allow
 from services.catalog.domain import (
     TAX_RATE,
@@ -39,7 +39,7 @@ class Replacement(Struct, frozen=True, forbid_unknown_fields=True):
     description: Text = ""
     category_ids: Annotated[list[UUID], Meta(max_length=MOST_CATEGORIES)] = field(default_factory=list)
     attributes: Attributes = field(default_factory=dict)
-    status: Status = "published"
+    status: ProductStatus = "published"
     tax_rate: BasisPoints = TAX_RATE
 
     def details(self) -> Details:
@@ -75,7 +75,7 @@ class ProductBody(Struct, frozen=True):
     tax_rate: int
     category_ids: tuple[UUID, ...]
     attributes: Mapping[str, Value]
-    status: Status
+    status: ProductStatus
     media: list[Media]
     version: int
     in_stock: bool

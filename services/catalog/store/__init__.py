@@ -13,7 +13,7 @@ from libs.common.clock import now
 from libs.common.database import Database
 from libs.common.errors import Conflict, Invalid, StoreError
 from libs.common.messages import Fact
-from libs.common.messages.catalog import Status
+from libs.common.messages.catalog import ProductStatus
 from services.catalog.bulk import Outcome
 from services.catalog.domain import Category, Parents, Product
 from services.catalog.reservations import Reservation
@@ -72,7 +72,7 @@ class Wanted:
     min_price: int | None = None
     max_price: int | None = None
     in_stock: bool | None = None
-    status: Status | None = "published"
+    status: ProductStatus | None = "published"
     attributes: Sequence[str] = ()  # terms; it has them all
 
     @property
