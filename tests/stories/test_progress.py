@@ -92,7 +92,7 @@ def impatient(running: RunningStore) -> Program:
     """One more process of orders, for which a second is long."""
     run = running.run()
     store = Store.open(running.folder, run.base_port, datetime.now(UTC), run.engines)
-    (told,) = (each for each in store.workers() if each.name == "orders")
+    (told,) = (each for each in (*store.workers(), *store.workers_on_tables()) if each.name == "orders")
     port = free_ports(1)
     env = {**told.env, "PORT": str(port), "EXPIRE_SECONDS": "1"}
     return replace(told, env=env, ready=partial(listening, port), ports=(port,))
