@@ -21,13 +21,12 @@ from localcloud.identity import Role
 from localcloud.people import People
 from localcloud.runfile import Run
 from tests.localcloud.programs import free_ports
-from tests.stories.cashier import paid
 from tests.waiting import so, until
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 120
 STOP_SECONDS = 60
-PORTS = 17
+PORTS = 18
 
 
 @dataclass(frozen=True)
@@ -48,8 +47,7 @@ class RunningStore:
             store = cls(folder, engine)
             await so(lambda: launcher.returncode is not None or store._is_ready())
             assert launcher.returncode is None, (folder / "launcher.log").read_text()
-            async with paid(folder):
-                yield store
+            yield store
         finally:
             if launcher.returncode is None:
                 launcher.send_signal(signal.SIGTERM)
