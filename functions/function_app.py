@@ -13,10 +13,16 @@ from functions.notify_customer import notify_customer
 from functions.process_order import process_order
 from functions.settings import Settings
 from functions.update_inventory import update_inventory
-from libs.common import logs, settings
+from functions.watch import CALLS, measured
+from libs.common import exports, logs, settings
+from libs.common.metrics import Metrics
 
 TOLD = settings.read(Settings, os.environ)
 logs.join_host(TOLD.log_level)
+
+FIGURES = Metrics()
+calls = FIGURES.histogram(CALLS)
+exports.start("functions", TOLD, FIGURES)  # to the end of the process, of which an app is not told
 
 # Anonymous at the host: a key of the host would say nothing of who asks. The bearer's token does, to the owners.
 app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
@@ -26,6 +32,7 @@ app = func.FunctionApp(http_auth_level=func.AuthLevel.ANONYMOUS)
 @app.event_grid_trigger("event")
 @app.service_bus_queue_output("catalog", connection="ServiceBus", queue_name="catalog")
 @app.service_bus_queue_output("orders", connection="ServiceBus", queue_name="orders")
+@measured(calls, "process_order")
 async def on_order_placed(event: func.CloudEvent, catalog: func.Out[str], orders: func.Out[str]) -> None:
     await process_order(event, {"catalog": catalog, "orders": orders}, connections(TOLD))
 
@@ -33,17 +40,20 @@ async def on_order_placed(event: func.CloudEvent, catalog: func.Out[str], orders
 @app.function_name("update_inventory")
 @app.event_grid_trigger("event")
 @app.service_bus_queue_output("catalog", connection="ServiceBus", queue_name="catalog")
+@measured(calls, "update_inventory")
 async def on_product_changed(event: func.CloudEvent, catalog: func.Out[str]) -> None:
     await update_inventory(event, {"catalog": catalog})
 
 
 @app.function_name("notify_customer")
 @app.event_grid_trigger("event")
+@measured(calls, "notify_customer")
 async def on_order_settled(event: func.CloudEvent) -> None:
     await notify_customer(event, connections(TOLD))
 
 
 @app.function_name("customer_data")
 @app.route("customer-data/{id}", methods=["GET"])
+@measured(calls, "customer_data")
 async def on_customer_data_asked(req: func.HttpRequest) -> func.HttpResponse:
     return await customer_data(req, connections(TOLD))

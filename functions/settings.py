@@ -12,3 +12,5 @@ class Settings:
     smtp_port: int
     mail_from: str
     log_level: str = "INFO"
+    otel_exporter_otlp_endpoint: str = ""  # where traces and metrics go by OTLP/HTTP; empty: nowhere
+    applicationinsights_connection_string: str = ""  # the same to Azure Monitor

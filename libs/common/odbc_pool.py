@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import NamedTuple, TypeVar
@@ -51,7 +52,8 @@ class Pool:
     async def run(self, work: Callable[[pyodbc.Cursor], T]) -> T:
         """In a thread, on a connection that nobody else uses meanwhile. Raises Unavailable."""
         async with self._lent() as cursor:
-            running = asyncio.get_running_loop().run_in_executor(self.threads, work, cursor)
+            here = copy_context()  # the trace goes along
+            running = asyncio.get_running_loop().run_in_executor(self.threads, here.run, work, cursor)
             try:
                 return await asyncio.shield(running)
             except asyncio.CancelledError:

@@ -17,8 +17,10 @@ from azure.servicebus.aio import ServiceBusClient
 from libs.common.bus import MOST_TRIES, listen
 from libs.common.errors import Unavailable
 from libs.common.inbox import Reactions
+from libs.common.measures import Measures
 from libs.common.messages import encode_fact
 from libs.common.messages.catalog import StockRefused, StockReserved
+from libs.common.queue_watch import QueueWatch
 from localcloud import certificates
 from localcloud.access import Issuer
 from localcloud.addresses import HOST
@@ -55,6 +57,7 @@ REACTIONS: Reactions[Heard] = {StockReserved: hear}
 class Bus:
     broker: Broker
     client: ServiceBusClient
+    watch: QueueWatch = field(default_factory=lambda: QueueWatch("orders", Measures()))
 
     async def put(self, *bodies: bytes) -> None:
         for body in bodies:
@@ -67,7 +70,7 @@ class Bus:
         """A listener in its loop; at the end it settles what it has in hand."""
         stop = asyncio.Event()
         async with asyncio.TaskGroup() as loops:
-            loops.create_task(listen(self.client, "orders", REACTIONS, store, stop=stop, chance=random.Random(1)))
+            loops.create_task(listen(self.client, self.watch, REACTIONS, store, stop=stop, chance=random.Random(1)))
             try:
                 yield
             finally:

@@ -48,6 +48,15 @@ class Entry:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class StateCount:
+    """How many orders are in a state, and when the oldest of them was placed."""
+
+    status: Status
+    count: int
+    oldest: datetime
+
+
 class Store(Protocol):
     async def place(self, attempt: Attempt, draft: Draft) -> Receipt:
         """Order, history, fact and idempotency record in one commit; a repeat gets the first receipt.
@@ -69,6 +78,9 @@ class Store(Protocol):
 
     async def history(self, order_id: UUID, customer_id: UUID | None = None) -> list[Entry]:
         """Oldest first. Raises NotFound."""
+
+    async def states(self, newest: int) -> list[StateCount]:
+        """Of the newest orders, and no more of them than asked for, so that it stays cheap. None: not in the list."""
 
     async def list_price(self, price: Price) -> None:
         """What a product costs; an older version than the one known changes nothing."""

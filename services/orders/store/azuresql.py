@@ -14,7 +14,7 @@ from libs.common.messages import encode_fact
 from libs.common.messages.customers import Status as CustomerStatus
 from libs.common.messages.orders import OrderedLine
 from services.orders.domain import BlockedCustomer, Order, Price, Status, UnknownCustomer
-from services.orders.store import Action, Attempt, Draft, Entry, KeyReused, Receipt
+from services.orders.store import Action, Attempt, Draft, Entry, KeyReused, Receipt, StateCount
 
 SCHEMA = Path(__file__).with_name("azuresql.sql").read_text()
 MOST_TRIES = 3  # of placing an order while its prices change
@@ -65,6 +65,11 @@ FROM orders WHERE id < ? ORDER BY id DESC
 _ORDERS_OF_CUSTOMER = """
 SELECT TOP (?) id, customer_id, status, currency, lines, reason, version, placed_at
 FROM orders WHERE customer_id = ? AND id < ? ORDER BY id DESC
+"""
+_STATES = """
+SELECT status, COUNT(*) AS [count], MIN(placed_at) AS oldest
+FROM (SELECT TOP (?) status, placed_at FROM orders ORDER BY id DESC) AS newest
+GROUP BY status
 """
 
 
@@ -177,6 +182,10 @@ class AzureSqlStore:
             "SELECT version, status, at, reason FROM history WHERE order_id = ? ORDER BY version", order_id.bytes
         )
         return [Entry(row.version, Status(row.status), row.at, row.reason) for row in rows]
+
+    async def states(self, newest: int) -> list[StateCount]:
+        rows = await self._database.fetch(_STATES, newest)
+        return [StateCount(Status(row.status), row.count, row.oldest) for row in rows]
 
     async def list_price(self, price: Price) -> None:
         await self._note_price(price, listed=True)

@@ -15,7 +15,7 @@ from libs.common.messages.customers import Status as CustomerStatus
 from libs.common.messages.orders import OrderedLine
 from libs.common.postgres import Postgres
 from services.orders.domain import BlockedCustomer, Order, Price, Status, UnknownCustomer
-from services.orders.store import Action, Attempt, Draft, Entry, KeyReused, Receipt
+from services.orders.store import Action, Attempt, Draft, Entry, KeyReused, Receipt, StateCount
 
 SCHEMA = Path(__file__).with_name("postgres.sql").read_text()
 MOST_TRIES = 3  # of placing an order while its prices change
@@ -53,6 +53,11 @@ SELECT (SELECT holds FROM relied) AS holds, (SELECT status FROM buyer) AS buyer,
 
 # Named, here and in all stores: a column that the next version adds must not change what this one gets.
 _COLUMNS = "id, customer_id, status, currency, lines, reason, version, placed_at"
+_STATES = """
+SELECT status, count(*) AS count, min(placed_at) AS oldest
+FROM (SELECT status, placed_at FROM orders ORDER BY id DESC LIMIT $1) AS newest
+GROUP BY status
+"""
 _ORDER = f"SELECT {_COLUMNS} FROM orders WHERE id = $1"  # noqa: S608  constant texts
 
 
@@ -167,6 +172,10 @@ class PostgresStore:
             "SELECT version, status, at, reason FROM history WHERE order_id = $1 ORDER BY version", order_id
         )
         return [Entry(row["version"], Status(row["status"]), row["at"], row["reason"]) for row in rows]
+
+    async def states(self, newest: int) -> list[StateCount]:
+        rows = await self._database.fetch(_STATES, newest)
+        return [StateCount(Status(row["status"]), row["count"], row["oldest"]) for row in rows]
 
     async def list_price(self, price: Price) -> None:
         await self._note_price(price, listed=True)
