@@ -40,6 +40,7 @@ KNOWN = (
     exp.Cast,
     exp.Convert,
     exp.Count,
+    exp.Min,
     exp.DateAdd,
     exp.Lower,
     exp.Collate,

@@ -11,6 +11,7 @@ from azure.core.credentials_async import AsyncTokenCredential
 from libs.common.measures import Measures
 from libs.common.settings import Incomplete, ServiceSettings
 from libs.common.vault import Vault
+from libs.common.watch import DatabaseWatch
 
 Password = Callable[[], Awaitable[str]]
 
@@ -51,6 +52,10 @@ class Database(Protocol):
     @property
     def told(self) -> asyncio.Event:
         """Something new may lie in the outbox."""
+
+    @property
+    def watch(self) -> DatabaseWatch:
+        """What is noted of its work."""
 
     async def backlog(self) -> Backlog:
         """Of the outbox; anyone may look, at a bounded price. Raises Unavailable."""

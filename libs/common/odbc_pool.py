@@ -107,7 +107,7 @@ class Pool:
     async def dial(self) -> Connection:
         """A connection of one's own. Raises Unavailable."""
         text, attributes = await self.key.told(self.driver)
-        made = list[pyodbc.Connection]()
+        made, awaited = list[pyodbc.Connection](), None
 
         async def keep(raw: pyodbc.Connection) -> None:
             made.append(raw)
@@ -123,9 +123,8 @@ class Pool:
             (raw,) = made
             cursor = await asyncio.get_running_loop().run_in_executor(self.threads, _prepare, raw)
         except BaseException as error:
-            for raw in made:
-                with suppress(pyodbc.Error):
-                    raw.close()
+            if awaited:
+                await _close(awaited)
             if isinstance(error, pyodbc.Error):
                 raise odbc.meaning(error) or Unavailable("the database lets nobody in") from error
             raise
@@ -142,5 +141,10 @@ def _prepare(raw: pyodbc.Connection) -> pyodbc.Cursor:
 
 
 async def _hang_up(connection: Connection) -> None:
+    await _close(connection.awaited)
+
+
+async def _close(connection: aioodbc.Connection) -> None:
+    """To its end, also where whoever asks is cancelled meanwhile: half closed it would be closed once more."""
     with suppress(pyodbc.Error):
-        await connection.awaited.close()
+        await asyncio.shield(connection.close())

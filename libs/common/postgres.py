@@ -43,8 +43,8 @@ VERIFIED = "verify-full"
 
 BACKLOG = """
 SELECT
-    (SELECT count(*) FROM (SELECT FROM outbox LIMIT $1) AS some) AS waiting,
-    (SELECT count(*) FROM (SELECT FROM outbox_dead LIMIT $1) AS some) AS parked,
+    (SELECT count(*) FROM (SELECT FROM outbox LIMIT $1) AS told) AS waiting,
+    (SELECT count(*) FROM (SELECT FROM outbox_dead LIMIT $1) AS dead) AS parked,
     (SELECT event FROM outbox ORDER BY seq LIMIT 1) AS oldest
 """
 

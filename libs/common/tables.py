@@ -59,6 +59,10 @@ class Tables:
             yield cls(Table(client, SystemRandom(), DatabaseWatch("azure.table", measures or Measures())))
 
     @property
+    def watch(self) -> DatabaseWatch:
+        return self.table.watch
+
+    @property
     def told(self) -> asyncio.Event:
         return self.table.told
 

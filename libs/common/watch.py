@@ -113,6 +113,8 @@ class RelayWatch:
                 await self.look()
             except Unavailable as error:
                 log.warning("look.failed", reason=error.detail)
+            except Exception:  # a defect here must not keep facts from being told
+                log.exception("look.failed")
             await asyncio.sleep(LOOK_SECONDS)
 
     async def look(self) -> None:

@@ -39,23 +39,23 @@ _settled = msgspec.json.Decoder(_Settled)
 class OrderSight:
     def __init__(self, store: Store, metrics: Metrics) -> None:
         self._store = store
-        self._states = metrics.numbers(STATES)
-        self._age = metrics.numbers(UNSETTLED_AGE)
-        self._settling = metrics.histogram(SETTLING)
+        self.states = metrics.numbers(STATES)
+        self.ages = metrics.numbers(UNSETTLED_AGE)
+        self.settling = metrics.histogram(SETTLING)
 
     def published(self, event: CloudEvent) -> None:
         if status := SETTLED.get(event.type):
             fact = _settled.decode(event.data)
-            self._settling.record(max(0.0, (fact.at - time_of(fact.order_id)).total_seconds()), status)
+            self.settling.record(max(0.0, (fact.at - time_of(fact.order_id)).total_seconds()), status)
 
     async def look(self) -> None:
         counted = {each.status: each for each in await self._store.states(NEWEST)}
         for status in Status:
-            self._states.set(counted[status].count if status in counted else 0, status)
+            self.states.set(counted[status].count if status in counted else 0, status)
         waiting = counted.get(Status.PLACED)
-        self._age.set((now() - waiting.oldest).total_seconds() if waiting else 0)
+        self.ages.set((now() - waiting.oldest).total_seconds() if waiting else 0)
 
     def blind(self) -> None:
         """Somebody else looks from now on."""
-        self._states.clear()
-        self._age.clear()
+        self.states.clear()
+        self.ages.clear()

@@ -180,3 +180,18 @@ async def test_a_listener_that_stops_gives_back_what_it_could_not_do(bus: Bus) -
 
     counts = bus.broker.counts("orders")
     assert (counts.active, counts.locked, counts.dead_lettered) == (1, 0, 0)
+
+
+async def test_what_became_of_each_message_and_what_waits_is_counted(bus: Bus) -> None:
+    measures, heard = bus.watch.measures, Heard()
+    await bus.put(*(encode_fact(reserved(), "") for _ in range(3)), b"{")
+    before = bus.broker.counts("orders").active
+
+    async with bus.listened(heard):
+        await so(lambda: bus.settled() and len(heard.subjects) == 3)
+
+    assert (before, measures.queued.read()) == (4, {("orders",): 4})  # it looks before it takes
+    assert 0 <= measures.queue_age.read()[("orders",)] < 60
+    assert measures.deliveries.read() == {("orders", "completed"): 3, ("orders", "dead_lettered"): 1}
+    assert measures.waits.read()[("orders",)].count == 4
+    assert measures.reactions.read()[StockReserved.type, ""].count == 3
