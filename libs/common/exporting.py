@@ -105,16 +105,18 @@ class Exports:
 
 
 def start(name: str, told: Told, metrics: Metrics) -> Exports:
-    return export(name, list(_destinations(told)), metrics, os.environ)
-
-
-def export(name: str, destinations: Sequence[Destination], metrics: Metrics, environment: Mapping[str, str]) -> Exports:
     about = {
-        "service.name": environment.get("OTEL_SERVICE_NAME", name),
+        "service.name": os.environ.get("OTEL_SERVICE_NAME", name),
         "service.namespace": "store",
         "service.instance.id": str(uuid4()),
     }
     resource = Resource.create(about)
+    return export(resource, list(_destinations(told, resource)), metrics, os.environ)
+
+
+def export(
+    resource: Resource, destinations: Sequence[Destination], metrics: Metrics, environment: Mapping[str, str]
+) -> Exports:
     batches = [BatchSpanProcessor(each.spans) for each in destinations if each.spans]
     recorder = SpanRecorder(batches, resource, sampler(environment))
     figures = [(each.figures, Points(metrics, resource, deltas=each.deltas)) for each in destinations if each.figures]
@@ -126,7 +128,7 @@ def export(name: str, destinations: Sequence[Destination], metrics: Metrics, env
     return Exports(recorder, pusher)
 
 
-def _destinations(told: Told) -> Iterator[Destination]:
+def _destinations(told: Told, resource: Resource) -> Iterator[Destination]:
     if told.otel_exporter_otlp_endpoint:
         from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -138,7 +140,7 @@ def _destinations(told: Told) -> Iterator[Destination]:
     if told.applicationinsights_connection_string:
         from libs.common.azure_monitor import connect
 
-        yield Destination(*connect(told.applicationinsights_connection_string), deltas=True)
+        yield Destination(*connect(told.applicationinsights_connection_string, resource), deltas=True)
 
 
 def sampler(environment: Mapping[str, str]) -> Samples:

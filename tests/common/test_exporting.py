@@ -11,6 +11,7 @@ from time import perf_counter, time_ns
 
 import pytest
 from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality
+from opentelemetry.sdk.resources import Resource
 
 from libs.common import exporting, exports, telemetry
 from libs.common.exporting import Destination, Exports
@@ -217,4 +218,4 @@ def test_a_sampler_decides_as_opentelemetry_says(
 )
 def test_what_cannot_be_read_is_said_at_the_start(said: Mapping[str, str]) -> None:
     with pytest.raises(Incomplete, match="OTEL_"):
-        exporting.export("orders", [Destination(None, None, deltas=False)], Metrics(), said)
+        exporting.export(Resource({}), [Destination(None, None, deltas=False)], Metrics(), said)
