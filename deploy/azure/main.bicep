@@ -40,7 +40,8 @@ var operator = {
   type: operatorType
 }
 var queues = objectKeys(topology.queues)
-var deployables = concat(filter(objectKeys(topology.identities), name => (name != 'operator')), ['gateway'])
+var senders = filter(objectKeys(topology.identities), name => (name != 'operator'))
+var deployables = concat(senders, ['gateway'])
 var containers = concat(topology.containers, [names.deadLetters])
 var placed = items(engines)
 var onPostgres = map(filter(placed, each => (each.value == 'postgres')), each => each.key)
@@ -78,6 +79,7 @@ module logs 'modules/logs.bicep' = {
     tags: tags
     retentionDays: logRetentionDays
     principals: principals
+    senders: senders
   }
 }
 

@@ -117,6 +117,12 @@ def traceparent() -> str:
     return span.traceparent if span else ""
 
 
+def is_recording() -> bool:
+    """Whether it is worth telling of a leaf."""
+    span = _current.get()
+    return span is not None and _spans.recorder is not None and span.flags == KEPT
+
+
 def note(name: str, value: str | int) -> None:
     """An attribute of the span that we are in."""
     if (span := _current.get()) and _spans.recorder:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-LOOK_SECONDS = 15.0
+LOOK_SECONDS = 30.0
 
 
 class _Told(Struct, frozen=True):
@@ -65,8 +65,9 @@ class DatabaseWatch:
             raise
         finally:
             self.measures.operations.record(perf_counter() - started, self.system, name, failure)
-            about = {"db.system.name": self.system, "db.operation.name": name}
-            telemetry.leaf(telemetry.traceparent(), f"{name} {self.system}", Kind.CLIENT, at, about, failure)
+            if telemetry.is_recording():
+                about = {"db.system.name": self.system, "db.operation.name": name}
+                telemetry.leaf(telemetry.traceparent(), f"{name} {self.system}", Kind.CLIENT, at, about, failure)
 
     def repeated(self) -> None:
         self.measures.duplicates.add()
