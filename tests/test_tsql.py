@@ -43,6 +43,7 @@ KNOWN = (
     exp.Min,
     exp.DateAdd,
     exp.Lower,
+    exp.Sum,
     exp.Collate,
 )
 KNOWN_BY_NAME = {"OBJECT_ID", "OPENJSON", "SYSUTCDATETIME"}

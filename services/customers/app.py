@@ -4,10 +4,11 @@ import asyncio
 import random
 
 from libs.common import bus, http, outbox, service
+from libs.common.cursors import Cursors
 from libs.common.queue_watch import QueueWatch
 from libs.common.watch import RelayWatch
 from services.customers.reactions import REACTIONS
-from services.customers.routes import STORE, routes
+from services.customers.routes import CURSORS, STORE, routes
 from services.customers.settings import Settings
 from services.customers.store import open_store
 
@@ -19,6 +20,7 @@ async def run(settings: Settings) -> None:
         app = http.application(routes, to.verifier, to.database.ping, measures=to.measures)
         watch = RelayWatch(to.database, to.measures)
         app[STORE] = store
+        app[CURSORS] = Cursors((await to.vault.read("customers-cursor-key")).encode())
         async with asyncio.TaskGroup() as loops:
             serving = http.serve(app, settings.host, settings.port, stop=stop, drain_seconds=settings.drain_seconds)
             queue = QueueWatch("customers", to.measures)

@@ -1,4 +1,4 @@
-"""Wiring: the three loops."""
+"""Wiring: the three loops, and two of orders' own: what expires, and what other processes change."""
 
 import asyncio
 import random
@@ -7,11 +7,12 @@ from libs.common import bus, http, outbox, service
 from libs.common.cursors import Cursors
 from libs.common.queue_watch import QueueWatch
 from libs.common.watch import RelayWatch
+from services.orders.expiry import expire
 from services.orders.reactions import REACTIONS
 from services.orders.routes import CURSORS, STORE, routes
 from services.orders.settings import Settings
+from services.orders.sight import OrderSight
 from services.orders.store import open_store
-from services.orders.watch import OrderSight
 
 
 async def run(settings: Settings) -> None:
@@ -19,7 +20,7 @@ async def run(settings: Settings) -> None:
     async with service.connect("orders", settings) as to:
         store = await open_store(to.database)
         app = http.application(routes, to.verifier, to.database.ping, measures=to.measures)
-        watch = RelayWatch(to.database, to.measures, OrderSight(store, to.measures.metrics))
+        watch = RelayWatch(to.database, to.measures, OrderSight(to.database, to.measures.metrics))
         app[STORE] = store
         app[CURSORS] = Cursors((await to.vault.read("orders-cursor-key")).encode())
         async with asyncio.TaskGroup() as loops:
@@ -30,3 +31,5 @@ async def run(settings: Settings) -> None:
             loops.create_task(serving, name="serve")
             loops.create_task(listening, name="listen")
             loops.create_task(relaying, name="relay")
+            loops.create_task(expire(store, settings.expire_seconds, stop=stop, chance=chance), name="expire")
+            loops.create_task(store.watch.follow(store.versions, stop), name="watch")

@@ -18,6 +18,7 @@ from libs.common.exporting import Destination, Exports
 from libs.common.metrics import Measure, Metrics
 from libs.common.settings import Incomplete
 from libs.common.telemetry import Kind
+from tests.functions.test_function_app import TOLD as SETTINGS
 from tests.otlp import Collector, attributes
 from tests.waiting import so
 
@@ -156,17 +157,9 @@ async def test_a_backend_that_adds_up_itself_gets_only_what_is_new(
     assert list(point.bucket_counts) == [1, 0, 0]
 
 
-def test_where_nothing_is_said_nothing_is_exported_and_nothing_is_loaded(tmp_path: Path) -> None:
-    told = {
-        "CUSTOMERS_URL": "http://c",
-        "ORDERS_URL": "http://o",
-        "SMTP_HOST": "h",
-        "SMTP_PORT": "1",
-        "MAIL_FROM": "a@b",
-    }
-
+def test_where_nothing_is_said_nothing_is_exported_and_nothing_is_loaded() -> None:
     done = subprocess.run(
-        [sys.executable, "-c", LOADED], cwd=ROOT, env=told, capture_output=True, text=True, check=True
+        [sys.executable, "-c", LOADED], cwd=ROOT, env=SETTINGS, capture_output=True, text=True, check=True
     )
 
     assert done.stdout.strip() == "[]"

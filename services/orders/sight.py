@@ -7,13 +7,14 @@ import msgspec
 from msgspec import Struct
 
 from libs.common.clock import now
+from libs.common.database import Database
 from libs.common.ids import time_of
 from libs.common.measures import PATIENT
 from libs.common.messages import CloudEvent
 from libs.common.messages.orders import OrderCancelled, OrderConfirmed, OrderRejected
 from libs.common.metrics import Measure, Metrics
-from services.orders.domain import Status
-from services.orders.store import Store
+from services.orders import store
+from services.orders.transitions import Status
 
 NEWEST = 10_000  # so that it costs the same, however many there are
 
@@ -37,8 +38,8 @@ _settled = msgspec.json.Decoder(_Settled)
 
 
 class OrderSight:
-    def __init__(self, store: Store, metrics: Metrics) -> None:
-        self._store = store
+    def __init__(self, database: Database, metrics: Metrics) -> None:
+        self._database = database
         self.states = metrics.numbers(STATES)
         self.ages = metrics.numbers(UNSETTLED_AGE)
         self.settling = metrics.histogram(SETTLING)
@@ -49,7 +50,7 @@ class OrderSight:
             self.settling.record(max(0.0, (fact.at - time_of(fact.order_id)).total_seconds()), status)
 
     async def look(self) -> None:
-        counted = {each.status: each for each in await self._store.states(NEWEST)}
+        counted = {each.status: each for each in await store.states(self._database, NEWEST)}
         for status in Status:
             self.states.set(counted[status].count if status in counted else 0, status)
         waiting = counted.get(Status.PLACED)

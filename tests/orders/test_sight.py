@@ -11,9 +11,9 @@ from libs.common.ids import uuid7
 from libs.common.messages import CloudEvent, encode_fact
 from libs.common.messages.orders import OrderConfirmed, OrderPlaced, OrderRejected
 from libs.common.metrics import Metrics
-from services.orders.domain import Status
+from services.orders.sight import OrderSight
 from services.orders.store import Store, migrate, open_store
-from services.orders.watch import OrderSight
+from services.orders.transitions import Status
 from tests.orders.test_store import put, stock_up
 
 pytestmark = pytest.mark.real
@@ -36,9 +36,9 @@ def event(kind: type[OrderPlaced | OrderConfirmed | OrderRejected], seconds: flo
     return CloudEvent.decode(encode_fact(fact, ""))
 
 
-async def test_an_order_settles_when_it_is_confirmed_or_ends(store: Store) -> None:
+async def test_an_order_settles_when_it_is_confirmed_or_ends(store: Store, database: Database) -> None:
     metrics = Metrics()
-    sight = OrderSight(store, metrics)
+    sight = OrderSight(database, metrics)
 
     sight.published(event(OrderPlaced, 0))
     sight.published(event(OrderConfirmed, 1.5))
@@ -50,8 +50,10 @@ async def test_an_order_settles_when_it_is_confirmed_or_ends(store: Store) -> No
     assert settling[("confirmed",)].sum == pytest.approx(4, abs=0.01)
 
 
-async def test_every_state_has_a_figure_and_the_oldest_that_is_not_settled_an_age(store: Store) -> None:
-    sight = OrderSight(store, Metrics())
+async def test_every_state_has_a_figure_and_the_oldest_that_is_not_settled_an_age(
+    store: Store, database: Database
+) -> None:
+    sight = OrderSight(database, Metrics())
     await sight.look()
     none = dict(sight.ages.read())
     for number in range(2):
