@@ -47,6 +47,10 @@ SELECT
     (SELECT count(*) FROM (SELECT FROM outbox_dead LIMIT $1) AS dead) AS parked,
     (SELECT event FROM outbox ORDER BY seq LIMIT 1) AS oldest
 """
+TELL_ALL = """
+INSERT INTO outbox (event)
+SELECT told.event FROM unnest($1::bytea[]) WITH ORDINALITY AS told (event, place) ORDER BY told.place
+"""
 
 # Not now, but soon: refused, dropped or shut down connections, a full pool or disk, a server in recovery or read-only
 # after a failover, a deadlock, no token.
@@ -99,6 +103,12 @@ class Transaction:
         """The fact is committed with the change it tells of."""
         await self.execute("INSERT INTO outbox (event) VALUES ($1)", encode_fact(fact, telemetry.traceparent()))
         self.told += 1
+
+    async def tell_all(self, facts: Sequence[Fact]) -> None:
+        """In their order, by one statement."""
+        traceparent = telemetry.traceparent()
+        await self.execute(TELL_ALL, [encode_fact(fact, traceparent) for fact in facts])
+        self.told += len(facts)
 
     async def first_time(self, cause: str | None) -> bool:
         """Whether this message has had no effect yet; its effect is committed with this mark. No cause: always."""
