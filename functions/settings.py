@@ -19,6 +19,8 @@ class Settings:
     staff_mail: str = ""  # who hears that little is left of a product; empty: the sender of the letters
     staff_language: str = "en"
     log_level: str = "INFO"
+    otel_exporter_otlp_endpoint: str = ""  # where traces and metrics go by OTLP/HTTP; empty: nowhere
+    applicationinsights_connection_string: str = ""  # the same to Azure Monitor
 
     def __post_init__(self) -> None:
         """Raises ValueError: a wrong address should stop the start, not each letter."""

@@ -173,7 +173,8 @@ class Store:
         who, bundle = self.topology.identities[name], str(self.certificates.bundle)
         trust = {"SSL_CERT_FILE": bundle, "REQUESTS_CA_BUNDLE": bundle}
         level = {"LOG_LEVEL": os.environ.get("LOG_LEVEL", "INFO")}
-        return {**identity.environment(self.addresses, identity.header(self.state), who), **trust, **level}
+        telemetry = {variable: said for variable, said in os.environ.items() if variable.startswith("OTEL_")}
+        return {**identity.environment(self.addresses, identity.header(self.state), who), **trust, **level, **telemetry}
 
     def _told_service(self, name: str) -> dict[str, str]:
         return {

@@ -22,8 +22,10 @@ SOURCES = [
     path for part in ("services", "functions", "libs", "localcloud", "deploy") for path in (ROOT / part).rglob("*.py")
 ]
 DEPLOYABLES = (*SERVICES, "functions")
-# Read by the Azure SDKs, by the Functions host and by Python's TLS, not by our classes.
-SDK = re.compile(r"(AZURE|IDENTITY|FUNCTIONS|SSL|REQUESTS|ASPNETCORE)_\w+|(AzureWebJobs|ServiceBus__)\w+")
+# Read by the Azure SDKs, by OpenTelemetry's, by the Functions host and by Python's TLS, not by our classes.
+SDK = re.compile(
+    r"(AZURE|IDENTITY|FUNCTIONS|SSL|REQUESTS|ASPNETCORE|OTEL(?!_EXPORTER_OTLP_ENDPOINT))_\w+|(AzureWebJobs|ServiceBus__)\w+"
+)
 MOST_MODULE_LINES = 300
 MOST_FUNCTION_LINES = 25
 

@@ -57,6 +57,7 @@ var openings = concat(
       ]
 )
 var queues = objectKeys(topology.queues)
+var senders = filter(objectKeys(topology.identities), name => (name != 'operator'))
 var containers = concat(topology.containers, [names.deadLetters])
 var placed = items(engines)
 var onPostgres = map(filter(placed, each => (each.value == 'postgres')), each => each.key)
@@ -94,6 +95,7 @@ module logs 'modules/logs.bicep' = {
     tags: tags
     retentionDays: logRetentionDays
     principals: principals
+    senders: senders
   }
 }
 

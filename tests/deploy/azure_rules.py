@@ -187,7 +187,9 @@ def _wanted(told: Mapping[str, Any], things: list[Thing]) -> Iterator[tuple[str,
     yield "platform", "AcrPull", "registries/store"
     yield from (("platform", "Azure Service Bus Data Owner", f"queues/{name}") for name in told["queues"])
     yield "functions", "Storage Blob Data Owner", "storageAccounts/storehost"
-    yield "functions", "Monitoring Metrics Publisher", "components/store"
+    yield from (
+        (who, "Monitoring Metrics Publisher", "components/store") for who in told["identities"] if who != "operator"
+    )
     yield from ((who, "Key Vault Secrets User", f"secrets/{secret}") for who, secret in mounted())
     yield from (
         (f"{name} topic", "Storage Blob Data Contributor", "containers/dead-letters") for name in told["topics"]
