@@ -7,11 +7,13 @@ import os
 
 import azure.functions as func
 
+from functions.blobs import blobs
 from functions.connections import connections
 from functions.customer_data import customer_data
 from functions.notify_customer import notify_customer
 from functions.process_order import process_order
 from functions.settings import Settings
+from functions.thumbnails import thumbnails
 from functions.update_inventory import update_inventory
 from libs.common import logs, settings
 
@@ -41,6 +43,17 @@ async def on_product_changed(event: func.CloudEvent, catalog: func.Out[str]) -> 
 @app.event_grid_trigger("event")
 async def on_order_settled(event: func.CloudEvent) -> None:
     await notify_customer(event, connections(TOLD))
+
+
+@app.function_name("thumbnails")
+@app.event_grid_trigger("event")
+@app.service_bus_queue_output("small", connection="ServiceBus", queue_name="catalog")
+@app.service_bus_queue_output("medium", connection="ServiceBus", queue_name="catalog")
+@app.service_bus_queue_output("large", connection="ServiceBus", queue_name="catalog")
+async def on_image_stored(
+    event: func.CloudEvent, small: func.Out[str], medium: func.Out[str], large: func.Out[str]
+) -> None:
+    await thumbnails(event, {"small": small, "medium": medium, "large": large}, blobs(TOLD))
 
 
 @app.function_name("customer_data")

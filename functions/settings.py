@@ -11,4 +11,6 @@ class Settings:
     smtp_host: str
     smtp_port: int
     mail_from: str
+    blob_endpoint: str  # https://<account>.blob.core.windows.net
+    media_url: str  # where anyone can read what lies in the container `media`
     log_level: str = "INFO"

@@ -5,8 +5,9 @@ import structlog
 from libs.common.clock import now
 from libs.common.errors import NotFound
 from libs.common.inbox import Reactions
-from libs.common.messages.catalog import OpenStock, ReserveStock
+from libs.common.messages.catalog import AddMediaVariant, OpenStock, ReserveStock
 from libs.common.messages.orders import OrderCancelled, OrderConfirmed, OrderRejected
+from services.catalog.domain import Variant
 from services.catalog.stock import Reservation
 from services.catalog.store import Store
 
@@ -37,9 +38,19 @@ async def open_stock(store: Store, command: OpenStock, cause: str) -> None:
         log.warning("stock.not_opened", product_id=str(command.product_id))
 
 
+async def add_variant(store: Store, command: AddMediaVariant, cause: str) -> None:
+    """It needs no mark of its cause: the same variant again is nothing new, and of what is gone nothing is shown."""
+    variant = Variant(command.size, command.url, command.width, command.height)
+    try:
+        await store.change(command.product_id, lambda product: product.vary(command.media_id, variant, now()))
+    except NotFound:
+        log.info("variant.not_shown", product_id=str(command.product_id), cause=cause)
+
+
 REACTIONS: Reactions[Store] = {
     ReserveStock: reserve,
     OpenStock: open_stock,
+    AddMediaVariant: add_variant,
     OrderConfirmed: sell,
     OrderRejected: release,
     OrderCancelled: release,

@@ -1,6 +1,6 @@
 """What the catalogue tells, and what it can be asked to do."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
 from msgspec import Meta, Struct
@@ -8,6 +8,8 @@ from msgspec import Meta, Struct
 from libs.common.messages import Command, Fact
 
 MOST_PIECES = 1_000_000  # of one product
+
+Size = Literal["small", "medium", "large"]  # of a thumbnail
 
 
 class ProductCreated(Fact, frozen=True, kw_only=True):
@@ -104,3 +106,21 @@ class OpenStock(Command, frozen=True, kw_only=True):
 
     product_id: UUID
     quantity: Annotated[int, Meta(ge=0, le=MOST_PIECES)]
+
+
+class AddMediaVariant(Command, frozen=True, kw_only=True):
+    """Show a product's image in this size, too, as long as the product has the image."""
+
+    type: ClassVar[str] = "store.catalog.add-media-variant.v1"
+    subject: ClassVar[str] = "product_id"
+
+    product_id: UUID
+    media_id: UUID
+    size: Size
+    url: Annotated[str, Meta(max_length=2000)]
+    width: Annotated[int, Meta(ge=1)]
+    height: Annotated[int, Meta(ge=1)]
+
+    def id(self, cause: str) -> UUID:
+        """Three of them have one cause."""
+        return super().id(f"{cause} {self.size}")

@@ -2,9 +2,15 @@
 
 from aiohttp import web
 
-from services.catalog.routes import categories, media, products, stock
+from services.catalog.routes import categories, media, products, stock, uploads
 from services.catalog.routes.keys import CURSORS as CURSORS
-from services.catalog.routes.keys import IMAGES as IMAGES
+from services.catalog.routes.keys import GALLERY as GALLERY
 from services.catalog.routes.keys import STORE as STORE
 
-routes: list[web.AbstractRouteDef] = [*products.routes, *media.routes, *stock.routes, *categories.routes]
+routes: list[web.AbstractRouteDef] = [
+    *products.routes,
+    *media.routes,
+    *uploads.routes,
+    *stock.routes,
+    *categories.routes,
+]

@@ -20,7 +20,7 @@ from services.catalog.domain import (
     Product,
 )
 from services.catalog.routes.bodies import Amount, Currency, Name, Pieces, Search, Sku, Text
-from services.catalog.routes.keys import CURSORS, IMAGES, STORE
+from services.catalog.routes.keys import CURSORS, GALLERY, STORE
 from services.catalog.store import Position, SkuTaken, Sort, TooWide, Wanted
 
 routes = web.RouteTableDef()
@@ -122,7 +122,7 @@ async def replace_product(request: web.Request) -> web.Response:
 async def delete_product(request: web.Request) -> web.Response:
     version, at = if_match(request), now()
     product = await request.app[STORE].change(path_id(request), lambda product: product.delete(at), version=version)
-    await request.app[IMAGES].forget(product.media)
+    await request.app[GALLERY].forget(product.media)
     return no_content()
 
 
