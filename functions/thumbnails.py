@@ -6,6 +6,7 @@ first and its thumbnails then; here it is looked for once more after they are wr
 
 from collections.abc import Mapping
 from contextlib import suppress
+from io import BytesIO
 
 import azure.functions as func
 import structlog
@@ -41,7 +42,7 @@ async def thumbnails(event: func.CloudEvent, outs: Outs, to: Blobs) -> None:
         made = await to.studio.thumbnails(content)
         for size in SIZES:
             blob = to.media.get_blob_client(place.thumbnail(size))
-            await blob.upload_blob(made[size].content, overwrite=True, content_settings=LOOK)
+            await blob.upload_blob(BytesIO(made[size].content), overwrite=True, content_settings=LOOK)
         if not await to.media.get_blob_client(name).exists():
             await _remove(to.media, place)
             log.info("image.gone", name=name)

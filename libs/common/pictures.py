@@ -84,7 +84,7 @@ class Studio:
         )
         try:
             said = await _talk(worker.stdin, worker.stdout, content)
-            if await worker.wait() or not said:
+            if not said or await worker.wait():
                 log.warning("picture.refused", task=task, bytes=len(content), status=worker.returncode)
                 raise Unfit("body", str(Unfit.__doc__))
             return said
@@ -124,7 +124,9 @@ async def _hear(source: asyncio.StreamReader | None) -> bytes:
 async def _end(worker: asyncio.subprocess.Process) -> None:
     if worker.returncode is None:
         worker.kill()
-        await worker.wait()
+    while worker.stdout and await worker.stdout.read(PIECE_BYTES):  # what is left in the pipe would keep it open
+        continue
+    await worker.wait()
 
 
 def _told() -> dict[str, str]:

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from http import HTTPStatus
+from io import BytesIO
 from uuid import UUID
 
 import structlog
@@ -93,7 +94,7 @@ class Gallery:
         async def write(blob: BlobClient) -> None:
             picture = await self.studio.clean(content)
             with answering():
-                await blob.upload_blob(picture.content, content_settings=_settings(content_type))
+                await blob.upload_blob(BytesIO(picture.content), content_settings=_settings(content_type))
 
         return write
 
@@ -105,7 +106,7 @@ class Gallery:
             async for block in blocks:
                 known.append(BlobBlock(f"{len(known):06}"))
                 with answering():
-                    await blob.stage_block(known[-1].id, block, len(block))
+                    await blob.stage_block(known[-1].id, BytesIO(block), len(block))
             with answering():
                 await blob.commit_block_list(known, content_settings=_settings(content_type))
 

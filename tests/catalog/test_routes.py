@@ -11,6 +11,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from azure.storage.blob.aio import ContainerClient
+from services.catalog.images import MOST_AT_ONCE, Images
 
 from libs.common import http
 from libs.common.auth import Role, Verifier
@@ -18,7 +19,6 @@ from libs.common.clock import now
 from libs.common.cursors import Cursors
 from libs.common.messages.catalog import ReservedLine
 from libs.common.postgres import Postgres
-from services.catalog.images import MOST_AT_ONCE, Images
 from services.catalog.routes import CURSORS, IMAGES, STORE, routes
 from services.catalog.routes.media import MOST_IMAGE_BYTES
 from services.catalog.store import Store, migrate, open_store

@@ -26,11 +26,11 @@ async def blocks(request: web.Request) -> AsyncIterator[bytes]:
     block, first = bytearray(), True
     async for piece in _pieces(request):
         block += piece
-        if len(block) >= BLOCK_BYTES:
+        while len(block) >= BLOCK_BYTES:
             _check_first(request, block, first)
             first = False
-            yield bytes(block)
-            block.clear()
+            yield bytes(block[:BLOCK_BYTES])
+            del block[:BLOCK_BYTES]
     _check_first(request, block, first)
     if block:
         yield bytes(block)
