@@ -32,8 +32,14 @@ def with_exif(orientation: int = 1) -> bytes:
     return picture("JPEG", exif=exif, comment=SCRIPT)
 
 
-@pytest.mark.parametrize(("form", "mode"), [("PNG", "RGB"), ("PNG", "RGBA"), ("PNG", "P"), ("PNG", "L"), ("PNG", "1"),
-                                            ("PNG", "I;16"), ("JPEG", "RGB"), ("JPEG", "L"), ("JPEG", "CMYK"), ("WEBP", "RGB")])  # fmt: skip
+FORMS = [
+    *(("PNG", mode) for mode in ("RGB", "RGBA", "P", "L", "1", "I;16")),
+    *(("JPEG", mode) for mode in ("RGB", "L", "CMYK")),
+    ("WEBP", "RGB"),
+]
+
+
+@pytest.mark.parametrize(("form", "mode"), FORMS)
 async def test_a_picture_comes_back_as_the_same_picture(studio: Studio, form: str, mode: str) -> None:
     source = picture(form, mode="L" if mode == "I;16" else mode)
     if mode == "I;16":
@@ -118,8 +124,8 @@ async def test_sixteen_million_pixels_with_transparency_fit(studio: Studio) -> N
 def worker(folder: Path, does: str) -> Path:
     """One that is confined, and then does this in place of decoding."""
     file = folder / "worker.py"
-    file.write_text(f"import sys\nsys.path.insert(0, {str(WORKER.parent)!r})\nimport picture_worker as own\nown._warm()\n"
-                    f"own._confine()\n{does}\n")  # fmt: skip
+    lines = ["import sys", f"sys.path.insert(0, {str(WORKER.parent)!r})", "import picture_worker as own"]
+    file.write_text("\n".join([*lines, "own._warm()", "own._confine()", does]))
     return file
 
 

@@ -43,5 +43,7 @@ async def to(owners: Owners, mailbox: Mailbox, credential: Credential) -> AsyncI
             smtp_host="127.0.0.1",
             smtp_port=mailbox.port,
             mail_from="Store <store@example.org>",
+            blob_endpoint="https://127.0.0.1:1/store",
+            media_url="https://media.example",
         )
         yield Connections(told, session, credential)

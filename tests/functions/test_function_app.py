@@ -19,7 +19,15 @@ from localcloud import functions_keys, topology
 from tests.functions.surroundings import ADA, LINES, NOON, ORDER, TRACE_ID, TRACEPARENT, Mailbox, Owners
 
 ROOT = Path(__file__).parents[2]
-TOLD = {"CUSTOMERS_URL": "http://c", "ORDERS_URL": "http://o", "SMTP_HOST": "h", "SMTP_PORT": "1", "MAIL_FROM": "a@b.c"}
+TOLD = {
+    "CUSTOMERS_URL": "http://c",
+    "ORDERS_URL": "http://o",
+    "SMTP_HOST": "h",
+    "SMTP_PORT": "1",
+    "MAIL_FROM": "a@b.c",
+    "BLOB_ENDPOINT": "https://b/store",
+    "MEDIA_URL": "https://m",
+}
 NOT_IN_THE_IMAGE = ("services", "localcloud", "asyncpg", "azure.servicebus", "azure.eventgrid", "joserfc", "uvloop")
 SHOW = """
 import json, sys
@@ -62,7 +70,12 @@ async def test_the_app_needs_no_more_than_its_image_holds_and_is_what_the_topolo
         subscription.to.function for subscription in store.subscriptions if subscription.to.function
     }
     outputs = {(name, each["queueName"]) for name, bound in loaded.items() for each in bound if "queueName" in each}
-    assert outputs == {("process_order", "catalog"), ("process_order", "orders"), ("update_inventory", "catalog")}
+    assert outputs == {
+        ("process_order", "catalog"),
+        ("process_order", "orders"),
+        ("thumbnails", "catalog"),
+        ("update_inventory", "catalog"),
+    }
     rights = {right.on for right in store.identities["functions"].rights}
     assert {f"queues/{queue}" for _, queue in outputs} <= rights
 
