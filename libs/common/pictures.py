@@ -16,7 +16,7 @@ from libs.common.errors import Invalid, Unavailable
 log = structlog.get_logger()
 
 WORKER = Path(__file__).with_name("picture_worker.py")
-AT_ONCE = 2  # each takes a core, and up to 500 MB
+AT_ONCE = 1  # it takes a core, and up to 280 MB beside the service's own
 MOST_BYTES = 32 * 1024 * 1024  # of a picture, before and after
 SECONDS = 15.0  # of which the worker may compute 10
 MOST_ANSWER_BYTES = 64 * 1024 * 1024

@@ -7,7 +7,7 @@ from pathlib import Path
 import yaml
 
 from deploy.lint.documents import MANIFESTS, Document, kustomize, named, of_kind, pod
-from tests.deploy.azure_plans import ENVIRONMENT, Faults, made, planned, topology_of
+from tests.deploy.azure_plans import ENVIRONMENT, SUBSCRIPTIONS, Faults, made, planned, topology_of
 
 FEDERATED = "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials"
 KEDA = ("platform", "system:serviceaccount:kube-system:keda-operator")
@@ -46,12 +46,13 @@ def pods(root: Path) -> Faults:
 
 def calls(root: Path) -> Faults:
     """Event Grid calls the functions in the cluster once it is told where they are, and not before."""
-    kind = "Microsoft.EventGrid/topics/eventSubscriptions"
-    if made(planned(root, "aks.bicepparam")[0], kind):
+    before = planned(root, "aks.bicepparam")[0]
+    if any(made(before, kind) for kind in SUBSCRIPTIONS):
         yield "functions are called before they run"
-    found = made(planned(root, "aks.bicepparam", AKS_HOST="store.example.com")[0], kind)
+    things = planned(root, "aks.bicepparam", AKS_HOST="store.example.com")[0]
+    found = {name for kind in SUBSCRIPTIONS for name in made(things, kind)}
     wanted = {each["name"] for each in topology_of(root)["subscriptions"] if "function" in each["to"]}
-    yield from (f"{name} is called by nobody" for name in sorted(wanted - set(found)))
+    yield from (f"{name} is called by nobody" for name in sorted(wanted - found))
     for name, thing in found.items():
         url = thing.body["properties"]["destination"]["properties"]["endpointUrl"]
         if not url.startswith("https://store.example.com/runtime/webhooks/EventGrid?"):

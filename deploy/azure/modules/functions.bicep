@@ -19,6 +19,7 @@ param location string
 
 var topology = loadYamlContent('../../topology.yaml')
 var names = namesOf(topology, uniqueString(resourceGroup().id))
+var blobs = 'https://${names.storage}.blob.${environment().suffixes.storage}'
 
 resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' existing = {
   name: 'functions'
@@ -49,6 +50,8 @@ module app 'app.bicep' = {
       SMTP_HOST: smtpHost
       SMTP_PORT: smtpPort
       MAIL_FROM: mailFrom
+      BLOB_ENDPOINT: blobs
+      MEDIA_URL: '${blobs}/${topology.containers[0]}'
       AZURE_CLIENT_ID: identity.properties.clientId
     }
     more: [
