@@ -40,7 +40,7 @@ def pods(root: Path) -> Faults:
             found.add((thing.path.split("/")[0], said["subject"]))
             if (said["issuer"], said["audiences"]) != (ENVIRONMENT["AKS_ISSUER"], ["api://AzureADTokenExchange"]):
                 yield f"{thing.path} takes the tokens of {said['issuer']} for {said['audiences']}"
-    yield from (f"{who} may not come in as {subject}" for who, subject in sorted(wanted - found))
+    yield from (f"{who} may not come in as {subject}" for who, subject in sorted(wanted - set(found)))
     yield from (f"too much: {subject} comes in as {who}" for who, subject in sorted(found - wanted))
 
 
@@ -50,9 +50,9 @@ def calls(root: Path) -> Faults:
     if any(made(before, kind) for kind in SUBSCRIPTIONS):
         yield "functions are called before they run"
     things = planned(root, "aks.bicepparam", AKS_HOST="store.example.com")[0]
-    found = {name for kind in SUBSCRIPTIONS for name in made(things, kind)}
+    found = {name: thing for kind in SUBSCRIPTIONS for name, thing in made(things, kind).items()}
     wanted = {each["name"] for each in topology_of(root)["subscriptions"] if "function" in each["to"]}
-    yield from (f"{name} is called by nobody" for name in sorted(wanted - found))
+    yield from (f"{name} is called by nobody" for name in sorted(wanted - set(found)))
     for name, thing in found.items():
         url = thing.body["properties"]["destination"]["properties"]["endpointUrl"]
         if not url.startswith("https://store.example.com/runtime/webhooks/EventGrid?"):
