@@ -11,6 +11,7 @@ import msgspec
 from azure.core.exceptions import AzureError
 from msgspec import Struct
 
+from functions.answers import body
 from functions.connections import Connections
 from libs.common import telemetry
 from libs.common.errors import Forbidden, NotFound, StoreError, Unauthorized, Unavailable
@@ -31,13 +32,29 @@ class Address(Struct, frozen=True):
     country: str
 
 
+class NamedAddress(Address, frozen=True):
+    name: str
+    phone: str = ""
+
+
+class Preferences(Struct, frozen=True):
+    back_in_stock: bool = True
+    marketing: bool = False
+
+
 class Customer(Struct, frozen=True):
+    """Without `addresses` it is the version before that answers."""
+
     id: UUID
     name: str
     email: str
     language: str
     status: Status
     address: Address | None = None
+    addresses: list[NamedAddress] | None = None
+    delivery_address: str | None = None
+    billing_address: str | None = None
+    preferences: Preferences = Preferences()
 
 
 class Order(Struct, frozen=True):
@@ -48,11 +65,25 @@ class Order(Struct, frozen=True):
     total: int
     lines: list[OrderedLine]
     placed_at: datetime
+    tax: int = 0
+    carrier: str = ""
+    tracking: str = ""
 
 
 class OrderPage(Struct, frozen=True):
     items: list[Order]
     next: str | None
+
+
+class Waiting(Struct, frozen=True):
+    """For a product to be in stock again."""
+
+    product_id: UUID
+    since: datetime
+
+
+class WaitingList(Struct, frozen=True):
+    items: list[Waiting]
 
 
 async def our_authorization(to: Connections) -> str:
@@ -78,13 +109,25 @@ async def orders(
     return await _get(to, f"{to.settings.orders_url}/api/orders?{urlencode(query)}", authorization, OrderPage)
 
 
+async def waiting(to: Connections, customer_id: UUID, authorization: str) -> list[Waiting]:
+    """What a customer waits for. Nothing, where the catalogue knows of no such lists.
+
+    Raises what `_get` raises, but NotFound.
+    """
+    url = f"{to.settings.catalog_url}/api/waiting?{urlencode({'customer': str(customer_id)})}"
+    try:
+        return (await _get(to, url, authorization, WaitingList)).items
+    except NotFound:
+        return []
+
+
 async def _get(to: Connections, url: str, authorization: str, kind: type[T]) -> T:
     """Raises the owner's Unauthorized, Forbidden or NotFound; Unavailable for whatever else is no answer."""
     headers = {"Authorization": authorization, "traceparent": telemetry.traceparent()}
     try:
         async with to.session.get(url, headers=headers, allow_redirects=False) as response:
             _refuse(response)
-            return msgspec.json.decode(await _body(response), type=kind)
+            return msgspec.json.decode(await body(response, MOST_BYTES), type=kind)
     except (aiohttp.ClientError, TimeoutError, msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise Unavailable(f"{urlsplit(url).path} can't be read now: {type(error).__name__}") from error
 
@@ -96,11 +139,3 @@ def _refuse(response: aiohttp.ClientResponse) -> None:
     if response.content_type == "application/problem+json" and response.status in REFUSALS:
         raise REFUSALS[response.status]
     raise Unavailable(f"{response.url.path} can't be read now: {response.status}")
-
-
-async def _body(response: aiohttp.ClientResponse) -> bytes:
-    try:
-        await response.content.readexactly(MOST_BYTES + 1)
-    except asyncio.IncompleteReadError as end:
-        return end.partial
-    raise Unavailable(f"{response.url.path} answers more than {MOST_BYTES} bytes")

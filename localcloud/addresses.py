@@ -25,7 +25,9 @@ class Port(IntEnum):
     QUEUE = 13
     TABLE = 14
     POSTGRES = 15
-    AZURITE = 16  # its blobs, without the front
+    EMAIL = 16  # letters by Azure Communication Services; TLS
+    PAYMENTS = 17
+    AZURITE = 18  # its blobs, without the front
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,10 +16,23 @@ CONNECT_SECONDS = 5
 STATEMENT_SECONDS = 30
 
 STOCK = "SELECT product_id, received, on_hand, reserved, sold FROM stock"
-RESERVATIONS = "SELECT order_id, status, lines FROM reservations"
+MOVEMENTS = """
+SELECT product_id, sum(received)::bigint AS received, sum(on_hand)::bigint AS on_hand,
+       sum(reserved)::bigint AS reserved, sum(sold)::bigint AS sold
+FROM movements GROUP BY product_id
+"""
+RESERVATIONS = """
+SELECT order_id, CASE WHEN returned THEN 'returned' ELSE status END AS status, lines FROM reservations
+"""
 ORDERS = """
-SELECT id, customer_id, status, lines,
-       ARRAY(SELECT h.status FROM history h WHERE h.order_id = o.id ORDER BY h.version) AS history
+SELECT id, customer_id, COALESCE(NULLIF(fulfilment, ''), status) AS status, lines,
+       ARRAY(
+           SELECT told.status FROM (
+               SELECT version, status FROM history WHERE order_id = o.id
+               UNION ALL
+               SELECT version, substr(name, 7) FROM timeline WHERE order_id = o.id AND name LIKE 'order-%'
+           ) AS told ORDER BY told.version
+       ) AS history
 FROM orders o
 """
 
@@ -55,6 +68,9 @@ class PostgresLedger:
     async def stocks(self) -> list[Stock]:
         return [Stock(**row) for row in await self._rows(STOCK)]
 
+    async def movements(self) -> list[Stock]:
+        return [Stock(**row) for row in await self._rows(MOVEMENTS)]
+
     async def reservations(self) -> dict[UUID, Reservation]:
         return {
             row["order_id"]: Reservation(row["status"], pieces(_lines.decode(row["lines"])))
@@ -66,7 +82,7 @@ class PostgresLedger:
 
     async def orders(self) -> dict[UUID, Order]:
         return {
-            row["id"]: Order(row["customer_id"], row["status"], pieces(_lines.decode(row["lines"])), row["history"])
+            row["id"]: Order.of(row["customer_id"], row["status"], _lines.decode(row["lines"]), row["history"])
             for row in await self._rows(ORDERS)
         }
 

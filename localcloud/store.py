@@ -2,6 +2,7 @@
 
 import functools
 import os
+import secrets
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from localcloud.certificates import Certificates
 from localcloud.engines import SERVICES, Engine, Engines
 from localcloud.postgres import Cluster
 from localcloud.program import Program, listening
-from localcloud.state import State
+from localcloud.state import State, made_once
 from localcloud.topology import Topology
 
 PROJECT = Path(__file__).parents[1]
@@ -30,6 +31,7 @@ CLOUD = (
     Port.SERVICEBUS,
     Port.KEYVAULT,
     Port.SMTP,
+    Port.EMAIL,
     Port.LETTERS,
     Port.BLOB,
 )
@@ -39,12 +41,14 @@ SCHEMES = {
     Port.SERVICEBUS: "sb",
     Port.KEYVAULT: "https",
     Port.SMTP: "smtp",
+    Port.EMAIL: "https",
     Port.BLOB: "https",
     Port.QUEUE: "https",
     Port.TABLE: "https",
     Port.POSTGRES: "postgresql",
     Port.AZURITE: "https",
 }
+PAYMENTS_KEY_FILE = "payments.key"
 MAIL_FROM = "Store <store@localhost>"
 ANSWER = aiohttp.ClientTimeout(total=2)
 
@@ -91,7 +95,7 @@ class Store:
     def ground(self) -> list[Program]:
         """What the services stand on; each stands by itself."""
         own = [self.cluster.program()] if self.cluster else []
-        return [*own, self._cloud()]
+        return [*own, self._cloud(), self._payments()]
 
     def azurite(self) -> Program:
         return self.storage.program(PROJECT / ".tools")
@@ -129,6 +133,18 @@ class Store:
             argv=_python("localcloud", options),
             ready=functools.partial(_answers, f"{self.addresses.http(Port.LETTERS)}/state"),
             ports=tuple(map(self.addresses.port, CLOUD)),
+        )
+
+    def _payments(self) -> Program:
+        port = self.addresses.port(Port.PAYMENTS)
+        callback = f"{self.url(Port.GATEWAY)}/api/payment-callback"
+        options = {"state": self.state.folder, "port": port, "callback": callback}
+        return Program(
+            name="payments",
+            argv=_python("localcloud.payments", options),
+            ready=functools.partial(listening, port),
+            ports=(port,),
+            env={"PAYMENTS_KEY": self.payments_key},
         )
 
     def _service(self, name: str) -> Program:
@@ -199,12 +215,20 @@ class Store:
             "CUSTOMERS_URL": self.url(Port.CUSTOMERS),
             "ORDERS_URL": self.url(Port.ORDERS),
             "API_SCOPE": f"{self.topology.api.uri}/.default",
-            "SMTP_HOST": HOST,
-            "SMTP_PORT": str(self.addresses.port(Port.SMTP)),
+            "CATALOG_URL": self.url(Port.CATALOG),
+            **_mail(self.url(Port.SMTP)),
             "MAIL_FROM": MAIL_FROM,
+            "PAYMENTS_URL": self.url(Port.PAYMENTS),
+            "PAYMENTS_KEY": self.payments_key,
             "ServiceBus__fullyQualifiedNamespace": f"{self.topology.namespace}.servicebus.windows.net",
             "SERVICE_BUS_ENDPOINT": self.url(Port.SERVICEBUS),
         }
+
+    @property
+    def payments_key(self) -> str:
+        """Made on first use. In Azure it is in Key Vault."""
+        made = made_once(self.state.folder / PAYMENTS_KEY_FILE, lambda: secrets.token_urlsafe(32).encode())
+        return made.decode()
 
     # --- where they are, and on what ----------------------------------------------------------------------------------
 
@@ -217,6 +241,12 @@ class Store:
 
     def url(self, of: Port) -> str:
         return f"{SCHEMES.get(of, 'http')}://{HOST}:{self.addresses.port(of)}"
+
+
+def _mail(ours: str) -> dict[str, str]:
+    """Into our mail box, or wherever the environment says."""
+    elsewhere = {name: value for name in ("MAIL_URL", "MAIL_PASSWORD") if (value := os.environ.get(name))}
+    return {"MAIL_URL": ours, **elsewhere}
 
 
 def _python(module: str, options: Mapping[str, object]) -> list[str]:

@@ -113,7 +113,7 @@ def _warm() -> None:
 
 
 def _confine() -> None:
-    """For good: a hard limit can't be raised again. Where memory is short all the same, the kernel takes it from here."""
+    """For good: a hard limit can't be raised again. Where memory is short, the kernel takes it from here first."""
     with suppress(OSError):  # on Linux only
         Path("/proc/self/oom_score_adj").write_text("1000")
     for what, most in (

@@ -7,12 +7,14 @@ from typing import TypedDict, get_args
 from uuid import UUID
 
 from libs.common.errors import Conflict, Invalid, NotFound
-from libs.common.messages.catalog import ProductCreated, ProductDeleted, ProductUpdated, Size
+from libs.common.messages.catalog import ProductCreated, ProductDeleted, ProductStatus, ProductUpdated, Size
 
 MOST_MEDIA = 20  # of one product
 MOST_CATEGORIES = 1000  # they are listed on one page
+TAX_RATE = 1900  # basis points: 19 %, where nothing else is said
 
 Parents = Mapping[UUID, UUID | None]  # every category's
+Value = bool | int | float | str  # of an attribute
 
 
 class TooManyMedia(Conflict):
@@ -25,14 +27,28 @@ class TooManyCategories(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """What staff say of a product; `price` in minor units."""
+    """What staff say of a product; `price` in minor units, `tax_rate` in basis points."""
 
     sku: str
     name: str
     description: str
     price: int
     currency: str
-    category_id: UUID | None
+    category_id: UUID | None  # the first of its categories: the version before knows one
+    more_categories: tuple[UUID, ...] = ()
+    attributes: Mapping[str, Value] = field(default_factory=dict)
+    status: ProductStatus = "published"
+    tax_rate: int = TAX_RATE
+
+    @property
+    def category_ids(self) -> tuple[UUID, ...]:
+        return (self.category_id, *self.more_categories) if self.category_id else ()
+
+    def is_(self, other: "Details") -> bool:
+        """To Python 1 is True; here it is not."""
+        return self == other and all(
+            type(value) is type(other.attributes[name]) for name, value in self.attributes.items()
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +73,7 @@ class Media:
 
 
 class _Facts(TypedDict):
-    """What is told of a product that can be bought."""
+    """What is told of a product."""
 
     product_id: UUID
     sku: str
@@ -65,6 +81,8 @@ class _Facts(TypedDict):
     price: int
     currency: str
     opening_stock: int
+    tax_rate: int
+    status: ProductStatus
 
 
 @dataclass(slots=True)
@@ -81,7 +99,7 @@ class Product:
         return ProductCreated(version=self.version, at=at, **self._facts())
 
     def replace(self, details: Details, at: datetime) -> ProductUpdated | None:
-        if details == self.details:
+        if details.is_(self.details):
             return None  # nothing new is true
         self.details = details
         return self._updated(at)
@@ -118,8 +136,8 @@ class Product:
         return self._updated(at)
 
     def delete(self, at: datetime) -> ProductDeleted:
-        """Its name stays known, for orders that are under way; its SKU and its category are free again."""
-        self.details = replace(self.details, category_id=None)
+        """Its name stays known, for orders that are under way; its SKU and its categories are free again."""
+        self.details = replace(self.details, category_id=None, more_categories=())
         self.deleted, self.version = True, self.version + 1
         return ProductDeleted(product_id=self.id, version=self.version, at=at)
 
@@ -135,6 +153,8 @@ class Product:
             "price": self.details.price,
             "currency": self.details.currency,
             "opening_stock": self.opening_stock,
+            "tax_rate": self.details.tax_rate,
+            "status": self.details.status,
         }
 
 

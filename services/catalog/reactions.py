@@ -1,17 +1,26 @@
 """Messages in: what the catalogue does when it hears something."""
 
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
 import structlog
 
 from libs.common.clock import now
 from libs.common.errors import NotFound
 from libs.common.inbox import Reactions
-from libs.common.messages.catalog import AddMediaVariant, OpenStock, ReserveStock
-from libs.common.messages.orders import OrderCancelled, OrderConfirmed, OrderRejected
+from libs.common.messages import Fact
+from libs.common.messages.catalog import AddMediaVariant, OpenStock, ProductDeleted, ReserveStock, StockReplenished
+from libs.common.messages.customers import CustomerErased
+from libs.common.messages.orders import OrderCancelled, OrderConfirmed, OrderRejected, OrderReturned
 from services.catalog.domain import Variant
-from services.catalog.stock import Reservation
+from services.catalog.reservations import Reservation
+from services.catalog.stock import Shelves
 from services.catalog.store import Store
 
 log = structlog.get_logger()
+
+Settled = OrderConfirmed | OrderRejected | OrderCancelled | OrderReturned
+Settle = Callable[[Reservation, Shelves, datetime], Sequence[Fact]]
 
 
 async def reserve(store: Store, command: ReserveStock, cause: str) -> None:
@@ -24,11 +33,21 @@ async def reserve(store: Store, command: ReserveStock, cause: str) -> None:
 
 
 async def sell(store: Store, event: OrderConfirmed, cause: str) -> None:
-    await store.change_reservation(event.order_id, Reservation.sell, cause=cause)
+    await _settle(store, Reservation.sell, event, cause)
 
 
 async def release(store: Store, event: OrderRejected | OrderCancelled, cause: str) -> None:
-    await store.change_reservation(event.order_id, Reservation.release, cause=cause)
+    await _settle(store, Reservation.release, event, cause)
+
+
+async def take_back(store: Store, event: OrderReturned, cause: str) -> None:
+    await _settle(store, Reservation.take_back, event, cause)
+
+
+async def _settle(store: Store, settle: Settle, event: Settled, cause: str) -> None:
+    await store.change_reservation(
+        event.order_id, lambda reservation, shelves: settle(reservation, shelves, now()), cause=cause
+    )
 
 
 async def open_stock(store: Store, command: OpenStock, cause: str) -> None:
@@ -47,6 +66,16 @@ async def add_variant(store: Store, command: AddMediaVariant, cause: str) -> Non
         log.info("variant.not_shown", product_id=str(command.product_id), cause=cause)
 
 
+async def call_waiting(store: Store, event: StockReplenished | ProductDeleted, cause: str) -> None:
+    """Step by step. However often it is heard, and where it was interrupted: who is told is no longer on the list."""
+    while await store.call_waiting(event.product_id, now()):
+        continue
+
+
+async def forget_customer(store: Store, event: CustomerErased, cause: str) -> None:
+    await store.forget_customer(event.customer_id)
+
+
 REACTIONS: Reactions[Store] = {
     ReserveStock: reserve,
     OpenStock: open_stock,
@@ -54,4 +83,8 @@ REACTIONS: Reactions[Store] = {
     OrderConfirmed: sell,
     OrderRejected: release,
     OrderCancelled: release,
+    OrderReturned: take_back,
+    StockReplenished: call_waiting,
+    ProductDeleted: call_waiting,
+    CustomerErased: forget_customer,
 }

@@ -5,9 +5,12 @@ import { namesOf } from 'names.bicep'
 param spec object
 param image string
 param apiClientId string
-param smtpHost string
-param smtpPort string
+param mailUrl string
+@description('Of a secret in Key Vault; empty: no password is needed.')
+param mailPasswordUrl string = ''
 param mailFrom string
+@description('The payment provider, or the adapter to it that speaks as docs/payments.md says.')
+param paymentsUrl string
 @secure()
 param masterKey string
 @secure()
@@ -46,12 +49,13 @@ module app 'app.bicep' = {
       ServiceBus__clientId: identity.properties.clientId
       CUSTOMERS_URL: 'https://customers.internal.${apps.properties.defaultDomain}'
       ORDERS_URL: 'https://orders.internal.${apps.properties.defaultDomain}'
+      CATALOG_URL: 'https://catalog.internal.${apps.properties.defaultDomain}'
       API_SCOPE: 'api://${apiClientId}/.default'
-      SMTP_HOST: smtpHost
-      SMTP_PORT: smtpPort
+      MAIL_URL: mailUrl
       MAIL_FROM: mailFrom
       BLOB_ENDPOINT: blobs
       MEDIA_URL: '${blobs}/${topology.containers[0]}'
+      PAYMENTS_URL: paymentsUrl
       AZURE_CLIENT_ID: identity.properties.clientId
     }
     more: [
@@ -70,6 +74,12 @@ module app 'app.bicep' = {
       'host.systemKey.eventgrid_extension': eventGridKey
     }
     keysPath: '/run/secrets/functions-keys'
+    references: union(
+      {
+        PAYMENTS_KEY: 'https://${names.vault}${environment().suffixes.keyvaultDns}/secrets/functions-payments-key'
+      },
+      empty(mailPasswordUrl) ? {} : { MAIL_PASSWORD: mailPasswordUrl }
+    )
     names: names
     location: location
     tags: { 'azd-env-name': environmentName }

@@ -8,12 +8,15 @@ from msgspec import Meta, Struct
 from libs.common.messages import Command, Fact
 
 MOST_PIECES = 1_000_000  # of one product
+MOST_CALLED = 100  # customers, by one fact
+
+ProductStatus = Literal["draft", "published", "archived"]  # of a product: only what is published is for sale
 
 Size = Literal["small", "medium", "large"]  # of a thumbnail
 
 
 class ProductCreated(Fact, frozen=True, kw_only=True):
-    """A product can be bought at this price."""
+    """There is a product, and what it costs where `status` says that it is for sale; `tax_rate` in basis points."""
 
     type: ClassVar[str] = "store.catalog.product-created.v1"
     subject: ClassVar[str] = "product_id"
@@ -24,10 +27,12 @@ class ProductCreated(Fact, frozen=True, kw_only=True):
     price: int
     currency: str
     opening_stock: int = 0
+    tax_rate: int = 0  # basis points; the price includes it
+    status: ProductStatus = "published"
 
 
 class ProductUpdated(Fact, frozen=True, kw_only=True):
-    """A product's name, price or anything else about it is new.
+    """A product's name, price, status or anything else about it is new.
 
     It says again with how much stock the product began: whoever hears it before ProductCreated opens the same.
     """
@@ -41,6 +46,8 @@ class ProductUpdated(Fact, frozen=True, kw_only=True):
     price: int
     currency: str
     opening_stock: int
+    tax_rate: int = 0
+    status: ProductStatus = "published"
 
 
 class ProductDeleted(Fact, frozen=True, kw_only=True):
@@ -81,6 +88,40 @@ class StockChanged(Fact, frozen=True, kw_only=True):
     on_hand: int
     reserved: int
     reason: str = ""
+
+
+class StockLow(Fact, frozen=True, kw_only=True):
+    """No more of a product is left than staff want to have. Told once, and again only after there was more."""
+
+    type: ClassVar[str] = "store.catalog.stock-low.v1"
+    subject: ClassVar[str] = "product_id"
+
+    product_id: UUID
+    sku: str
+    name: str
+    on_hand: int
+    reorder_level: int
+
+
+class StockReplenished(Fact, frozen=True, kw_only=True):
+    """There is some of a product again, and customers wait for it."""
+
+    type: ClassVar[str] = "store.catalog.stock-replenished.v1"
+    subject: ClassVar[str] = "product_id"
+
+    product_id: UUID
+
+
+class BackInStock(Fact, frozen=True, kw_only=True):
+    """There is some of a product again: these have waited to hear it. Where more have, there are several of these."""
+
+    type: ClassVar[str] = "store.catalog.back-in-stock.v1"
+    subject: ClassVar[str] = "product_id"
+
+    product_id: UUID
+    sku: str
+    name: str
+    customers: Annotated[list[UUID], Meta(max_length=MOST_CALLED)]
 
 
 class ReservedLine(Struct, frozen=True, kw_only=True):
