@@ -7,6 +7,7 @@ import os
 
 import azure.functions as func
 
+from functions.blobs import blobs
 from functions.connections import connections
 from functions.customer_data import customer_data
 from functions.notify_customer import notify_customer
@@ -16,6 +17,7 @@ from functions.payment_callback import payment_callback
 from functions.process_order import process_order
 from functions.settings import Settings
 from functions.take_payment import take_payment
+from functions.thumbnails import thumbnails
 from functions.update_inventory import update_inventory
 from functions.watch import CALLS, measured
 from libs.common import exports, logs, settings
@@ -85,6 +87,18 @@ async def on_payment_due(event: func.CloudEvent, orders: func.Out[str]) -> None:
 @measured(calls, "payment_callback")
 async def on_payment_settled(req: func.HttpRequest, orders: func.Out[str]) -> func.HttpResponse:
     return payment_callback(req, {"orders": orders}, TOLD.payments_key)
+
+
+@app.function_name("thumbnails")
+@app.event_grid_trigger("event")
+@app.service_bus_queue_output("small", connection="ServiceBus", queue_name="catalog")
+@app.service_bus_queue_output("medium", connection="ServiceBus", queue_name="catalog")
+@app.service_bus_queue_output("large", connection="ServiceBus", queue_name="catalog")
+@measured(calls, "thumbnails")
+async def on_image_stored(
+    event: func.CloudEvent, small: func.Out[str], medium: func.Out[str], large: func.Out[str]
+) -> None:
+    await thumbnails(event, {"small": small, "medium": medium, "large": large}, blobs(TOLD))
 
 
 @app.function_name("customer_data")

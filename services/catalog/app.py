@@ -1,4 +1,4 @@
-"""Wiring: the three loops."""
+"""Wiring: the three loops, and one that collects what is left of media."""
 
 import asyncio
 import random
@@ -7,9 +7,11 @@ from libs.common import bus, http, outbox, service
 from libs.common.cursors import Cursors
 from libs.common.queue_watch import QueueWatch
 from libs.common.watch import RelayWatch
-from services.catalog.images import Images
+from services.catalog import blobs
+from services.catalog.gallery import Gallery
+from services.catalog.orphans import Collector, collect
 from services.catalog.reactions import REACTIONS
-from services.catalog.routes import CURSORS, IMAGES, STORE, routes
+from services.catalog.routes import CURSORS, GALLERY, STORE, routes
 from services.catalog.settings import Settings
 from services.catalog.store import open_store
 
@@ -18,12 +20,12 @@ async def run(settings: Settings) -> None:
     stop, chance = service.stop_on_signal(), random.SystemRandom()
     async with (
         service.connect("catalog", settings) as to,
-        Images.connect(settings.blob_endpoint, settings.media_url, to.credential) as images,
+        blobs.connect(settings.blob_endpoint, to.credential) as storage,
     ):
         store = await open_store(to.database)
         app = http.application(routes, to.verifier, to.database.ping, measures=to.measures)
         watch = RelayWatch(to.database, to.measures)
-        app[STORE], app[IMAGES] = store, images
+        app[STORE], app[GALLERY] = store, Gallery(storage, settings.media_url)
         app[CURSORS] = Cursors((await to.vault.read("catalog-cursor-key")).encode())
         async with asyncio.TaskGroup() as loops:
             serving = http.serve(app, settings.host, settings.port, stop=stop, drain_seconds=settings.drain_seconds)
@@ -33,3 +35,4 @@ async def run(settings: Settings) -> None:
             loops.create_task(serving, name="serve")
             loops.create_task(listening, name="listen")
             loops.create_task(relaying, name="relay")
+            loops.create_task(collect(Collector(store, storage, stop), chance=chance), name="collect")

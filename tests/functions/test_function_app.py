@@ -29,6 +29,8 @@ TOLD = {
     "CATALOG_URL": "http://p",
     "MAIL_URL": "smtp://h",
     "MAIL_FROM": "a@b.c",
+    "BLOB_ENDPOINT": "https://b/store",
+    "MEDIA_URL": "https://m",
     "PAYMENTS_URL": "http://p",
     "PAYMENTS_KEY": "secret",
 }
@@ -77,6 +79,7 @@ async def test_the_app_needs_no_more_than_its_image_holds_and_is_what_the_topolo
     assert outputs == {
         ("process_order", "catalog"),
         ("process_order", "orders"),
+        ("thumbnails", "catalog"),
         ("update_inventory", "catalog"),
         ("take_payment", "orders"),
         ("payment_callback", "orders"),
