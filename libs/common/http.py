@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from hashlib import blake2b
 from time import perf_counter
 from typing import Any, Literal, TypeVar
 from uuid import UUID
@@ -11,7 +12,7 @@ import msgspec
 import structlog
 from aiohttp import web
 
-from libs.common import problems, telemetry
+from libs.common import openmetrics, problems, telemetry
 from libs.common.auth import Caller, Role, Verifier
 from libs.common.errors import (
     Forbidden,
@@ -22,22 +23,31 @@ from libs.common.errors import (
     Stale,
     StoreError,
     TooLarge,
+    Unauthorized,
     Unavailable,
 )
+from libs.common.measures import Measures
+from libs.common.metrics import OTHER
 from libs.common.operations import Handler, Operation, allow, check_declared
+from libs.common.telemetry import Kind
 
 log = structlog.get_logger()
 
 T = TypeVar("T")
 
 MOST_BODY_BYTES = 1024 * 1024
+ETAG_BYTES = 12
 SHUTDOWN_SECONDS = 25.0  # Container Apps sends SIGKILL 30 s after SIGTERM
 ANYONE: frozenset[Role] = frozenset()
 
 VERIFIER = web.AppKey("verifier", Verifier)
 READY: web.AppKey[Callable[[], Awaitable[bool]]] = web.AppKey("ready")
+MEASURES = web.AppKey("measures", Measures)
 DRAINING = web.AppKey("draining", asyncio.Event)
 CALLER = web.RequestKey("caller", Caller)
+
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+UNTRACED = ("/health/", "/metrics")
 
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -51,12 +61,18 @@ class Health(msgspec.Struct, frozen=True):
 
 
 def application(
-    routes: Iterable[web.AbstractRouteDef], verifier: Verifier, ready: Callable[[], Awaitable[bool]], **options: Any
+    routes: Iterable[web.AbstractRouteDef],
+    verifier: Verifier,
+    ready: Callable[[], Awaitable[bool]],
+    *,
+    measures: Measures | None = None,
+    **options: Any,
 ) -> web.Application:
     """Raises TypeError where a route declares no policy or no operation: then the service does not start."""
     app = web.Application(middlewares=[_answer, _admit], client_max_size=MOST_BODY_BYTES, **options)
     app[VERIFIER], app[READY], app[DRAINING] = verifier, ready, asyncio.Event()
-    app.add_routes([web.get("/health/live", _live), web.get("/health/ready", _ready)])
+    app[MEASURES] = measures or Measures()
+    app.add_routes([web.get("/health/live", _live), web.get("/health/ready", _ready), web.get("/metrics", _metrics)])
     app.add_routes(routes)
     check_declared(app)
     return app
@@ -92,28 +108,53 @@ async def _ready(request: web.Request) -> web.Response:
     return reply(Health("ready"))
 
 
+@allow()
+@Operation(answers={200: bytes}, answer_types=["application/openmetrics-text"])
+async def _metrics(request: web.Request) -> web.Response:
+    """For Prometheus: figures, and nothing of anybody. The gateway lets nobody through to here."""
+    body = openmetrics.text(request.app[MEASURES].metrics).encode()
+    return web.Response(body=body, headers={"Content-Type": openmetrics.CONTENT_TYPE})
+
+
 # --- middlewares: the outer answers and logs, the inner admits ---------------------------------------------------
 
 
 @web.middleware
 async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
-    started = perf_counter()
-    with telemetry.trace(request.headers.get("traceparent")) as traceparent:
+    started, method, route = perf_counter(), _method(request), _route(request)
+    named = "" if route.startswith(UNTRACED) else f"{method} {route}"
+    about = {"http.request.method": method, "http.route": route}
+    with telemetry.trace(request.headers.get("traceparent"), named, Kind.SERVER, about) as traceparent:
         response = _unless_known(request, await _try(request, handler))
         response.headers.update(SECURITY_HEADERS)
         response.headers["traceparent"] = traceparent
         if request.app[DRAINING].is_set():
             response.force_close()  # so that nobody sends the next request into a connection that is about to end
-        milliseconds = round((perf_counter() - started) * 1000, 1)
-        if not request.path.startswith("/health/"):
+        seconds = perf_counter() - started
+        request.app[MEASURES].requests.record(seconds, method, route, str(response.status))
+        telemetry.note("http.response.status_code", response.status)
+        if response.status >= 500:
+            telemetry.fail(str(response.status))
+        if named:
             log.info(
                 "request.answered",
                 method=request.method,
                 path=request.path,
                 status=response.status,
-                milliseconds=milliseconds,
+                milliseconds=round(seconds * 1000, 1),
             )
         return response
+
+
+def _method(request: web.Request) -> str:
+    """Anybody can make one up."""
+    return request.method if request.method in METHODS else OTHER
+
+
+def _route(request: web.Request) -> str:
+    """As it is declared, so that there are as many as routes."""
+    resource = request.match_info.route.resource
+    return resource.canonical if resource else OTHER
 
 
 def _unless_known(request: web.Request, response: web.StreamResponse) -> web.StreamResponse:
@@ -167,6 +208,13 @@ def reply(
     )
 
 
+def reply_weakly(body: object, *, headers: Mapping[str, str] | None = None) -> web.Response:
+    """What has no version of its own: the ETag is of the content, so that it is not sent again while it is the same."""
+    content = msgspec.json.encode(body)
+    etag = f'W/"{blake2b(content, digest_size=ETAG_BYTES).hexdigest()}"'
+    return reply(content, headers={"ETag": etag, **(headers or {})})
+
+
 def no_content() -> web.Response:
     return web.Response(status=204)
 
@@ -191,19 +239,30 @@ def decode(body: bytes, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(body, type=kind)
     except msgspec.ValidationError as error:
-        said, _, path = str(error).partition(" - at `$")
-        raise Invalid(path.rstrip("`").lstrip(".") or "body", said) from error
+        raise _invalid(error, "body") from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Malformed(f"the body is not JSON: {error}") from error
 
 
 def query(request: web.Request, kind: type[T]) -> T:
-    """The query string as a Struct. Raises Invalid naming the parameter."""
+    """The query string as a Struct; of `a.b=c` the field `a` is a dict. Raises Invalid naming the parameter."""
+    given: dict[str, Any] = {}
+    for name, value in request.query.items():
+        group, dot, member = name.partition(".")
+        if dot and isinstance(given.setdefault(group, {}), dict):
+            given[group][member] = value
+        else:
+            given[name] = value
     try:
-        return msgspec.convert(dict(request.query), kind, strict=False)
+        return msgspec.convert(given, kind, strict=False)
     except msgspec.ValidationError as error:
-        said, _, path = str(error).partition(" - at `$")
-        raise Invalid(path.rstrip("`").lstrip(".") or "query", said) from error
+        raise _invalid(error, "query") from error
+
+
+def _invalid(error: msgspec.ValidationError, whole: str) -> Invalid:
+    """msgspec says where after what: ` - at `$.lines[0].quantity``, of a name in a dict ` - at `key` in `$.a``."""
+    said, _, place = re.sub(" - at `key` in ", " - at ", str(error)).partition(" - at `$")
+    return Invalid(place.rstrip("`").lstrip(".") or whole, said)
 
 
 def path_id(request: web.Request, name: str = "id") -> UUID:
@@ -212,6 +271,15 @@ def path_id(request: web.Request, name: str = "id") -> UUID:
         return UUID(request.match_info[name])
     except ValueError as error:
         raise NotFound from error
+
+
+async def bears(request: web.Request, role: Role) -> bool:
+    """Whether a valid token of that role came along, on a route that is open to anyone: a bad one is like none."""
+    given = request.headers.get("Authorization", "")
+    try:
+        return bool(given) and (await request.app[VERIFIER].caller(given)).is_(role)
+    except Unauthorized:
+        return False
 
 
 def if_match(request: web.Request) -> int:
