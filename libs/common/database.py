@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from azure.core.credentials_async import AsyncTokenCredential
 
 from libs.common.settings import Incomplete, ServiceSettings
-from libs.common.vault import Vault
+from libs.common.vault import PASSWORD_FRESH_SECONDS, Vault
 
 Password = Callable[[], Awaitable[str]]
 
@@ -83,7 +83,7 @@ async def connect(
         url = await vault.read(url)
 
     async def password() -> str:
-        return await vault.read(f"{name}-database-password")
+        return await vault.read(f"{name}-database-password", PASSWORD_FRESH_SECONDS)
 
     async with _opening(url, told, password, credential) as database:
         yield database

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Set
 from time import perf_counter
 from typing import Any, Literal, TypeVar
 from uuid import UUID
@@ -11,8 +11,9 @@ import msgspec
 import structlog
 from aiohttp import web
 
-from libs.common import problems, telemetry
+from libs.common import bodies, cors, problems, telemetry
 from libs.common.auth import Caller, Role, Verifier
+from libs.common.entrance import REMAINING, Entrance
 from libs.common.errors import (
     Forbidden,
     Invalid,
@@ -21,21 +22,23 @@ from libs.common.errors import (
     NotFound,
     Stale,
     StoreError,
+    TookTooLong,
     TooLarge,
+    Unauthorized,
     Unavailable,
 )
-from libs.common.operations import Handler, Operation, allow, check_declared
+from libs.common.operations import MOST_BODY_BYTES, Handler, Operation, allow, check_declared, operation_of
 
 log = structlog.get_logger()
 
 T = TypeVar("T")
 
-MOST_BODY_BYTES = 1024 * 1024
 SHUTDOWN_SECONDS = 25.0  # Container Apps sends SIGKILL 30 s after SIGTERM
 ANYONE: frozenset[Role] = frozenset()
 
 VERIFIER = web.AppKey("verifier", Verifier)
 READY: web.AppKey[Callable[[], Awaitable[bool]]] = web.AppKey("ready")
+ENTRANCE = web.AppKey("entrance", Entrance)
 DRAINING = web.AppKey("draining", asyncio.Event)
 CALLER = web.RequestKey("caller", Caller)
 
@@ -43,7 +46,11 @@ SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Referrer-Policy": "no-referrer",
+    "Strict-Transport-Security": "max-age=31536000",
+    "X-Frame-Options": "DENY",
 }
+PUBLIC, PRIVATE = "no-cache", "no-store"  # for caches: ask first whether it is still so; keep nothing
+_SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 class Health(msgspec.Struct, frozen=True):
@@ -51,11 +58,17 @@ class Health(msgspec.Struct, frozen=True):
 
 
 def application(
-    routes: Iterable[web.AbstractRouteDef], verifier: Verifier, ready: Callable[[], Awaitable[bool]], **options: Any
+    routes: Iterable[web.AbstractRouteDef],
+    verifier: Verifier,
+    ready: Callable[[], Awaitable[bool]],
+    *,
+    entrance: Entrance | None = None,
+    **options: Any,
 ) -> web.Application:
     """Raises TypeError where a route declares no policy or no operation: then the service does not start."""
     app = web.Application(middlewares=[_answer, _admit], client_max_size=MOST_BODY_BYTES, **options)
     app[VERIFIER], app[READY], app[DRAINING] = verifier, ready, asyncio.Event()
+    app[ENTRANCE] = entrance or Entrance()
     app.add_routes([web.get("/health/live", _live), web.get("/health/ready", _ready)])
     app.add_routes(routes)
     check_declared(app)
@@ -99,11 +112,14 @@ async def _ready(request: web.Request) -> web.Response:
 async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
     started = perf_counter()
     with telemetry.trace(request.headers.get("traceparent")) as traceparent:
-        response = _unless_known(request, await _try(request, handler))
-        response.headers.update(SECURITY_HEADERS)
+        name = _name_of(request, traceparent)
+        structlog.contextvars.bind_contextvars(request_id=name)  # the next request on this connection binds its own
+        allowed = request.app[ENTRANCE].origins
+        response = cors.preflight(request, allowed) or _unless_known(request, await _try(request, handler))
+        response.headers["X-Request-Id"] = name
         response.headers["traceparent"] = traceparent
-        if request.app[DRAINING].is_set():
-            response.force_close()  # so that nobody sends the next request into a connection that is about to end
+        _dress(request, response)
+        cors.expose(request, response, allowed)
         milliseconds = round((perf_counter() - started) * 1000, 1)
         if not request.path.startswith("/health/"):
             log.info(
@@ -116,6 +132,24 @@ async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
         return response
 
 
+def _name_of(request: web.Request, traceparent: str) -> str:
+    """As the caller calls it, where that is a sane name."""
+    said = request.headers.get("X-Request-Id", "")
+    return said if _SANE_ID.fullmatch(said) else traceparent.split("-")[1]
+
+
+def _dress(request: web.Request, response: web.StreamResponse) -> None:
+    for name, value in SECURITY_HEADERS.items():
+        response.headers.setdefault(name, value)  # a page that needs more says so
+    is_open = response.status < 400 and getattr(request.match_info.handler, "policy", None) == ANYONE
+    response.headers.setdefault("Cache-Control", PUBLIC if is_open else PRIVATE)
+    if REMAINING in request:
+        response.headers["RateLimit-Policy"] = request.app[ENTRANCE].rates.policy
+        response.headers["RateLimit"] = request[REMAINING].header
+    if request.app[DRAINING].is_set():
+        response.force_close()  # so that nobody sends the next request into a connection that is about to end
+
+
 def _unless_known(request: web.Request, response: web.StreamResponse) -> web.StreamResponse:
     """304 where the caller has just this (RFC 9110, section 13.1.2)."""
     known = {tag.value for tag in request.if_none_match or ()}
@@ -126,7 +160,7 @@ def _unless_known(request: web.Request, response: web.StreamResponse) -> web.Str
 
 async def _try(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
-        return await handler(request)
+        return await _in_time(request, handler)
     except StoreError as error:
         return problem(error)
     except web.HTTPRequestEntityTooLarge:
@@ -141,16 +175,43 @@ async def _try(request: web.Request, handler: Handler) -> web.StreamResponse:
         return problem(StoreError())
 
 
+async def _in_time(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        async with asyncio.timeout(operation_of(request).limit) as limit:
+            return await handler(request)
+    except TimeoutError as error:
+        if limit.expired():
+            raise TookTooLong from error
+        raise
+
+
 @web.middleware
 async def _admit(request: web.Request, handler: Handler) -> web.StreamResponse:
     # Where no route matches, aiohttp's own handler declares nothing and answers 404 or 405.
-    policy = getattr(request.match_info.route.handler, "policy", ANYONE)
-    if policy:
+    entrance = request.app[ENTRANCE]
+    entrance.enter(request)
+    try:
+        if policy := getattr(request.match_info.handler, "policy", ANYONE):
+            request[CALLER] = await _caller(request, entrance, policy)
+        else:
+            entrance.count(request, None)
+        bodies.check_type(request)
+        return await handler(request)
+    finally:
+        entrance.leave(request)
+
+
+async def _caller(request: web.Request, entrance: Entrance, policy: Set[str]) -> Caller:
+    """Raises Unauthorized, Forbidden or TooManyRequests: who may not come in is counted too."""
+    try:
         caller = await request.app[VERIFIER].caller(request.headers.get("Authorization", ""))
-        if not policy & caller.roles:
-            raise Forbidden
-        request[CALLER] = caller
-    return await handler(request)
+    except Unauthorized:
+        entrance.count(request, None)
+        raise
+    entrance.count(request, caller)
+    if not policy & caller.roles:
+        raise Forbidden
+    return caller
 
 
 # --- answers -----------------------------------------------------------------------------------------------------
@@ -184,7 +245,7 @@ def _problem(status: int, content: bytes, headers: Mapping[str, str]) -> web.Res
 
 async def read(request: web.Request, kind: type[T]) -> T:
     """The JSON body. Raises Malformed (400) where it is no JSON, Invalid (422) naming the field, TooLarge (413)."""
-    return decode(await request.read(), kind)
+    return decode(await bodies.whole(request), kind)
 
 
 def decode(body: bytes, kind: type[T]) -> T:

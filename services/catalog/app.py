@@ -5,6 +5,7 @@ import random
 
 from libs.common import bus, http, outbox, service
 from libs.common.cursors import Cursors
+from libs.common.entrance import Entrance
 from services.catalog.images import Images
 from services.catalog.reactions import REACTIONS
 from services.catalog.routes import CURSORS, IMAGES, STORE, routes
@@ -19,11 +20,12 @@ async def run(settings: Settings) -> None:
         Images.connect(settings.blob_endpoint, settings.media_url, to.credential) as images,
     ):
         store = await open_store(to.database)
-        app = http.application(routes, to.verifier, to.database.ping)
+        app = http.application(routes, to.verifier, to.database.ping, entrance=Entrance.told(settings))
         app[STORE], app[IMAGES] = store, images
-        app[CURSORS] = Cursors((await to.vault.read("catalog-cursor-key")).encode())
+        app[CURSORS] = cursors = Cursors((await to.vault.read("catalog-cursor-key")).encode())
         async with asyncio.TaskGroup() as loops:
             serving = http.serve(app, settings.host, settings.port, stop=stop, drain_seconds=settings.drain_seconds)
             loops.create_task(serving, name="serve")
             loops.create_task(bus.listen(to.bus, "catalog", REACTIONS, store, stop=stop, chance=chance), name="listen")
             loops.create_task(outbox.relay(to.database, to.topic, stop=stop, chance=chance), name="relay")
+            loops.create_task(to.vault.follow("catalog-cursor-key", cursors.rekey, stop=stop), name="follow")

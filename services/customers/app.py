@@ -5,6 +5,7 @@ import random
 
 from libs.common import bus, http, outbox, service
 from libs.common.cursors import Cursors
+from libs.common.entrance import Entrance
 from services.customers.reactions import REACTIONS
 from services.customers.routes import CURSORS, STORE, routes
 from services.customers.settings import Settings
@@ -15,12 +16,13 @@ async def run(settings: Settings) -> None:
     stop, chance = service.stop_on_signal(), random.SystemRandom()
     async with service.connect("customers", settings) as to:
         store = await open_store(to.database)
-        app = http.application(routes, to.verifier, to.database.ping)
+        app = http.application(routes, to.verifier, to.database.ping, entrance=Entrance.told(settings))
         app[STORE] = store
-        app[CURSORS] = Cursors((await to.vault.read("customers-cursor-key")).encode())
+        app[CURSORS] = cursors = Cursors((await to.vault.read("customers-cursor-key")).encode())
         async with asyncio.TaskGroup() as loops:
             serving = http.serve(app, settings.host, settings.port, stop=stop, drain_seconds=settings.drain_seconds)
             listening = bus.listen(to.bus, "customers", REACTIONS, store, stop=stop, chance=chance)
             loops.create_task(serving, name="serve")
             loops.create_task(listening, name="listen")
             loops.create_task(outbox.relay(to.database, to.topic, stop=stop, chance=chance), name="relay")
+            loops.create_task(to.vault.follow("customers-cursor-key", cursors.rekey, stop=stop), name="follow")
