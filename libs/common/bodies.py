@@ -11,7 +11,7 @@ UTF_8 = ("utf-8", "utf8", "us-ascii")
 def check_type(request: web.Request) -> None:
     """What says nothing of its type is taken for what is wanted. Raises UnsupportedType."""
     operation = operation_of(request)
-    if operation.body is None or not request.can_read_body:
+    if operation.body is None or not request.body_exists:
         return
     if request.headers.get(hdrs.CONTENT_ENCODING, "identity").lower() != "identity":
         raise UnsupportedType(operation.body_types, "send it as it is, without a Content-Encoding")

@@ -13,6 +13,7 @@ from aiohttp import web
 
 from libs.common import bodies, cors, problems, telemetry
 from libs.common.auth import Caller, Role, Verifier
+from libs.common.deadlines import Deadlines, Overdue
 from libs.common.entrance import REMAINING, Entrance
 from libs.common.errors import (
     Forbidden,
@@ -39,6 +40,7 @@ ANYONE: frozenset[Role] = frozenset()
 VERIFIER = web.AppKey("verifier", Verifier)
 READY: web.AppKey[Callable[[], Awaitable[bool]]] = web.AppKey("ready")
 ENTRANCE = web.AppKey("entrance", Entrance)
+DEADLINES = web.AppKey("deadlines", Deadlines)
 DRAINING = web.AppKey("draining", asyncio.Event)
 CALLER = web.RequestKey("caller", Caller)
 
@@ -68,7 +70,7 @@ def application(
     """Raises TypeError where a route declares no policy or no operation: then the service does not start."""
     app = web.Application(middlewares=[_answer, _admit], client_max_size=MOST_BODY_BYTES, **options)
     app[VERIFIER], app[READY], app[DRAINING] = verifier, ready, asyncio.Event()
-    app[ENTRANCE] = entrance or Entrance()
+    app[ENTRANCE], app[DEADLINES] = entrance or Entrance(), Deadlines()
     app.add_routes([web.get("/health/live", _live), web.get("/health/ready", _ready)])
     app.add_routes(routes)
     check_declared(app)
@@ -177,12 +179,9 @@ async def _try(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 async def _in_time(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
-        async with asyncio.timeout(operation_of(request).limit) as limit:
-            return await handler(request)
-    except TimeoutError as error:
-        if limit.expired():
-            raise TookTooLong from error
-        raise
+        return await request.app[DEADLINES].within(operation_of(request).limit, handler, request)
+    except Overdue as error:
+        raise TookTooLong from error
 
 
 @web.middleware
