@@ -41,9 +41,12 @@ class Secrets:
 @asynccontextmanager
 async def kept(folder: Path, issuer: Issuer, store: Topology) -> AsyncIterator[Secrets]:
     files = certificates.ensure(folder / "certificates", datetime.now(UTC))
-    async with opened(folder, Access(issuer, store), files) as vault:
-        async with vault.of("operator") as operator, vault.of("orders") as reader:
-            yield Secrets(operator, reader)
+    async with (
+        opened(folder, Access(issuer, store), files) as vault,
+        vault.of("operator") as operator,
+        vault.of("orders") as reader,
+    ):
+        yield Secrets(operator, reader)
 
 
 async def test_a_new_key_seals_the_cursors_and_the_former_still_opens(
