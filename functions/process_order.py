@@ -22,7 +22,7 @@ log = structlog.get_logger()
 
 async def process_order(event: func.CloudEvent, queues: Queues, to: Connections) -> None:
     """Fails, and is called again, where it can't be known now whether the order is right."""
-    with events.trace(event):
+    with events.trace(event, "process_order"):
         order = events.read(event, [OrderPlaced])
         flaw = flaw_of(order) or await _flaw_of_buyer(order, to)
         command = RejectOrder(order_id=order.order_id, reason=flaw) if flaw else _reserve(order)

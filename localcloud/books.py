@@ -23,6 +23,7 @@ class Unreadable(Exception):
 class Line(Struct, frozen=True):
     product_id: UUID
     quantity: int
+    price: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,11 @@ class Order:
     status: str
     pieces: Counter[UUID]
     history: list[str]  # every status it has had
+    total: int = 0  # minor units
+
+    @classmethod
+    def of(cls, customer_id: UUID, status: str, lines: Sequence[Line], history: list[str]) -> "Order":
+        return cls(customer_id, status, pieces(lines), history, sum(line.price * line.quantity for line in lines))
 
     @property
     def confirmed(self) -> bool:
@@ -59,6 +65,34 @@ class Order:
     def given_up(self) -> bool:
         return self.status in ("rejected", "cancelled")
 
+    @property
+    def ended(self) -> bool:
+        return self.given_up or self.returned
+
+    @property
+    def owed(self) -> int:
+        """What is to be captured of it and not refunded."""
+        return self.total if self.confirmed and not self.ended else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """By the provider's books."""
+
+    status: str
+    movements: list[tuple[str, int]]  # every status that it has had, with the amount
+
+    @property
+    def kept(self) -> int:
+        """Captured minus refunded."""
+        return self._moved("captured") - self._moved("refunded")
+
+    def count(self, status: str) -> int:
+        return sum(each == status for each, _ in self.movements)
+
+    def _moved(self, status: str) -> int:
+        return sum(amount for each, amount in self.movements if each == status)
+
 
 @dataclass(frozen=True, slots=True)
 class Books:
@@ -67,6 +101,7 @@ class Books:
     reservations: dict[UUID, Reservation]  # by order
     orders: dict[UUID, Order]
     keys: Counter[UUID]  # idempotency records, by order
+    payments: dict[UUID, Payment]  # by order
     letters: frozenset[str]  # by Message-ID
     waiting: dict[str, int]  # what is still on its way: where, and how much
     dead: dict[str, int]  # what was given up
@@ -105,6 +140,12 @@ class OrdersLedger(Ledger, Protocol):
 
     async def keys(self) -> Counter[UUID]:
         """How many idempotency records each order has."""
+
+
+def story(told: Iterable[tuple[int, str]]) -> list[str]:
+    """An order's states by its versions. Those after it was settled are told by its timeline, with other news."""
+    states = ((version, said.removeprefix("order-")) for version, said in told if said != "payment-requested")
+    return [state for _, state in sorted(states)]
 
 
 def pieces(lines: Iterable[Line]) -> Counter[UUID]:

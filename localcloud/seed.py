@@ -20,7 +20,7 @@ from localcloud.people import People
 from localcloud.sample import Sample
 from localcloud.waiting import until
 
-TIMEOUT = aiohttp.ClientTimeout(total=10)
+TIMEOUT = aiohttp.ClientTimeout(total=60)  # pictures are looked at one by one
 FLOW_SECONDS = 30.0
 
 
@@ -93,7 +93,7 @@ def _creation(article: Article, category_id: str) -> dict[str, object]:
         "sku": article.sku,
         "name": article.name,
         "description": article.description,
-        "category_id": category_id,
+        "category_ids": [category_id],
         "price": article.price,
         "currency": "EUR",
         "opening_stock": article.stock,

@@ -2,6 +2,7 @@
 
 import functools
 import os
+import secrets
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from localcloud.certificates import Certificates
 from localcloud.engines import SERVICES, Engine, Engines
 from localcloud.postgres import Cluster
 from localcloud.program import Program, listening
-from localcloud.state import State
+from localcloud.state import State, made_once
 from localcloud.topology import Topology
 
 PROJECT = Path(__file__).parents[1]
@@ -32,6 +33,7 @@ CLOUD = (
     Port.SMTP,
     Port.EMAIL,
     Port.LETTERS,
+    Port.BLOB,
 )
 SCHEMES = {
     Port.ISSUER: "https",
@@ -44,7 +46,9 @@ SCHEMES = {
     Port.QUEUE: "https",
     Port.TABLE: "https",
     Port.POSTGRES: "postgresql",
+    Port.AZURITE: "https",
 }
+PAYMENTS_KEY_FILE = "payments.key"
 MAIL_FROM = "Store <store@localhost>"
 ANSWER = aiohttp.ClientTimeout(total=2)
 
@@ -91,7 +95,7 @@ class Store:
     def ground(self) -> list[Program]:
         """What the services stand on; each stands by itself."""
         own = [self.cluster.program()] if self.cluster else []
-        return [*own, self._cloud()]
+        return [*own, self._cloud(), self._payments()]
 
     def azurite(self) -> Program:
         return self.storage.program(PROJECT / ".tools")
@@ -131,6 +135,18 @@ class Store:
             ports=tuple(map(self.addresses.port, CLOUD)),
         )
 
+    def _payments(self) -> Program:
+        port = self.addresses.port(Port.PAYMENTS)
+        callback = f"{self.url(Port.GATEWAY)}/api/payment-callback"
+        options = {"state": self.state.folder, "port": port, "callback": callback}
+        return Program(
+            name="payments",
+            argv=_python("localcloud.payments", options),
+            ready=functools.partial(listening, port),
+            ports=(port,),
+            env={"PAYMENTS_KEY": self.payments_key},
+        )
+
     def _service(self, name: str) -> Program:
         at = Port[name.upper()]
         return Program(
@@ -159,7 +175,8 @@ class Store:
         who, bundle = self.topology.identities[name], str(self.certificates.bundle)
         trust = {"SSL_CERT_FILE": bundle, "REQUESTS_CA_BUNDLE": bundle}
         level = {"LOG_LEVEL": os.environ.get("LOG_LEVEL", "INFO")}
-        return {**identity.environment(self.addresses, identity.header(self.state), who), **trust, **level}
+        telemetry = {variable: said for variable, said in os.environ.items() if variable.startswith("OTEL_")}
+        return {**identity.environment(self.addresses, identity.header(self.state), who), **trust, **level, **telemetry}
 
     def _told_service(self, name: str) -> dict[str, str]:
         return {
@@ -172,8 +189,7 @@ class Store:
             "SERVICE_BUS_ENDPOINT": self.url(Port.SERVICEBUS),
             "ISSUER": identity.issuer_url(self.addresses, self.topology.tenant),
             "AUDIENCE": str(self.topology.api.client_id),
-            "BLOB_ENDPOINT": self.storage.blobs,
-            "MEDIA_URL": f"{self.url(Port.GATEWAY)}/media",
+            **self._told_of_media(),
         }
 
     def store_url(self, name: str) -> str:
@@ -188,17 +204,32 @@ class Store:
             case _:
                 return f"{self.storage.tables}/{name}"
 
+    def _told_of_media(self) -> dict[str, str]:
+        return {
+            "BLOB_ENDPOINT": f"{self.url(Port.BLOB)}/{self.topology.storage_account}",
+            "MEDIA_URL": f"{self.url(Port.GATEWAY)}/media",
+        }
+
     def _told_functions(self) -> dict[str, str]:
         return {
+            **self._told_of_media(),
             "CUSTOMERS_URL": self.url(Port.CUSTOMERS),
             "ORDERS_URL": self.url(Port.ORDERS),
             "API_SCOPE": f"{self.topology.api.uri}/.default",
             "CATALOG_URL": self.url(Port.CATALOG),
             **_mail(self.url(Port.SMTP)),
             "MAIL_FROM": MAIL_FROM,
+            "PAYMENTS_URL": self.url(Port.PAYMENTS),
+            "PAYMENTS_KEY": self.payments_key,
             "ServiceBus__fullyQualifiedNamespace": f"{self.topology.namespace}.servicebus.windows.net",
             "SERVICE_BUS_ENDPOINT": self.url(Port.SERVICEBUS),
         }
+
+    @property
+    def payments_key(self) -> str:
+        """Made on first use. In Azure it is in Key Vault."""
+        made = made_once(self.state.folder / PAYMENTS_KEY_FILE, lambda: secrets.token_urlsafe(32).encode())
+        return made.decode()
 
     # --- where they are, and on what ----------------------------------------------------------------------------------
 

@@ -23,6 +23,7 @@ from libs.common import telemetry
 from libs.common.errors import StoreError, Unavailable
 from libs.common.messages import Fact, encode_fact
 from libs.common.slots import Slots
+from libs.common.watch import DatabaseWatch
 
 log = structlog.get_logger()
 
@@ -134,6 +135,7 @@ def tells(partition: str) -> str:
 class Table:
     client: TableClient
     chance: Random
+    watch: DatabaseWatch
     slots: Slots = field(default_factory=lambda: Slots(MOST_AT_ONCE, WAIT_SECONDS))
     moved_here: bool = False  # so there are marks in MOVED
     told: asyncio.Event = field(default_factory=asyncio.Event)
@@ -142,14 +144,14 @@ class Table:
     _turns: dict[str, tuple[asyncio.Lock, int]] = field(default_factory=dict)
 
     @asynccontextmanager
-    async def _asking(self) -> AsyncIterator[None]:
+    async def _asking(self, operation: str) -> AsyncIterator[None]:
         """One of so many requests at once. Raises Unavailable."""
-        async with self.slots:
-            with away_is_unavailable():
+        with self.watch.operation(operation), away_is_unavailable():
+            async with self.slots:
                 yield
 
     async def read(self, partition: str, row: str) -> Entity | None:
-        async with self._asking():
+        async with self._asking("read"):
             try:
                 return _entity(await self.client.get_entity(partition, row))
             except ResourceNotFoundError:
@@ -167,7 +169,7 @@ class Table:
 
     async def _query(self, sought: str, most: int | None, **wanted: Any) -> list[Entity]:
         found = list[Entity]()
-        async with self._asking():
+        async with self._asking("query"):
             pages = self.client.query_entities(sought, parameters=wanted, results_per_page=min(most or PAGE, PAGE))
             async for entity in pages:
                 found.append(_entity(entity))
@@ -179,7 +181,7 @@ class Table:
         """The new ETags. Raises Overtaken or Unavailable; what was unavailable may have happened all the same."""
         if change.tells and change.partition not in self._listed:
             await self._list(change.partition)
-        async with self._asking():
+        async with self._asking("submit"):
             try:
                 written = await self.client.submit_transaction(change.operations)
             except TableTransactionError as error:
@@ -206,6 +208,7 @@ class Table:
         found = await asyncio.gather(*(self.read(place, mark(cause)) for place in places))
         if any(found):
             log.info("message.repeated", cause=cause)
+            self.watch.repeated()
         return not any(found)
 
     async def retried(self, what: str, work: Callable[[], Awaitable[T]]) -> T:

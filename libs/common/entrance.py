@@ -14,6 +14,7 @@ from libs.common.settings import PRIVATE, ServiceSettings
 from libs.common.slots import Overloaded
 
 MOST_AT_ONCE = 512  # with a body of up to 1 MiB each; far more than can be done at once, so that a burst waits
+PROBES = ("/health/", "/metrics")
 REMAINING = web.RequestKey("remaining", Left)
 
 
@@ -50,5 +51,8 @@ class Entrance:
             raise TooManyRequests(left.wait)
 
 
+ENTRANCE = web.AppKey("entrance", Entrance)
+
+
 def _is_probe(request: web.Request) -> bool:
-    return request.path.startswith("/health/")
+    return request.path.startswith(PROBES)

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Set
+from hashlib import blake2b
 from time import perf_counter
 from typing import Any, Literal, TypeVar
 from uuid import UUID
@@ -11,10 +12,10 @@ import msgspec
 import structlog
 from aiohttp import web
 
-from libs.common import bodies, cors, problems, telemetry
+from libs.common import bodies, cors, manners, openmetrics, problems, telemetry
 from libs.common.auth import Caller, Role, Verifier
 from libs.common.deadlines import Deadlines, Overdue
-from libs.common.entrance import REMAINING, Entrance
+from libs.common.entrance import ENTRANCE, Entrance
 from libs.common.errors import (
     Forbidden,
     Invalid,
@@ -28,31 +29,34 @@ from libs.common.errors import (
     Unauthorized,
     Unavailable,
 )
-from libs.common.operations import MOST_BODY_BYTES, Handler, Operation, allow, check_declared, operation_of
+from libs.common.measures import Measures
+from libs.common.operations import (
+    MOST_BODY_BYTES,
+    Handler,
+    Operation,
+    allow,
+    check_declared,
+    method_of,
+    operation_of,
+    route_of,
+)
+from libs.common.telemetry import Kind
 
 log = structlog.get_logger()
 
 T = TypeVar("T")
 
-SHUTDOWN_SECONDS = 25.0  # Container Apps sends SIGKILL 30 s after SIGTERM
+ETAG_BYTES = 12
 ANYONE: frozenset[Role] = frozenset()
 
 VERIFIER = web.AppKey("verifier", Verifier)
 READY: web.AppKey[Callable[[], Awaitable[bool]]] = web.AppKey("ready")
-ENTRANCE = web.AppKey("entrance", Entrance)
+MEASURES = web.AppKey("measures", Measures)
 DEADLINES = web.AppKey("deadlines", Deadlines)
 DRAINING = web.AppKey("draining", asyncio.Event)
 CALLER = web.RequestKey("caller", Caller)
 
-SECURITY_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    "Referrer-Policy": "no-referrer",
-    "Strict-Transport-Security": "max-age=31536000",
-    "X-Frame-Options": "DENY",
-}
-PUBLIC, PRIVATE = "no-cache", "no-store"  # for caches: ask first whether it is still so; keep nothing
-_SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+UNTRACED = ("/health/", "/metrics")
 
 
 class Health(msgspec.Struct, frozen=True):
@@ -64,31 +68,18 @@ def application(
     verifier: Verifier,
     ready: Callable[[], Awaitable[bool]],
     *,
+    measures: Measures | None = None,
     entrance: Entrance | None = None,
     **options: Any,
 ) -> web.Application:
     """Raises TypeError where a route declares no policy or no operation: then the service does not start."""
     app = web.Application(middlewares=[_answer, _admit], client_max_size=MOST_BODY_BYTES, **options)
     app[VERIFIER], app[READY], app[DRAINING] = verifier, ready, asyncio.Event()
-    app[ENTRANCE], app[DEADLINES] = entrance or Entrance(), Deadlines()
-    app.add_routes([web.get("/health/live", _live), web.get("/health/ready", _ready)])
+    app[MEASURES], app[ENTRANCE], app[DEADLINES] = measures or Measures(), entrance or Entrance(), Deadlines()
+    app.add_routes([web.get("/health/live", _live), web.get("/health/ready", _ready), web.get("/metrics", _metrics)])
     app.add_routes(routes)
     check_declared(app)
     return app
-
-
-async def serve(app: web.Application, host: str, port: int, *, stop: asyncio.Event, drain_seconds: float) -> None:
-    """Answers until `stop`; then readiness says 503, requests in hand are finished, and it returns."""
-    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=SHUTDOWN_SECONDS)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, host, port, backlog=1024).start()
-        log.info("http.serving", host=host, port=port)
-        await stop.wait()
-        app[DRAINING].set()
-        await asyncio.sleep(drain_seconds)
-    finally:
-        await runner.cleanup()
 
 
 @allow()
@@ -107,57 +98,43 @@ async def _ready(request: web.Request) -> web.Response:
     return reply(Health("ready"))
 
 
+@allow()
+@Operation(answers={200: bytes}, answer_types=["application/openmetrics-text"])
+async def _metrics(request: web.Request) -> web.Response:
+    """For Prometheus: figures, and nothing of anybody. The gateway lets nobody through to here."""
+    body = openmetrics.text(request.app[MEASURES].metrics).encode()
+    return web.Response(body=body, headers={"Content-Type": openmetrics.CONTENT_TYPE})
+
+
 # --- middlewares: the outer answers and logs, the inner admits ---------------------------------------------------
 
 
 @web.middleware
 async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
-    started = perf_counter()
-    with telemetry.trace(request.headers.get("traceparent")) as traceparent:
-        name = _name_of(request, traceparent)
+    started, method, route = perf_counter(), method_of(request), route_of(request)
+    named = "" if route.startswith(UNTRACED) else f"{method} {route}"
+    about = {"http.request.method": method, "http.route": route}
+    with telemetry.trace(request.headers.get("traceparent"), named, Kind.SERVER, about) as traceparent:
+        name, allowed = manners.name_of(request, traceparent), request.app[ENTRANCE].origins
         structlog.contextvars.bind_contextvars(request_id=name)  # the next request on this connection binds its own
-        allowed = request.app[ENTRANCE].origins
-        response = cors.preflight(request, allowed) or _unless_known(request, await _try(request, handler))
-        response.headers["X-Request-Id"] = name
-        response.headers["traceparent"] = traceparent
-        _dress(request, response)
-        cors.expose(request, response, allowed)
-        milliseconds = round((perf_counter() - started) * 1000, 1)
-        if not request.path.startswith("/health/"):
+        response = cors.preflight(request, allowed) or manners.unless_known(request, await _try(request, handler))
+        manners.dress(request, response, name=name, traceparent=traceparent)
+        if request.app[DRAINING].is_set():
+            response.force_close()  # so that nobody sends the next request into a connection that is about to end
+        seconds = perf_counter() - started
+        request.app[MEASURES].requests.record(seconds, method, route, str(response.status))
+        telemetry.note("http.response.status_code", response.status)
+        if response.status >= 500:
+            telemetry.fail(str(response.status))
+        if named:
             log.info(
                 "request.answered",
                 method=request.method,
                 path=request.path,
                 status=response.status,
-                milliseconds=milliseconds,
+                milliseconds=round(seconds * 1000, 1),
             )
         return response
-
-
-def _name_of(request: web.Request, traceparent: str) -> str:
-    """As the caller calls it, where that is a sane name."""
-    said = request.headers.get("X-Request-Id", "")
-    return said if _SANE_ID.fullmatch(said) else traceparent.split("-")[1]
-
-
-def _dress(request: web.Request, response: web.StreamResponse) -> None:
-    for name, value in SECURITY_HEADERS.items():
-        response.headers.setdefault(name, value)  # a page that needs more says so
-    is_open = response.status < 400 and getattr(request.match_info.handler, "policy", None) == ANYONE
-    response.headers.setdefault("Cache-Control", PUBLIC if is_open else PRIVATE)
-    if REMAINING in request:
-        response.headers["RateLimit-Policy"] = request.app[ENTRANCE].rates.policy
-        response.headers["RateLimit"] = request[REMAINING].header
-    if request.app[DRAINING].is_set():
-        response.force_close()  # so that nobody sends the next request into a connection that is about to end
-
-
-def _unless_known(request: web.Request, response: web.StreamResponse) -> web.StreamResponse:
-    """304 where the caller has just this (RFC 9110, section 13.1.2)."""
-    known = {tag.value for tag in request.if_none_match or ()}
-    if request.method not in ("GET", "HEAD") or not response.etag or not known & {response.etag.value, "*"}:
-        return response
-    return web.Response(status=304, headers={"ETag": response.headers["ETag"]})
 
 
 async def _try(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -227,6 +204,13 @@ def reply(
     )
 
 
+def reply_weakly(body: object, *, headers: Mapping[str, str] | None = None) -> web.Response:
+    """What has no version of its own: the ETag is of the content, so that it is not sent again while it is the same."""
+    content = msgspec.json.encode(body)
+    etag = f'W/"{blake2b(content, digest_size=ETAG_BYTES).hexdigest()}"'
+    return reply(content, headers={"ETag": etag, **(headers or {})})
+
+
 def no_content() -> web.Response:
     return web.Response(status=204)
 
@@ -251,19 +235,30 @@ def decode(body: bytes, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(body, type=kind)
     except msgspec.ValidationError as error:
-        said, _, path = str(error).partition(" - at `$")
-        raise Invalid(path.rstrip("`").lstrip(".") or "body", said) from error
+        raise _invalid(error, "body") from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Malformed(f"the body is not JSON: {error}") from error
 
 
 def query(request: web.Request, kind: type[T]) -> T:
-    """The query string as a Struct. Raises Invalid naming the parameter."""
+    """The query string as a Struct; of `a.b=c` the field `a` is a dict. Raises Invalid naming the parameter."""
+    given: dict[str, Any] = {}
+    for name, value in request.query.items():
+        group, dot, member = name.partition(".")
+        if dot and isinstance(given.setdefault(group, {}), dict):
+            given[group][member] = value
+        else:
+            given[name] = value
     try:
-        return msgspec.convert(dict(request.query), kind, strict=False)
+        return msgspec.convert(given, kind, strict=False)
     except msgspec.ValidationError as error:
-        said, _, path = str(error).partition(" - at `$")
-        raise Invalid(path.rstrip("`").lstrip(".") or "query", said) from error
+        raise _invalid(error, "query") from error
+
+
+def _invalid(error: msgspec.ValidationError, whole: str) -> Invalid:
+    """msgspec says where after what: ` - at `$.lines[0].quantity``, of a name in a dict ` - at `key` in `$.a``."""
+    said, _, place = re.sub(" - at `key` in ", " - at ", str(error)).partition(" - at `$")
+    return Invalid(place.rstrip("`").lstrip(".") or whole, said)
 
 
 def path_id(request: web.Request, name: str = "id") -> UUID:
@@ -272,6 +267,15 @@ def path_id(request: web.Request, name: str = "id") -> UUID:
         return UUID(request.match_info[name])
     except ValueError as error:
         raise NotFound from error
+
+
+async def bears(request: web.Request, role: Role) -> bool:
+    """Whether a valid token of that role came along, on a route that is open to anyone: a bad one is like none."""
+    given = request.headers.get("Authorization", "")
+    try:
+        return bool(given) and (await request.app[VERIFIER].caller(given)).is_(role)
+    except Unauthorized:
+        return False
 
 
 def if_match(request: web.Request) -> int:

@@ -8,11 +8,13 @@ from aiohttp import web
 
 from libs.common.auth import Role
 from libs.common.errors import StoreError
+from libs.common.metrics import OTHER
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 JSON = ("application/json",)
 MOST_BODY_BYTES = 1024 * 1024
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 USUAL_SECONDS = 30.0
 STREAM_SECONDS = 3600.0
 
@@ -56,6 +58,17 @@ UNDECLARED = Operation(answers={})  # aiohttp's own, where no route matches: it 
 def operation_of(request: web.Request) -> Operation:
     declared: Operation = getattr(request.match_info.handler, "operation", UNDECLARED)
     return declared
+
+
+def method_of(request: web.Request) -> str:
+    """Anybody can make one up."""
+    return request.method if request.method in METHODS else OTHER
+
+
+def route_of(request: web.Request) -> str:
+    """As it is declared, so that there are as many as routes."""
+    resource = request.match_info.route.resource
+    return resource.canonical if resource else OTHER
 
 
 def allow(*roles: Role) -> Callable[[Handler], Handler]:

@@ -31,6 +31,8 @@ class ServiceSettings:
     host: str = "127.0.0.1"
     port: int = 8080
     log_level: str = "INFO"
+    otel_exporter_otlp_endpoint: str = ""  # where traces and metrics go by OTLP/HTTP; empty: nowhere
+    applicationinsights_connection_string: str = ""  # the same to Azure Monitor
     rate_limit: int = 12_000  # requests a minute, and at once, of each caller; 0: any number
     cors_origins: str = ""  # of pages that may call us from a browser, with spaces between
     trusted_proxies: str = PRIVATE  # the networks of those who may say in X-Forwarded-For whose request it is

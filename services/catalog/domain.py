@@ -3,59 +3,77 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from http import HTTPStatus
-from typing import TypedDict
+from typing import TypedDict, get_args
 from uuid import UUID
 
-from libs.common.errors import Conflict, Invalid, NotFound, StoreError
-from libs.common.messages.catalog import ProductCreated, ProductDeleted, ProductUpdated
+from libs.common.errors import Conflict, Invalid, NotFound
+from libs.common.messages.catalog import ProductCreated, ProductDeleted, ProductStatus, ProductUpdated, Size
 
 MOST_MEDIA = 20  # of one product
 MOST_CATEGORIES = 1000  # they are listed on one page
-SIGNATURES = {  # how the files of each type begin: b"RIFF" and, four bytes on, b"WEBP"
-    "image/png": {0: b"\x89PNG\r\n\x1a\n"},
-    "image/jpeg": {0: b"\xff\xd8\xff"},
-    "image/webp": {0: b"RIFF", 8: b"WEBP"},
-}
+TAX_RATE = 1900  # basis points: 19 %, where nothing else is said
 
 Parents = Mapping[UUID, UUID | None]  # every category's
+Value = bool | int | float | str  # of an attribute
 
 
 class TooManyMedia(Conflict):
-    """The product has as many images as it can have; delete one first."""
+    """The product has as many images and videos as it can have; delete one first."""
 
 
 class TooManyCategories(Conflict):
     """There are as many categories as there can be; delete one first."""
 
 
-class UnsupportedImage(StoreError):
-    """Send an image/png, image/jpeg or image/webp, and say so in Content-Type."""
-
-    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
-
-
 @dataclass(frozen=True, slots=True)
 class Details:
-    """What staff say of a product; `price` in minor units."""
+    """What staff say of a product; `price` in minor units, `tax_rate` in basis points."""
 
     sku: str
     name: str
     description: str
     price: int
     currency: str
-    category_id: UUID | None
+    category_id: UUID | None  # the first of its categories: the version before knows one
+    more_categories: tuple[UUID, ...] = ()
+    attributes: Mapping[str, Value] = field(default_factory=dict)
+    status: ProductStatus = "published"
+    tax_rate: int = TAX_RATE
+
+    @property
+    def category_ids(self) -> tuple[UUID, ...]:
+        return (self.category_id, *self.more_categories) if self.category_id else ()
+
+    def is_(self, other: "Details") -> bool:
+        """To Python 1 is True; here it is not."""
+        return self == other and all(
+            type(value) is type(other.attributes[name]) for name, value in self.attributes.items()
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """The same image, smaller."""
+
+    size: Size
+    url: str
+    width: int
+    height: int
 
 
 @dataclass(frozen=True, slots=True)
 class Media:
+    """An image or a video; `upload_id` where staff have put it into Blob Storage themselves."""
+
     id: UUID
     url: str
     content_type: str
+    upload_id: UUID | None = None
+    variants: tuple[Variant, ...] = ()
 
 
 class _Facts(TypedDict):
-    """What is told of a product that can be bought."""
+    """What is told of a product."""
 
     product_id: UUID
     sku: str
@@ -63,6 +81,8 @@ class _Facts(TypedDict):
     price: int
     currency: str
     opening_stock: int
+    tax_rate: int
+    status: ProductStatus
 
 
 @dataclass(slots=True)
@@ -79,15 +99,33 @@ class Product:
         return ProductCreated(version=self.version, at=at, **self._facts())
 
     def replace(self, details: Details, at: datetime) -> ProductUpdated | None:
-        if details == self.details:
+        if details.is_(self.details):
             return None  # nothing new is true
         self.details = details
         return self._updated(at)
 
-    def show(self, media: Media, at: datetime) -> ProductUpdated:
+    def show(self, media: Media, at: datetime) -> ProductUpdated | None:
+        """An upload is shown once, however often it is said to be complete."""
+        if media.upload_id and self.uploaded(media.upload_id):
+            return None
+        self.check_room()
+        self.media = [*self.media, media]
+        return self._updated(at)
+
+    def check_room(self) -> None:
+        """Raises TooManyMedia."""
         if len(self.media) >= MOST_MEDIA:
             raise TooManyMedia
-        self.media = [*self.media, media]
+
+    def uploaded(self, upload_id: UUID) -> bool:
+        return any(media.upload_id == upload_id for media in self.media)
+
+    def vary(self, media_id: UUID, variant: Variant, at: datetime) -> ProductUpdated | None:
+        """Nothing where the media is gone by now, or has this already."""
+        media = [_with(each, variant) if each.id == media_id else each for each in self.media]
+        if media == self.media:
+            return None
+        self.media = media
         return self._updated(at)
 
     def hide(self, media_id: UUID, at: datetime) -> ProductUpdated:
@@ -98,8 +136,8 @@ class Product:
         return self._updated(at)
 
     def delete(self, at: datetime) -> ProductDeleted:
-        """Its name stays known, for orders that are under way; its SKU and its category are free again."""
-        self.details = replace(self.details, category_id=None)
+        """Its name stays known, for orders that are under way; its SKU and its categories are free again."""
+        self.details = replace(self.details, category_id=None, more_categories=())
         self.deleted, self.version = True, self.version + 1
         return ProductDeleted(product_id=self.id, version=self.version, at=at)
 
@@ -115,15 +153,14 @@ class Product:
             "price": self.details.price,
             "currency": self.details.currency,
             "opening_stock": self.opening_stock,
+            "tax_rate": self.details.tax_rate,
+            "status": self.details.status,
         }
 
 
-def check_image(content_type: str, content: bytes) -> None:
-    """Raises UnsupportedImage, or Invalid where it is something else than it is said to be."""
-    if content_type not in SIGNATURES:
-        raise UnsupportedImage
-    if not all(content.startswith(part, place) for place, part in SIGNATURES[content_type].items()):
-        raise Invalid("body", f"this is no {content_type}")
+def _with(media: Media, variant: Variant) -> Media:
+    known = {each.size: each for each in (*media.variants, variant)}
+    return replace(media, variants=tuple(known[size] for size in get_args(Size) if size in known))
 
 
 @dataclass(slots=True)

@@ -22,6 +22,7 @@ from tests.common.test_entrance import TOLD
 from tests.common.test_postgres import BREAK, NO_TLS, as_told, service_with
 from tests.engines.credential import NoCredential
 from tests.engines.oldest import Oldest
+from tests.localcloud.credential import Credential
 from tests.localcloud.test_keyvault import opened
 from tests.waiting import so, until
 
@@ -79,7 +80,7 @@ async def test_a_new_password_of_the_database_is_taken_up_within_half_a_minute(
         await secrets.operator.set_secret(PASSWORD, "first")
         told = ServiceSettings(**TOLD)
         vault, url = secrets.read_by(fresh_seconds=600), as_told(oldest_postgres.url, NO_TLS)
-        async with database.connect("orders", url, told, vault, NoCredential()) as connected:
+        async with database.connect("orders", url, told, vault, credential=NoCredential()) as connected:
             assert await connected.ping()
             await secrets.operator.set_secret(PASSWORD, "second")
             await server.execute("ALTER ROLE service PASSWORD 'second'")
@@ -91,13 +92,16 @@ async def test_a_new_password_of_the_database_is_taken_up_within_half_a_minute(
 
 
 async def test_while_the_vault_is_away_the_last_value_serves(tmp_path: Path, issuer: Issuer, store: Topology) -> None:
+    credential = Credential(issuer, store, "orders")
     async with kept(tmp_path, issuer, store) as secrets:
         await secrets.operator.set_secret(KEY, "first")
         vault = secrets.read_by(fresh_seconds=1)
         await vault.read(KEY)
 
     secrets.clock[0] += 2
+    async with SecretClient("https://127.0.0.1:1", credential, retry_total=0) as nobody:
+        vault.client = nobody
 
-    assert await vault.read(KEY) == "first"
-    with pytest.raises(Unavailable):
-        await vault.read(PASSWORD)
+        assert await vault.read(KEY) == "first"
+        with pytest.raises(Unavailable):
+            await vault.read(PASSWORD)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.lint import environment
-from libs.common.http import SHUTDOWN_SECONDS
+from libs.common.serving import SHUTDOWN_SECONDS
 from localcloud import topology
 from tests.deploy.image_rules import DOCKERFILES, SERVICES, unpinned
 
@@ -22,6 +22,7 @@ SECRETIVE = re.compile(r"PASSWORD|SECRET|TOKEN|CREDENTIAL|_KEY|HEADER|ACCOUNTS",
 HARMLESS = {
     ("IDENTITY_HEADER", "within-this-network"),
     ("STORAGE_KEY", "c3RvcmU="),
+    ("PAYMENTS_KEY", "within-this-network"),
     ("AZURITE_ACCOUNTS", "store:c3RvcmU="),
     ("AZURE_TOKEN_CREDENTIALS", "ManagedIdentityCredential"),
     ("AzureWebJobsSecretStorageType", "ContainerApps"),

@@ -10,7 +10,7 @@ import yaml
 
 from deploy.lint import environment
 from localcloud import azurite, gateway
-from localcloud.addresses import Addresses, Port
+from localcloud.addresses import Addresses
 from localcloud.engines import USUAL
 from localcloud.program import Program
 from localcloud.store import Store
@@ -23,7 +23,8 @@ pytestmark = pytest.mark.deploy
 
 SCHEMA = ROOT.parent / "shared/schemas/compose-spec.json"
 OPERATORS_DATABASE = "postgresql://store@127.0.0.1:8095/postgres?sslmode=disable"
-PATHS = {"SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "IDENTITY_HEADER"}  # another file, another word, the same meaning
+# Another file, another word, the same meaning.
+PATHS = {"SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "IDENTITY_HEADER", "PAYMENTS_KEY"}
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +74,7 @@ def test_the_ports_outside_can_be_chosen(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_without_a_profile_the_store_is_all_there_is() -> None:
     assert set(resolved()["services"]) == {
-        *("loopback", "postgres", "azurite", "cloud", "provision", "seed"), *DOCKERFILES
+        *("loopback", "postgres", "azurite", "cloud", "payments", "provision", "seed"), *DOCKERFILES
     } - {"localcloud"}  # fmt: skip
 
 
@@ -93,6 +94,7 @@ def test_the_local_cloud_and_the_functions_host_are_started_as_by_make_run(proje
     by_make_run = {program.name: program for program in (*laptop.ground(), *laptop.workers())}
 
     assert arguments(project, "functions") == bare(by_make_run["functions"], laptop)
+    assert arguments(project, "payments") == bare(by_make_run["payments"], laptop)
     assert arguments(project, "cloud") == bare(by_make_run["cloud"], laptop) | {
         "letters-host": "0.0.0.0",
         "base-port": "8080",
@@ -124,8 +126,8 @@ def test_azurite_is_the_one_of_make_run_and_started_alike(project: Any) -> None:
 
     assert part["image"].endswith(f":{package['dependencies']['azurite']}")
     assert " ".join(azurite.FLAGS) in command
-    for of in (Port.BLOB, Port.QUEUE, Port.TABLE):
-        assert f"--{of.name.lower()}Host 127.0.0.1 --{of.name.lower()}Port {Addresses().port(of)}" in command
+    for name, of in azurite.SERVED.items():
+        assert f"--{name}Host 127.0.0.1 --{name}Port {Addresses().port(of)}" in command
 
 
 def test_the_gateway_leads_where_that_of_make_run_leads(project: Any, store: Topology) -> None:

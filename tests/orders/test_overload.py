@@ -10,7 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from libs.common.auth import Role, Verifier
-from libs.common.http import ENTRANCE
+from libs.common.entrance import ENTRANCE
 from libs.common.postgres import Postgres
 from libs.common.slots import Overloaded, Slots
 from tests.access.shops import ADA, Shop, an_order, opened
@@ -37,7 +37,7 @@ async def place(shop: Shop) -> tuple[int, Any]:
 @pytest.mark.parametrize("where", ["at the door", "before the database"])
 async def test_a_flood_is_let_in_as_far_as_it_can_be_served_and_is_over_when_it_is_over(shop: Shop, where: str) -> None:
     if where == "at the door":
-        shop.client.app[ENTRANCE].most_at_once = 20  # type: ignore[union-attr]
+        shop.client.app[ENTRANCE].most_at_once = 20
     shop.database.slots.most_waiting = 20
     before = len(await shop.database.fetch("SELECT id FROM orders"))
 

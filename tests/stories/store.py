@@ -26,7 +26,7 @@ from tests.waiting import so, until
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 120
 STOP_SECONDS = 60
-PORTS = 17
+PORTS = 18
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,8 @@ class RunningStore:
 
     async def quiet(self) -> None:
         """Nothing is on its way any more, and the books balance."""
-        assert await until(self._audited, lambda found: found is not None) == []
+        found = await until(self._audited, lambda found: found is not None)
+        assert found == [], found
 
     async def _audited(self) -> list[Violation] | None:
         """None while a part of the store is being started again."""

@@ -1,6 +1,6 @@
 """What the catalogue tells, and what it can be asked to do."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
 from msgspec import Meta, Struct
@@ -10,9 +10,13 @@ from libs.common.messages import Command, Fact
 MOST_PIECES = 1_000_000  # of one product
 MOST_CALLED = 100  # customers, by one fact
 
+ProductStatus = Literal["draft", "published", "archived"]  # of a product: only what is published is for sale
+
+Size = Literal["small", "medium", "large"]  # of a thumbnail
+
 
 class ProductCreated(Fact, frozen=True, kw_only=True):
-    """A product can be bought at this price."""
+    """There is a product, and what it costs where `status` says that it is for sale; `tax_rate` in basis points."""
 
     type: ClassVar[str] = "store.catalog.product-created.v1"
     subject: ClassVar[str] = "product_id"
@@ -23,10 +27,12 @@ class ProductCreated(Fact, frozen=True, kw_only=True):
     price: int
     currency: str
     opening_stock: int = 0
+    tax_rate: int = 0  # basis points; the price includes it
+    status: ProductStatus = "published"
 
 
 class ProductUpdated(Fact, frozen=True, kw_only=True):
-    """A product's name, price or anything else about it is new.
+    """A product's name, price, status or anything else about it is new.
 
     It says again with how much stock the product began: whoever hears it before ProductCreated opens the same.
     """
@@ -40,6 +46,8 @@ class ProductUpdated(Fact, frozen=True, kw_only=True):
     price: int
     currency: str
     opening_stock: int
+    tax_rate: int = 0
+    status: ProductStatus = "published"
 
 
 class ProductDeleted(Fact, frozen=True, kw_only=True):
@@ -139,3 +147,21 @@ class OpenStock(Command, frozen=True, kw_only=True):
 
     product_id: UUID
     quantity: Annotated[int, Meta(ge=0, le=MOST_PIECES)]
+
+
+class AddMediaVariant(Command, frozen=True, kw_only=True):
+    """Show a product's image in this size, too, as long as the product has the image."""
+
+    type: ClassVar[str] = "store.catalog.add-media-variant.v1"
+    subject: ClassVar[str] = "product_id"
+
+    product_id: UUID
+    media_id: UUID
+    size: Size
+    url: Annotated[str, Meta(max_length=2000)]
+    width: Annotated[int, Meta(ge=1)]
+    height: Annotated[int, Meta(ge=1)]
+
+    def id(self, cause: str) -> UUID:
+        """Three of them have one cause."""
+        return super().id(f"{cause} {self.size}")
