@@ -15,14 +15,26 @@ from libs.common.auth import Role, Verifier
 from libs.common.cursors import Cursors
 from libs.common.operations import Operation
 from libs.common.postgres import Postgres
+from services.catalog import blobs
+from services.catalog.gallery import Gallery
+from services.catalog.routes import GALLERY
 from services.orders.domain import Price
+from tests.engines.credential import NoCredential
 from tests.tokens import Tokens
 
 SERVICES = ("catalog", "orders", "customers")
 ADA, BOB, LAMP = UUID(int=0xADA), UUID(int=0xB0B), UUID(int=3)
 JSON = {"Content-Type": "application/json"}
 PERSON = {"name": "Ada", "email": "ada@example.org", "language": "en"}
-PRODUCT = {"name": "Lamp", "sku": "LAMP-1", "price": 4900, "currency": "EUR"}
+PRODUCT = {
+    "name": "Lamp",
+    "sku": "LAMP-1",
+    "price": 4900,
+    "currency": "EUR",
+    "description": "bright",
+    "attributes": {"colour": "red"},
+    "tax_rate": 1900,
+}
 Client = TestClient[web.Request, web.Application]
 
 
@@ -76,9 +88,11 @@ async def opened(service: str, database: Postgres, verifier: Verifier, tokens: T
     app = http.application(routes.routes, verifier, database.ping)
     await store.migrate(database)
     app[routes.STORE], app[routes.CURSORS] = await store.open_store(database), Cursors(b"key")
-    async with TestClient(TestServer(app)) as client:
-        thing = await FILLED[service](client, app[routes.STORE], tokens)
-        yield Shop(service, client, database, tokens, thing)
+    async with blobs.connect("https://127.0.0.1:1/store", NoCredential()) as nowhere:
+        app[GALLERY] = Gallery(nowhere, "https://127.0.0.1:1")
+        async with TestClient(TestServer(app)) as client:
+            thing = await FILLED[service](client, app[routes.STORE], tokens)
+            yield Shop(service, client, database, tokens, thing)
 
 
 async def _catalog(client: Client, store: Any, tokens: Tokens) -> str:
@@ -128,6 +142,9 @@ BODIES: Mapping[str, dict[str, Any]] = {
     "Recount": {"count": 7, "reason": "counted"},
     "Receipt": {"quantity": 7, "reason": "came in"},
     "ReorderLevel": {"level": 3},
+    "Announcement": {"content_type": "image/png", "size": 7},
+    "Shipment": {"carrier": "DHL", "tracking": "7"},
+    "Return": {"reason": "too bright"},
 }
 
 
