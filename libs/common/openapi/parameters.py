@@ -1,0 +1,68 @@
+"""What a request says beside its body: in the path, the query and the headers."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from libs.common.errors import Malformed, MatchRequired, Stale, StoreError
+from libs.common.openapi.parts import ETAG, TEXT, Document, Route, Schemas
+from libs.common.operations import Operation
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """`refusals`: what is answered without it, or where it does not fit."""
+
+    says: str
+    schema: Document
+    required: bool = False
+    refusals: tuple[type[StoreError], ...] = ()
+
+
+HEADERS: Mapping[str, Header] = {
+    "If-Match": Header(
+        "The ETag that you read, so that nobody's change is overwritten.",
+        ETAG,
+        required=True,
+        refusals=(Stale, MatchRequired),
+    ),
+    "If-None-Match": Header("The ETag of what you have: where it is still that, the answer is 304.", TEXT),
+    "Idempotency-Key": Header(
+        "New for each new thing; with the same key you get the same answer again.",
+        TEXT | {"pattern": r"^[!#-\[\]-~]{1,255}$"},
+        required=True,
+        refusals=(Malformed,),
+    ),
+}
+
+
+def parameters(route: Route, schemas: Schemas) -> Iterator[Document]:
+    yield from _of_path(route.path)
+    yield from _of_query(route.operation, schemas)
+    for name in route.headers:
+        header = HEADERS[name]
+        said = {"required": header.required, "schema": header.schema, "description": header.says}
+        yield {"name": name, "in": "header"} | said
+
+
+def _of_path(path: str) -> Iterator[Document]:
+    for name in re.findall(r"{(\w+)}", path):
+        schema = TEXT | {"format": "uuid"} if name.endswith("id") else TEXT
+        yield {"name": name, "in": "path", "required": True, "schema": schema}
+
+
+def _of_query(told: Operation, schemas: Schemas) -> Iterator[Document]:
+    if told.query is None:
+        return
+    schema = schemas[told.query]
+    for name, each in schema["properties"].items():
+        required = name in schema.get("required", ())
+        yield {"name": name, "in": "query", "required": required, "schema": _never_null(each)}
+
+
+def _never_null(schema: Document) -> Document:
+    """What a query does not say is left out of it: there is no null in one."""
+    some = [each for each in schema.get("anyOf", ()) if each != {"type": "null"}]
+    if not some:
+        return schema
+    return some[0] if len(some) == 1 else {"anyOf": some}
