@@ -1,7 +1,7 @@
 # The store's commands; `make` alone lists them. Works with GNU make from 3.81 on (macOS has that one).
 
 .DEFAULT_GOAL := help
-.PHONY: help setup clean distclean run stop move order audit token autoscale-demo measuring bench-engines scaling \
+.PHONY: help setup clean distclean run stop move order audit token autoscale-demo measuring bench-engines bench-orders scaling \
 	costs check check-deploy test test-on test-images
 
 # The interpreter that installs: the one already chosen, else the newest that answers (a version manager's stand-in may not).
@@ -55,6 +55,10 @@ token: ## Print a bearer token: ROLE=admin|service, or ROLE=customer CUSTOMER=<i
 
 measuring: setup
 	@UV_PYTHON_DOWNLOADS=never .tools/uv/bin/uv sync --quiet --frozen --inexact --group bench
+
+bench-orders: measuring ## Measure what an order takes of each process (a minute), and write docs/scaling.md anew
+	@.venv/bin/python -m bench.orders $(if $(ORDERS),--orders $(ORDERS))
+	@$(MAKE) --silent scaling
 
 bench-engines: measuring ## Measure the engines side by side (4 minutes), and write docs/engines.md anew
 	@.venv/bin/pytest -n 0 -s -p tests.engines.fixtures bench/engines.py

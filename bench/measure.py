@@ -54,13 +54,20 @@ def middle(rates: list[Rate]) -> Rate:
 
 
 def cpu_seconds(command: str) -> float:
-    """Of the programs that we have started and that are called so, with their children, dead ones included."""
-    total = 0.0
-    for process in psutil.Process().children(recursive=True):
-        try:
-            if command in " ".join(process.cmdline()):
-                spent = process.cpu_times()
-                total += spent.user + spent.system + spent.children_user + spent.children_system
-        except (psutil.NoSuchProcess, psutil.ZombieProcess):
-            continue
-    return total
+    """Of the programs that we have started and that are called so."""
+    return sum(_spent(each, command) for each in psutil.Process().children(recursive=True))
+
+
+def cpu_seconds_of(pid: int) -> float:
+    """Of a process and those that it has started."""
+    process = psutil.Process(pid)
+    return sum(map(_spent, [process, *process.children(recursive=True)]))
+
+
+def _spent(process: psutil.Process, command: str = "") -> float:
+    """With its children that have ended. Nothing where it has ended itself, or is called otherwise."""
+    try:
+        times = process.cpu_times() if command in " ".join(process.cmdline()) else None
+    except (psutil.NoSuchProcess, psutil.ZombieProcess):
+        return 0.0
+    return sum(times[:4]) if times else 0.0

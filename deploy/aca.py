@@ -40,7 +40,7 @@ def _app(deployment: Document, documents: Sequence[Document]) -> Document:
         "initContainers": [_container(each, documents) for each in spec.get("initContainers", [])],
         "containers": [_container(each, documents) for each in spec["containers"]],
         "scale": _scale(name, documents),
-        "volumes": [{"name": each["name"], "storageType": "EmptyDir"} for each in spec.get("volumes", [])],
+        "volumes": [_volume(each) for each in spec.get("volumes", [])],
     }
     app = {
         "properties": {
@@ -53,6 +53,12 @@ def _app(deployment: Document, documents: Sequence[Document]) -> Document:
         }
     }
     return {"kind": "functionapp", **app} if name in FUNCTION_APPS else app
+
+
+def _volume(volume: Document) -> Document:
+    if "emptyDir" not in volume:
+        raise LookupError(f"the volume {volume['name']} is none that is rendered for Container Apps")
+    return {"name": volume["name"], "storageType": "EmptyDir"}
 
 
 def _ingress(name: str, container: Document) -> Document:

@@ -76,10 +76,8 @@ class Rule:
         """Of the same, its trigger `cpu`, which HPA itself knows: its backlog are the processors that are busy."""
         spec = scaled_object["spec"]
         told = next(each["metadata"] for each in spec["triggers"] if each["type"] == "cpu")
-        busy = (
-            float(told["value"]) / 100
-        )  # so that ceil(busy processors / share) is HPA's ceil(replicas * now / target)
-        return cls(busy, least=spec.get("minReplicaCount", LEAST), most=spec.get("maxReplicaCount", MOST))
+        share = float(told["value"]) / 100  # ceil(busy processors / share) is HPA's ceil(replicas * now / target)
+        return cls(share, least=spec.get("minReplicaCount", LEAST), most=spec.get("maxReplicaCount", MOST))
 
 
 @dataclass(frozen=True, slots=True)

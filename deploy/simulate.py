@@ -1,7 +1,7 @@
 """`make scaling`: what the shipped scale rules do with a burst, a day and a million orders an hour.
 
-From docs/scaling.json (measured), docs/scaling-prices.yaml and docs/scaling-limits.yaml it writes the tables into
-docs/scaling.md, and the plot beside it.
+From docs/scaling.json (measured), docs/scaling-assumed.yaml, docs/scaling-prices.yaml and docs/scaling-limits.yaml it
+writes the tables into docs/scaling.md, and the plot beside it.
 """
 
 import math
@@ -11,21 +11,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import yaml
 
+from deploy.figures import DOCS, Figures, Numbers
+from deploy.limits import MILLION_AN_HOUR, Limit, limits
 from deploy.simulation import APPS, PLATFORMS, App, Rate, Second, Simulation, waited
 
-DOCS = Path(__file__).parents[1] / "docs"
 BEGIN, END = "<!-- simulated -->", "<!-- /simulated -->"
 HOUR, DAY = 3600, 86_400
-MILLION_AN_HOUR = 1e6 / HOUR
 PEAK = 2.0  # the busiest minute of a day against its average
 CREDITS = 1000  # of Service Bus Standard in a second; beyond that it is reckoned as Premium
 COLOURS = dict(zip(APPS, ("tab:blue", "tab:orange", "tab:green", "tab:red"), strict=True))
 
 Runs = Mapping[str, Mapping[str, list[Second]]]  # by scenario and platform
-Numbers = Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,30 +117,13 @@ def _orders(run: list[Second]) -> float:
     return sum(second.placed for second in run)
 
 
-def limit_table(limits: list[Mapping[str, Any]]) -> str:
-    head = ["", "orders a second", "at a million an hour", "it can do", "an order takes", "beyond"]
-    return table(head, map(_limit, sorted(limits, key=reach)), texts=(0, 3, 5))
+def limit_table(found: Iterable[Limit]) -> str:
+    head = ["", "orders a second", "at a million an hour", "it can do in a second", "an order takes", "beyond"]
+    return table(head, [each.row() for each in found], texts=(0, 3, 5))
 
 
-def reach(limit: Mapping[str, Any]) -> float:
-    """In orders a second."""
-    return float(limit["limit"] / limit["an_order"])
-
-
-def _limit(limit: Mapping[str, Any]) -> list[str]:
-    rate, page = reach(limit), limit["source"].split()[0]
-    part = f"[{limit['part']}]({page})" if page.startswith("https://") else limit["part"]
-    share = f"{MILLION_AN_HOUR / rate:.0%}"
-    shares = f"{rate:,.0f}", f"**{share}**" if rate < MILLION_AN_HOUR else share
-    return [part, *shares, f"{limit['limit']:,} {limit['unit']}", f"{limit['an_order']:g}", limit["beyond"]]
-
-
-def figure_table(found: Mapping[str, Any]) -> str:
-    rows = [
-        [name.replace("_", " "), f"{each['value']:g}", each["from"]]
-        for part in ("figures", "for_an_order")
-        for name, each in found[part].items()
-    ]
+def figure_table(figures: Figures) -> str:
+    rows = [[name.replace("_", " "), f"{each.value:g}", each.source] for name, each in figures.all().items()]
     return table(["", "value", "from"], rows, texts=(0, 2))
 
 
@@ -183,36 +164,40 @@ def _draw(above: Any, below: Any, run: list[Second]) -> None:
         axes.grid(visible=True, alpha=0.3)
 
 
-def page(found: Mapping[str, Any], prices: Mapping[str, Any], limits: list[Mapping[str, Any]]) -> tuple[str, Runs]:
-    """Its part between the markers, and what is to be plotted."""
-    figures = {name: each["value"] for name, each in found["figures"].items()}
-    an_order = {name: each["value"] for name, each in found["for_an_order"].items()}
-    runs = {
-        each.name: {name: Simulation.on(name, each.rate, figures).run(each.seconds) for name in PLATFORMS}
-        for each in SCENARIOS
+def simulated(scenarios: Iterable[Scenario], numbers: Numbers) -> Runs:
+    return {
+        each.name: {name: Simulation.on(name, each.rate, numbers).run(each.seconds) for name in PLATFORMS}
+        for each in scenarios
     }
+
+
+def text(runs: Runs, figures: Figures, prices: Mapping[str, Any], found: Iterable[Limit]) -> str:
+    """What stands between the markers."""
     parts = [
         f"At the prices of {prices['noted']}; * with one unit of Service Bus Premium, without it Standard:",
-        scenario_table(runs, Bill(prices, an_order)),
+        scenario_table(runs, Bill(prices, figures.numbers())),
         "![Replicas and what waits, by time](scaling.svg)",
         f"What is reached first; a million orders an hour are {MILLION_AN_HOUR:.0f} a second:",
-        limit_table(limits),
-        f"What it is made of, as of {found['at']}: {found['machine']}.",
-        figure_table(found),
+        limit_table(found),
+        f"What it is made of. Measured on {figures.made}, whoever ordered on the same cores:",
+        figure_table(figures),
     ]
-    return "\n\n".join(parts), runs
+    return "\n\n".join(parts)
+
+
+def told(what: str) -> Any:
+    return yaml.safe_load((DOCS / f"scaling-{what}.yaml").read_text())
 
 
 def main() -> None:
-    found = msgspec.json.decode((DOCS / "scaling.json").read_bytes())
-    prices, limits = (yaml.safe_load((DOCS / f"scaling-{name}.yaml").read_text()) for name in ("prices", "limits"))
-    text, runs = page(found, prices, limits)
-    path = DOCS / "scaling.md"
-    before, _, rest = path.read_text().partition(BEGIN)
+    figures, page = Figures.read(), DOCS / "scaling.md"
+    runs = simulated(SCENARIOS, figures.numbers())
+    between = text(runs, figures, told("prices"), limits(told("limits"), figures.numbers()))
+    before, _, rest = page.read_text().partition(BEGIN)
     _, _, after = rest.partition(END)
-    path.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}")
+    page.write_text(f"{before}{BEGIN}\n\n{between}\n\n{END}{after}")
     plot(runs, DOCS / "scaling.svg")
-    sys.stdout.write(f"written: {path.name}, scaling.svg\n")
+    sys.stdout.write(f"written: {page.name}, scaling.svg\n")
 
 
 if __name__ == "__main__":

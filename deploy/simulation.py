@@ -34,11 +34,12 @@ class Work:
 WAY = {
     "place": Work("orders", "cpu_ms_place", queued=False, then=("examine", "look up")),
     "look up": Work("customers", "cpu_ms_lookup", queued=False),
-    "examine": Work("functions", "cpu_ms_function", queued=False, then=("reserve",)),
+    "examine": Work("functions", "cpu_ms_examine", queued=False, then=("reserve",)),
     "reserve": Work("catalog", "cpu_ms_catalog_message", queued=True, then=("confirm",)),
-    "confirm": Work("orders", "cpu_ms_confirm", queued=True, then=("sell", "notify")),
+    "confirm": Work("orders", "cpu_ms_confirm", queued=True, then=("sell", "notify", "find address")),
     "sell": Work("catalog", "cpu_ms_catalog_message", queued=True),
-    "notify": Work("functions", "cpu_ms_function", queued=False),
+    "notify": Work("functions", "cpu_ms_notify", queued=False),
+    "find address": Work("customers", "cpu_ms_address", queued=False),
 }
 
 
@@ -144,9 +145,8 @@ def scales_on(name: str, platform: str) -> list[str]:
     if platform == "Kubernetes":
         return [RULES[each["type"]] for each in shipped(name)["spec"]["triggers"]]
     rendered = yaml.safe_load((BASE.parent / f"aca/{name}.yaml").read_text())
-    rules = rendered["properties"]["template"]["scale"].get(
-        "rules", [{"http": {}}]
-    )  # a function app's it finds by itself
+    by_itself: list[dict[str, Any]] = [{"http": {}}]  # what Container Apps finds out about a function app
+    rules = rendered["properties"]["template"]["scale"].get("rules", by_itself)
     return [RULES[each["custom"]["type"] if "custom" in each else "http"] for each in rules]
 
 

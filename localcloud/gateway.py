@@ -6,7 +6,7 @@ import os
 import pwd
 import shutil
 import signal
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
@@ -60,8 +60,25 @@ class Limits:
 DEFAULT_LIMITS = Limits()
 
 
+@dataclass(frozen=True, slots=True)
+class Network:
+    """What is around the gateway where it is not the first that a request meets, and addresses change."""
+
+    resolver: str = ""  # DNS servers
+    proxies: Sequence[str] = ()  # networks of those who say in X-Forwarded-For whose request it is
+
+
+LAPTOP = Network()
+
+
 def render(
-    topology: Topology, upstreams: Mapping[str, str], *, listen: str, ca: Path, limits: Limits = DEFAULT_LIMITS
+    topology: Topology,
+    upstreams: Mapping[str, str],
+    *,
+    listen: str,
+    ca: Path,
+    limits: Limits = DEFAULT_LIMITS,
+    network: Network = LAPTOP,
 ) -> str:
     """`upstreams` gives the base URL of whatever a route leads to; `ca` (PEM) vouches for those that speak https."""
     targets = {name: urlsplit(upstreams[name]) for name in sorted({route.to for route in topology.routes})}
@@ -72,7 +89,9 @@ def render(
         ca=ca,
         rate=limits.rate,
         burst=limits.burst,
-        upstreams=_lines(_upstream(name, target) for name, target in targets.items()),
+        proxies=_lines(_proxies(network.proxies)),
+        resolver=f"  resolver {network.resolver};" if network.resolver else "",
+        upstreams=_lines(_upstream(name, target, network) for name, target in targets.items()),
         hosts=_lines(f"    {name} {target.netloc};" for name, target in targets.items()),
         certificate_names=_lines(f"    {name} {_certificate_name(target)};" for name, target in targets.items()),
         routes=_lines(_locations(route, bases[route.to]) for route in topology.routes if route.to != STORAGE),
@@ -134,9 +153,20 @@ def _lines(lines: Iterable[str]) -> str:
     return "\n".join(lines)
 
 
-def _upstream(name: str, target: SplitResult) -> str:
-    port = target.port or DEFAULT_PORTS[target.scheme]
-    return f"  upstream {name} {{ server {target.hostname}:{port}; keepalive 32; }}"
+def _proxies(networks: Sequence[str]) -> Iterator[str]:
+    """The last address that none of them has is the client's: what stands before it anybody can write."""
+    yield from (f"  set_real_ip_from {each};" for each in networks)
+    if networks:
+        yield "  real_ip_header X-Forwarded-For;\n  real_ip_recursive on;"
+
+
+def _upstream(name: str, target: SplitResult, network: Network) -> str:
+    """The storage's address changes, so it is asked for again. Those of services stay, and their names may be short,
+    which nginx can complete only when it starts."""
+    server = f"server {target.hostname}:{target.port or DEFAULT_PORTS[target.scheme]}"
+    if network.resolver and name == STORAGE:
+        return f"  upstream {name} {{ zone {name} 64k; {server} resolve; keepalive 32; }}"
+    return f"  upstream {name} {{ {server}; keepalive 32; }}"
 
 
 def _certificate_name(target: SplitResult) -> str:

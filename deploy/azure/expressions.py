@@ -74,7 +74,7 @@ def bound(names: Names, more: Mapping[str, Value]) -> Names:
 
 def _string(node: Node, names: Names) -> Value:
     escapes = {"\\'": "'", "\\n": "\n", "\\$": "$", "\\\\": "\\"}
-    out = ""
+    out, later = "", False
     for each in node.named_children:
         match each.type:
             case "string_content":
@@ -86,7 +86,8 @@ def _string(node: Node, names: Names) -> Value:
                 if value is None:
                     raise Wrong(f"line {each.start_point[0] + 1}: {text(each)} is null")
                 out += str(value)
-    return Later(out) if "<" in out and ">" in out else out
+                later |= isinstance(value, Later)
+    return Later(out) if later else out
 
 
 def _object(node: Node, names: Names) -> Value:

@@ -2,14 +2,14 @@
 
 import hashlib
 import json
+import operator
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 import yaml
 
-from deploy.azure.expressions import Later, Value, Wrong
+from deploy.azure.expressions import Value, Wrong
 
 GROUP = "/subscriptions/s/resourceGroups/g"
 CLOUD = {
@@ -35,26 +35,14 @@ def union(*values: Value) -> Value:
     return out
 
 
-def contains(owner: Value, item: Value) -> bool:
-    return item in owner
-
-
-def unique(*parts: str) -> str:
-    return hashlib.sha256("|".join(parts).encode()).hexdigest()[:13]
-
-
 def to_object(items: list[Value], key: Callable[..., str], value: Callable[..., Value] = lambda item: item) -> Value:
     return {key(item): value(item) for item in items}
-
-
-def role(kind: str, name: str) -> str:
-    return f"/providers/{kind}/{name}"
 
 
 PURE: dict[str, Callable[..., Value]] = {
     "bool": lambda said: {"true": True, "false": False}[said.lower()],
     "concat": lambda *lists: [item for each in lists for item in each],
-    "contains": contains,
+    "contains": operator.contains,
     "empty": lambda value: not value,
     "endsWith": lambda value, end: value.endswith(end),
     "filter": lambda items, keep: [item for item in items if keep(item)],
@@ -72,13 +60,13 @@ PURE: dict[str, Callable[..., Value]] = {
     "skip": lambda value, count: value[count:],
     "startsWith": lambda value, start: value.startswith(start),
     "string": str,
-    "subscriptionResourceId": role,
+    "subscriptionResourceId": lambda kind, name: f"/providers/{kind}/{name}",
     "take": lambda value, count: value[:count],
     "tenant": lambda: {"tenantId": "11111111-1111-4111-8111-111111111111"},
     "toLower": str.lower,
     "toObject": to_object,
     "union": union,
-    "uniqueString": unique,
+    "uniqueString": lambda *parts: hashlib.sha256("|".join(parts).encode()).hexdigest()[:13],
 }
 
 
@@ -89,12 +77,18 @@ def builtin(name: str, folder: Path, environment: Mapping[str, str]) -> Value:
         "environment": lambda: CLOUD,
         "loadJsonContent": lambda path: json.loads(_read(folder / path)),
         "loadYamlContent": lambda path: yaml.safe_load(_read(folder / path)),
-        "readEnvironmentVariable": environment.get,
-        "resourceGroup": PURE["resourceGroup"],
+        "readEnvironmentVariable": lambda *said: _variable(environment, *said),
     }
     found = reading.get(name, PURE.get(name))
     if found is None:
         raise Wrong(f"{name} does not exist")
+    return found
+
+
+def _variable(environment: Mapping[str, str], key: str, default: str | None = None) -> str:
+    found = environment.get(key, default)
+    if found is None:
+        raise Wrong(f"{key} is not set")
     return found
 
 
@@ -103,12 +97,3 @@ def _read(path: Path) -> str:
         return path.read_text()
     except FileNotFoundError as missing:
         raise Wrong(f"{path.name} is not there") from missing
-
-
-def known(value: Any) -> bool:
-    """Nothing in it is known only later."""
-    if isinstance(value, Mapping):
-        return all(known(item) for item in value.values())
-    if isinstance(value, list):
-        return all(known(item) for item in value)
-    return not isinstance(value, Later)

@@ -1,6 +1,6 @@
 // The platform: all that the deployables stand on, made from deploy/topology.yaml. The apps come with their own files.
 
-import { Engines, namesOf } from 'modules/names.bicep'
+import { deployablesOf, Engines, namesOf } from 'modules/names.bicep'
 import { rightsOn } from 'modules/rights.bicep'
 
 targetScope = 'resourceGroup'
@@ -15,7 +15,7 @@ param operatorId string
 @description('Their name: of the databases\' administrator.')
 param operatorName string
 param operatorType ('User' | 'Group' | 'ServicePrincipal')
-@description('The one address outside Azure that may connect to the databases, for the hooks. Empty: none.')
+@description('The one address outside Azure that may connect to the databases: that of the hooks. Empty: none.')
 param operatorAddress string = ''
 @description('A vault so protected can\'t be purged for 7 days after it is deleted, and can\'t be made anew under its name.')
 param purgeProtection bool
@@ -39,8 +39,24 @@ var operator = {
   id: operatorId
   type: operatorType
 }
+// Who may connect to databases: Azure's services, and so our apps, and the operator. To enter takes a token all the same.
+var openings = concat(
+  [
+    {
+      name: 'azure'
+      address: '0.0.0.0'
+    }
+  ],
+  empty(operatorAddress)
+    ? []
+    : [
+        {
+          name: 'operator'
+          address: operatorAddress
+        }
+      ]
+)
 var queues = objectKeys(topology.queues)
-var deployables = concat(filter(objectKeys(topology.identities), name => (name != 'operator')), ['gateway'])
 var containers = concat(topology.containers, [names.deadLetters])
 var placed = items(engines)
 var onPostgres = map(filter(placed, each => (each.value == 'postgres')), each => each.key)
@@ -50,7 +66,7 @@ var onCosmos = map(filter(placed, each => (each.value == 'cosmos')), each => eac
 module identities 'modules/identities.bicep' = {
   name: 'identities'
   params: {
-    names: concat(deployables, [names.platform])
+    names: concat(deployablesOf(topology), [names.platform])
     location: location
     tags: tags
   }
@@ -182,7 +198,7 @@ module postgres 'modules/postgres.bicep' = if (!empty(onPostgres)) {
     tags: tags
     databases: onPostgres
     operator: operator
-    operatorAddress: operatorAddress
+    openings: openings
     sku: postgresSku
     highAvailability: zoneRedundant ? 'ZoneRedundant' : 'Disabled'
   }
@@ -196,7 +212,7 @@ module azuresql 'modules/azuresql.bicep' = if (!empty(onAzuresql)) {
     tags: tags
     databases: onAzuresql
     operator: operator
-    operatorAddress: operatorAddress
+    openings: openings
     sku: azuresqlSku
   }
 }

@@ -1,8 +1,9 @@
 """What a Bicep file would make, without Azure: `python -m deploy.azure.plan deploy/azure/main.bicepparam`."""
 
+import os
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -12,7 +13,8 @@ import tree_sitter_bicep
 from tree_sitter import Language, Node, Parser
 
 from deploy.azure.expressions import Later, Live, Names, Value, Wrong, bound, evaluate, inner, loop, member, text
-from deploy.azure.language import GROUP, builtin, known
+from deploy.azure.language import GROUP, builtin
+from deploy.azure.refusals import refuse_choosing, require_known
 
 DECLARATIONS = {
     "parameter_declaration",
@@ -86,7 +88,7 @@ class Template:
     def run(self) -> Mapping[str, Value]:
         """All that it declares, into `things`; returns its outputs."""
         for name, node in self._nodes.items():
-            self._refuse_choosing(node)
+            refuse_choosing(node, self._nodes)
             self.value(name)
         outputs = [name for name, node in self._nodes.items() if node.type == "output_declaration"]
         return {name.removeprefix("output "): self.value(name) for name in outputs}
@@ -166,11 +168,11 @@ class Template:
         """One thing, or a list of them where the declaration is a loop; None where its condition is not met."""
         last = inner(node)[-1]
         if last.type == "for_statement":
-            self._require_known(inner(last)[1])
+            require_known(inner(last)[1], self._nodes)
             return [make(node, body, names) for names, body in loop(last, self.value)]
         if last.type == "if_statement":
             condition, last = inner(last)
-            self._require_known(condition)
+            require_known(condition, self._nodes)
             if not evaluate(condition, self.value):
                 return None
         return make(node, last, self.value)
@@ -180,8 +182,7 @@ class Template:
         kind, _, version = evaluate(next(each for each in inner(node) if each.type == "string"), names).partition("@")
         thing = Thing(kind, said["name"], said, version, parent=said.get("parent"), scope=said.get("scope"))
         thing.existing = any(each.type == "existing" for each in node.children)
-        if not known(thing.name):
-            raise Wrong(f"the name {thing.name} is known only later")
+        require_known(next(value for key, *_, value in map(inner, inner(body)) if text(key) == "name"), self._nodes)
         self.things.append(thing)
         return thing
 
@@ -192,26 +193,6 @@ class Template:
         thing = Thing("module", said["name"], said, outputs=file.run())
         self.things += [thing, *file.things]
         return thing
-
-    def _refuse_choosing(self, node: Node) -> None:
-        """A lambda can't choose one of many resources by what it is given."""
-        for function in (each for each in _all(node) if each.type == "lambda_expression"):
-            given = {text(each) for part in inner(function)[:-1] for each in _all(part) if each.type == "identifier"}
-            for access in (each for each in _all(function) if each.type == "subscript_expression"):
-                of, index = (access.child_by_field_name(field) for field in ("object", "index"))
-                chosen = self._nodes.get(text(of)) if of else None
-                many = chosen is not None and chosen.type in ("resource_declaration", "module_declaration")
-                if many and index and given & {text(each) for each in _all(index)}:
-                    raise Wrong(f"{self.path.name}: {text(access)} chooses a resource inside a lambda")
-
-    def _require_known(self, node: Node) -> None:
-        """Azure counts loops and asks conditions before it makes anything."""
-        for each in _all(node):
-            if each.type == "member_expression" and text(inner(each)[-1]) in ("outputs", "properties"):
-                raise Wrong(f"line {node.start_point[0] + 1}: {text(each)} is known only later")
-            named = self._nodes.get(text(each)) if each.type == "identifier" else None
-            if named is not None and named.type == "variable_declaration":
-                self._require_known(inner(named)[-1])
 
     def _imported(self) -> dict[str, Node]:
         found: dict[str, Node] = {}
@@ -251,15 +232,10 @@ def _name(node: Node) -> str:
     return text(next(each for each in node.children if each.type == "identifier"))
 
 
-def _all(node: Node) -> Iterator[Node]:
-    yield node
-    for each in node.children:
-        yield from _all(each)
-
-
 if __name__ == "__main__":
-    import os
-
-    for thing in plan(Path(sys.argv[1]), os.environ)[0]:
-        if thing.made:
-            sys.stdout.write(f"{thing.type}  {thing.path}{f'  on {thing.scope.path}' if thing.scope else ''}\n")
+    try:
+        things, _ = plan(Path(sys.argv[1]), os.environ)
+    except Wrong as wrong:
+        sys.exit(str(wrong))
+    for thing in filter(lambda each: each.made, things):
+        sys.stdout.write(f"{thing.type}  {thing.path}{f'  on {thing.scope.path}' if thing.scope else ''}\n")

@@ -7,16 +7,23 @@ import sys
 from pathlib import Path
 
 from localcloud import gateway, topology
+from localcloud.gateway import Network
 from localcloud.topology import Topology
 
 TOPOLOGY = Path(__file__).parents[1] / "topology.yaml"
 LISTEN = "0.0.0.0:8080"  # in a container
+# The container's own DNS servers, as nginx's image finds them. Whoever has a private address (or one of those that
+# Container Apps uses by itself, 100.64.0.0/10) is a proxy of the platform's.
+NETWORK = Network(
+    resolver="${NGINX_LOCAL_RESOLVERS}",
+    proxies=("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7"),
+)
 
 
 def render(store: Topology) -> str:
     names = sorted({route.to for route in store.routes})
     known = {name: f"{name}-scheme://{name}.invalid:1/{name}-path" for name in names}
-    text = gateway.render(store, known, listen=LISTEN, ca=Path("${CA_FILE}"))
+    text = gateway.render(store, known, listen=LISTEN, ca=Path("${CA_FILE}"), network=NETWORK)
     for name in names:
         for made, placeholder in _placeholders(name).items():
             text = text.replace(made, placeholder)

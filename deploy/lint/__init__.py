@@ -2,7 +2,19 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from deploy.lint import environment, keda, lifecycle, ports, quantities, references, routes, security, selectors
+from deploy.lint import (
+    entrance,
+    environment,
+    keda,
+    lifecycle,
+    network,
+    ports,
+    quantities,
+    references,
+    routes,
+    security,
+    selectors,
+)
 from deploy.lint.documents import Document
 from deploy.lint.environment import Asked
 from localcloud.topology import Topology
@@ -15,6 +27,8 @@ def check_cluster(
     yield from ports.check_ports(documents)
     yield from references.check_references(documents)
     yield from references.check_mounts(documents)
+    yield from entrance.check_entrance(documents)
+    yield from network.check_network(documents)
     yield from security.check_security(documents)
     yield from quantities.check_quantities(documents)
     yield from lifecycle.check_lifecycles(documents)

@@ -9,7 +9,7 @@ from libs.common.http import SHUTDOWN_SECONDS
 
 RANGES = {
     "failureThreshold": (1, 10),
-    "initialDelaySeconds": (0, 60),
+    "initialDelaySeconds": (1, 60),
     "periodSeconds": (1, 240),
     "successThreshold": (1, 10),
     "timeoutSeconds": (1, 240),

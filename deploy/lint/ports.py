@@ -13,7 +13,7 @@ def check_ports(documents: Sequence[Document]) -> Iterator[str]:
         for port in service["spec"].get("ports", []):
             target = port.get("targetPort", port["port"])
             for deployment in selected(documents, service["spec"]["selector"]):
-                if target not in _open(deployment):
+                if target not in open_ports(deployment):
                     yield f"{title(service)}: spec.ports.targetPort: {title(deployment)} has no port {target}"
     for deployment in of_kind(documents, "Deployment"):
         yield from _probed(deployment)
@@ -23,7 +23,7 @@ def check_ports(documents: Sequence[Document]) -> Iterator[str]:
         yield from _let_in(policy, documents)
 
 
-def _open(deployment: Document) -> set[str | int]:
+def open_ports(deployment: Document) -> set[str | int]:
     ports = [port for container in pod(deployment)["containers"] for port in container.get("ports", [])]
     return {port["containerPort"] for port in ports} | {port["name"] for port in ports if "name" in port}
 
@@ -31,7 +31,7 @@ def _open(deployment: Document) -> set[str | int]:
 def _probed(deployment: Document) -> Iterator[str]:
     """A number needs no declaration, so it is compared only where something is declared."""
     for where, container in containers(deployment):
-        declared = _open(deployment)
+        declared = open_ports(deployment)
         for probe in PROBES:
             port = container.get(probe, {}).get("httpGet", {}).get("port")
             if port is not None and port not in declared and (declared or isinstance(port, str)):
@@ -48,5 +48,5 @@ def _routed(route: Document, documents: Sequence[Document]) -> Iterator[str]:
 def _let_in(policy: Document, documents: Sequence[Document]) -> Iterator[str]:
     ports = [port["port"] for rule in policy["spec"].get("ingress", []) for port in rule.get("ports", [])]
     for deployment in selected(documents, policy["spec"]["podSelector"]) if ports else []:
-        for port in set(ports) - _open(deployment):
+        for port in set(ports) - open_ports(deployment):
             yield f"{title(policy)}: ingress.ports: {title(deployment)} has no port {port}"

@@ -8,10 +8,7 @@ from typing import Any
 from deploy.lint.documents import Document, containers, of_kind
 
 GIBIBYTES = {"Ki": Decimal(1) / 1024**2, "Mi": Decimal(1) / 1024, "Gi": Decimal(1)}
-SMALLEST, LARGEST = (
-    Decimal("0.25"),
-    Decimal(4),
-)  # cores, in steps of the smallest; the memory is twice that in Gi
+SMALLEST, LARGEST = Decimal("0.25"), Decimal(4)  # cores, in steps of the smallest; the memory is twice that in Gi
 
 
 def cores(quantity: Any) -> Decimal:

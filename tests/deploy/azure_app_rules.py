@@ -1,16 +1,13 @@
 """What each app and azure.yaml must keep to: each rule tells its faults, one line each."""
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import yaml
 
-from deploy.azure.plan import Thing
 from libs.common.database import engine_of
 from libs.common.settings import Incomplete
 from tests.deploy.azure_plans import (
@@ -19,12 +16,14 @@ from tests.deploy.azure_plans import (
     PROJECT,
     SERVICES,
     SETTINGS,
-    SHARED,
     UNSET,
     Faults,
+    Thing,
     made,
     one,
     planned,
+    refused,
+    schema_of,
     topology_of,
 )
 
@@ -35,7 +34,7 @@ def settings(root: Path) -> Faults:
         things, _ = planned(root, f"{name}.bicepparam")
         app = one(things, "Microsoft.App/containerApps")
         template = app.body["properties"]["template"]
-        for container in [*template["containers"], *template["initContainers"]]:
+        for container in [*template["containers"], *template.get("initContainers", [])]:
             told = {each["name"]: each["value"] for each in container["env"]}
             yield from (f"{name}: {key} is set by nobody" for key, value in told.items() if value in (UNSET, ""))
             required = [each.name.upper() for each in fields(kind) if each.default is MISSING] if kind else []
@@ -83,13 +82,12 @@ def _flaws_of_url(url: str, engine: str, name: str, database: Thing | None) -> F
 
 def apps(root: Path) -> Faults:
     """What reaches Container Apps is of its form, and only the platform's identity pulls and scales."""
-    schema = json.loads((SHARED / "schemas/aca-containerapp.schema.json").read_text())
+    schema = schema_of("aca-containerapp.schema.json")
     bus = one(planned(root, "main.bicepparam")[0], "Microsoft.ServiceBus/namespaces").name
     for name in SETTINGS:
         app = one(planned(root, f"{name}.bicepparam")[0], "Microsoft.App/containerApps")
         body = {key: value for key, value in app.body.items() if value is not None}
-        for error in jsonschema.Draft202012Validator(schema).iter_errors(json.loads(json.dumps(body))):
-            yield f"{name}: {error.json_path}: {error.message[:200]}"
+        yield from (f"{name}: {fault}" for fault in refused(body, schema))
         if (name in ("functions", "gateway")) != app.body["properties"]["configuration"]["ingress"]["external"]:
             yield f"{name}: who may call it from outside is wrong"
         if (name == "functions") != (app.body["kind"] == "functionapp"):
@@ -106,7 +104,10 @@ def _flaws_of_app(name: str, app: Thing, bus: str, queues: Mapping[str, Any]) ->
         yield "not every identity says what it is for"
     if [each["identity"].rpartition("/")[2] for each in configuration["registries"]] != ["platform"]:
         yield "the platform's identity does not pull"
-    for rule in app.body["properties"]["template"]["scale"]["rules"]:
+    scale = app.body["properties"]["template"]["scale"]
+    if "rules" in scale and app.body["kind"] == "functionapp":
+        yield "the platform scales functions, and refuses rules of ours"
+    for rule in scale.get("rules", []):
         custom = rule.get("custom") if rule.get("custom", {}).get("type") != "cpu" else None  # that one asks nobody
         if custom and not custom.get("identity", "").endswith("/platform"):
             yield f"rule {rule['name']} has no identity"
@@ -119,11 +120,9 @@ def _flaws_of_app(name: str, app: Thing, bus: str, queues: Mapping[str, Any]) ->
 
 def routes(root: Path) -> Faults:
     """Only what the topology lets through, by apps that are there."""
-    schema = json.loads((SHARED / "schemas/aca-httprouteconfig.schema.json").read_text())
     config = one(planned(root, "routes.bicep")[0], "Microsoft.App/managedEnvironments/httpRouteConfigs")
     body = {"name": config.name, "properties": config.body["properties"]}
-    for error in jsonschema.Draft202012Validator(schema).iter_errors(body):
-        yield f"routes: {error.json_path}: {error.message[:200]}"
+    yield from (f"routes: {fault}" for fault in refused(body, schema_of("aca-httprouteconfig.schema.json")))
     wanted = {(each["path"], each["to"]) for each in topology_of(root)["routes"] if each["to"] != "storage"}
     found = {
         (route["match"].get("pathSeparatedPrefix", route["match"].get("prefix")), target["containerApp"])
@@ -138,9 +137,8 @@ def routes(root: Path) -> Faults:
 def azd(root: Path) -> Faults:
     """azure.yaml, also where azd's schema lets a slip pass: any key will do for it in a service."""
     told = yaml.safe_load((root / "azure.yaml").read_text())
-    schema = json.loads((SHARED / "schemas/azure.yaml.schema.json").read_text())
-    for error in jsonschema.Draft201909Validator(schema).iter_errors(told):
-        yield f"azure.yaml: {error.json_path}: {error.message[:200]}"
+    schema = schema_of("azure.yaml.schema.json")
+    yield from (f"azure.yaml: {fault}" for fault in refused(told, schema))
     keys = set(schema["properties"]["services"]["additionalProperties"]["properties"])
     for name, service in told["services"].items():
         yield from (f"service {name}: azd knows no {key}" for key in service if key not in keys)

@@ -7,9 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from deploy.azure.expressions import Later
-from deploy.azure.plan import Thing
-from tests.deploy.azure_plans import SHARED, Faults, everything
+from tests.deploy.azure_plans import SHARED, Faults, Later, Thing, everything
 
 TYPES = SHARED / "schemas" / "bicep-types"
 REQUIRED, READ_ONLY = 1, 2

@@ -1,17 +1,28 @@
 """What the files in deploy/azure come to, for the rules that look at it. `root` is the project's, or a copy of it."""
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
+pytest.importorskip("tree_sitter_bicep", reason="tree-sitter-bicep is not installed: `uv sync --group deploy`")
+pytest.importorskip("jsonschema", reason="jsonschema is not installed: `uv sync --group deploy`")
+
+import jsonschema
+
+from deploy.azure.expressions import Later, Wrong
 from deploy.azure.plan import Thing, plan
+from deploy.lint.documents import Missing
 from functions.settings import Settings as FunctionsSettings
 from services.catalog.settings import Settings as CatalogSettings
 from services.customers.settings import Settings as CustomersSettings
 from services.orders.settings import Settings as OrdersSettings
 
+# Whoever looks at a plan takes these from here, and is skipped where what reads Bicep is not installed.
+__all__ = ("Later", "Thing", "Wrong", "plan")
 PROJECT = Path(__file__).parents[2]
 SHARED = PROJECT.parent / "shared"
 UNSET = "set-by-the-environment"
@@ -23,7 +34,7 @@ SETTINGS: Mapping[str, Any] = {
     "functions": FunctionsSettings,
     "gateway": None,
 }
-LATER_FILES = ("secrets.bicep", "subscriptions.bicep", "routes.bicep")
+LATER_FILES = ("secrets.bicep", "subscriptions.bicep", "routes.bicep", "aks.bicepparam")
 OPERATOR = "33333333-3333-4333-8333-333333333333"
 ENVIRONMENT = {
     "AZURE_ENV_NAME": "test",
@@ -34,6 +45,7 @@ ENVIRONMENT = {
     "API_CLIENT_ID": "22222222-2222-4222-8222-222222222222",
     "SMTP_HOST": "smtp.example.com",
     "MAIL_FROM": "store@example.com",
+    "AKS_ISSUER": "https://oidc.example.com/cluster",
     **{f"SERVICE_{name.upper()}_IMAGE_NAME": f"example.azurecr.io/store/{name}:1" for name in SETTINGS},
 }
 KINDS = {
@@ -44,6 +56,27 @@ KINDS = {
     "containers": "Microsoft.Storage/storageAccounts/blobServices/containers",
 }
 Faults = Iterator[str]
+Rule = Callable[[Path], Faults]
+
+
+def told(rule: Rule, root: Path) -> str:
+    """The rule's faults, one line each. Skips where it can't be asked."""
+    if not SHARED.is_dir():
+        pytest.skip("Azure's type definitions and azd's schema are not beside this repository (../shared)")
+    try:
+        return "\n".join(rule(root))
+    except Missing as missing:
+        pytest.skip(str(missing))
+
+
+def schema_of(file: str) -> dict[str, Any]:
+    return dict(json.loads((SHARED / "schemas" / file).read_text()))
+
+
+def refused(body: Any, schema: Mapping[str, Any]) -> Faults:
+    """By a JSON schema, of whichever draft."""
+    for error in jsonschema.validators.validator_for(schema)(schema).iter_errors(json.loads(json.dumps(body))):
+        yield f"{error.json_path}: {error.message[:200]}"
 
 
 def planned(root: Path, file: str, **environment: str) -> tuple[list[Thing], Mapping[str, Any]]:

@@ -9,9 +9,21 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from deploy.azure.expressions import Wrong
-from deploy.azure.plan import Thing
-from tests.deploy.azure_plans import KINDS, OPERATOR, SERVICES, SHARED, Faults, everything, made, one, topology_of
+from tests.deploy.azure_cluster_rules import mounted
+from tests.deploy.azure_plans import (
+    ENVIRONMENT,
+    KINDS,
+    OPERATOR,
+    SERVICES,
+    SHARED,
+    Faults,
+    Thing,
+    Wrong,
+    everything,
+    made,
+    one,
+    topology_of,
+)
 
 # Of Microsoft's page "Azure built-in roles", written down a second time: a slip in one of them is seen.
 BUILT_IN = {
@@ -102,14 +114,11 @@ def subscriptions(root: Path) -> Faults:
     if set(found) != set(wanted):
         yield f"subscriptions: {sorted(set(found) ^ set(wanted))} are not on both sides"
     queues = {thing.id: name for name, thing in made(things, KINDS["queues"]).items()}
-    containers = made(things, KINDS["containers"])
     for name in set(found) & set(wanted):
-        yield from _subscription(name, found[name], wanted[name], queues, containers)
+        yield from _subscription(name, found[name], wanted[name], queues)
 
 
-def _subscription(
-    name: str, found: Thing, wanted: Mapping[str, Any], queues: Mapping[str, str], containers: Mapping[str, Thing]
-) -> Faults:
+def _subscription(name: str, found: Thing, wanted: Mapping[str, Any], queues: Mapping[str, str]) -> Faults:
     said = found.body["properties"]
     if not found.parent or not found.parent.name.startswith(f"{wanted['topic']}-"):
         yield f"subscription {name} is not on topic {wanted['topic']}"
@@ -118,20 +127,26 @@ def _subscription(
     if said["eventDeliverySchema"] != "CloudEventSchemaV1_0":
         yield f"subscription {name} brings no CloudEvents"
     if "queue" in wanted["to"]:
-        target = said["deliveryWithResourceIdentity"]["destination"]["properties"]["resourceId"]
-        if queues.get(target) != wanted["to"]["queue"]:
+        target = said["deliveryWithResourceIdentity"]["destination"]["properties"]
+        if queues.get(target["resourceId"]) != wanted["to"]["queue"]:
             yield f"subscription {name} does not lead to queue {wanted['to']['queue']}"
+        if ("MessageId", "id") not in _mappings(target):
+            yield f"subscription {name} does not let the queue know a repeat"
     elif f"functionName={wanted['to']['function']}&code=<" not in said["destination"]["properties"]["endpointUrl"]:
         yield f"subscription {name} does not call {wanted['to']['function']} with the host's key"
     buried = said.get("deadLetterWithResourceIdentity", {}).get("deadLetterDestination", {}).get("properties", {})
-    if buried.get("blobContainerName") not in containers:
+    if buried.get("blobContainerName") != "dead-letters":  # that it is there and open to nobody, others look
         yield f"subscription {name} buries its dead letters nowhere"
     if said["retryPolicy"] != {"maxDeliveryAttempts": 30, "eventTimeToLiveInMinutes": 1440}:
         yield f"subscription {name} does not try for a day"
 
 
+def _mappings(target: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [(each["name"], each["properties"]["sourceField"]) for each in target.get("deliveryAttributeMappings", [])]
+
+
 def roles(root: Path) -> Faults:
-    """Every role has Microsoft's id, and everyone exactly the rights of the topology and of `PLATFORM`."""
+    """Every role has Microsoft's id; everyone has the topology's rights and those that Azure's parts need, no more."""
     for name, role_id in json.loads((root / "deploy/azure/roles.json").read_text()).items():
         if BUILT_IN.get(role_id) != name:
             yield f"{name} is not {role_id}"
@@ -149,6 +164,8 @@ def _given(things: list[Thing]) -> Iterator[tuple[str, str, str]]:
             assert scope is not None
             who = re.sub(r"-\w{13}$", " topic", said["principalId"].strip("<>").split(".")[0])
             who = "operator" if who == OPERATOR else who
+            if who != "operator" and said.get("principalType") != "ServicePrincipal":
+                who += " of no type"  # Azure refuses one that is too new to be known everywhere, unless it is told
             yield who, BUILT_IN.get(said["roleDefinitionId"].rpartition("/")[2], "?"), _place(scope)
 
 
@@ -171,6 +188,7 @@ def _wanted(told: Mapping[str, Any], things: list[Thing]) -> Iterator[tuple[str,
     yield from (("platform", "Azure Service Bus Data Owner", f"queues/{name}") for name in told["queues"])
     yield "functions", "Storage Blob Data Owner", "storageAccounts/storehost"
     yield "functions", "Monitoring Metrics Publisher", "components/store"
+    yield from ((who, "Key Vault Secrets User", f"secrets/{secret}") for who, secret in mounted())
     yield from (
         (f"{name} topic", "Storage Blob Data Contributor", "containers/dead-letters") for name in told["topics"]
     )
@@ -180,7 +198,7 @@ def _wanted(told: Mapping[str, Any], things: list[Thing]) -> Iterator[tuple[str,
 
 
 def keyless(root: Path) -> Faults:
-    """Nothing can be entered with a key or a password, and only media is for all."""
+    """Nothing can be entered with a key or a password, databases let in one address, and only media is for all."""
     closed = {
         "Microsoft.ServiceBus/namespaces": ("disableLocalAuth", True),
         "Microsoft.EventGrid/topics": ("disableLocalAuth", True),
@@ -199,6 +217,9 @@ def keyless(root: Path) -> Faults:
         flat = {**said, **said.get("authConfig", {}), **said.get("administrators", {})} if name else {}
         if thing.made and flat.get(name) != wanted:
             yield f"{thing.type} {thing.name}: {name} is {flat.get(name)}"
+        addresses = {said.get(key) for key in ("startIpAddress", "endIpAddress")}
+        if thing.type.endswith("/firewallRules") and addresses not in ({"0.0.0.0"}, {ENVIRONMENT["OPERATOR_ADDRESS"]}):
+            yield f"{thing.path} lets in {sorted(addresses)}"
         if thing.made and said.get("publicAccess") == "Blob" and thing.name not in topology_of(root)["containers"]:
             yield f"container {thing.name} is for all"
 

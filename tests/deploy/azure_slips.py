@@ -1,12 +1,15 @@
 """A slip in a copy of the project, and what a rule says of it."""
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from deploy.azure.expressions import Wrong
-from tests.deploy.azure_plans import PROJECT, Faults
+from tests.deploy.azure_plans import PROJECT, Rule, Wrong, told
+
+ACA = "deploy/k8s/aca/"
+AZURE = "deploy/azure/"
+MODULES = "deploy/azure/modules/"
+TOPOLOGY = "deploy/topology.yaml"
 
 
 class Slip(NamedTuple):
@@ -14,7 +17,7 @@ class Slip(NamedTuple):
     file: str
     old: str
     new: str
-    rule: Callable[[Path], Faults]
+    rule: Rule
     said: str
 
 
@@ -28,6 +31,6 @@ def told_of(slip: Slip, folder: Path) -> str:
     assert slip.old in text, f"the slip '{slip.name}' is out of date: {slip.file} has no {slip.old!r}"
     (folder / slip.file).write_text(text.replace(slip.old, slip.new))
     try:
-        return "\n".join(slip.rule(folder))
+        return told(slip.rule, folder)
     except Wrong as wrong:  # the rule can't even look
         return str(wrong)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 from localcloud.install import UV
@@ -26,12 +27,14 @@ OWN: Mapping[str, set[str]] = {
 # What may be in the last stage, from wherever it is copied.
 KEPT: Mapping[str, set[str]] = {name: {"/app/.venv", "/app/libs", "/app/services"} for name in SERVICES} | {
     "functions": set(),
-    "gateway": {"/app/nginx.conf.template"},
+    "gateway": {"/app/nginx.conf.template", "/app/deploy/gateway/15-upstreams.envsh"},
     "localcloud": {"/app/.venv", "/app/libs", "/app/functions", "/app/localcloud"},
 }
 GROUPS: Mapping[str, str] = {"gateway": "localcloud"}
+DRIVER = "${AZURESQL:+--only-group msodbc}"
 PYTHONS = ("PYTHONUNBUFFERED=1", "PYTHONDONTWRITEBYTECODE=1")
 SECRETIVE = re.compile(r"\b\w*(PASSWORD|SECRET|TOKEN|CREDENTIAL|_KEY)\w*\b", re.IGNORECASE)
+BUILDKIT = re.compile(r"--(chmod|link|parents|exclude|mount|network|security)\b")
 IMAGE = re.compile(r"[a-z0-9.-]+\.[a-z]+/[a-z0-9/_-]+(:(?P<tag>[\w.-]+)(@sha256:[0-9a-f]{64})?)")
 
 
@@ -70,9 +73,22 @@ def check(deployable: str, text: str) -> Iterator[str]:
     yield from _packages(deployable, known, last)
     yield from (f"{step.name} {step.said}: the platform probes" for step in known if step.name == "HEALTHCHECK")
     yield from (f"ADD {step.said}: COPY says what comes from where" for step in known if step.name == "ADD")
+    yield from (
+        f"{step.name} {step.said}: needs BuildKit, which `az acr build` has not" for step in known if _kit(step)
+    )
     for step in known:
         if step.name in ("ENV", "ARG") and (found := SECRETIVE.search(step.said)):
             yield f"{step.name} {found[0]}: an image is no place for a secret"
+
+
+def impersonal(service: str, text: str) -> str:
+    """A service's Dockerfile without its name, and without what it says of itself."""
+    return re.sub(r'description="[^"]*"', "", text).replace(service, "<service>")
+
+
+def _kit(step: Step) -> bool:
+    options = takewhile(lambda word: word.startswith("--"), step.said.split())
+    return any(BUILDKIT.match(option) for option in options)
 
 
 def _bases(known: list[Step]) -> Iterator[str]:
@@ -124,3 +140,5 @@ def _packages(deployable: str, known: list[Step], last: list[Step]) -> Iterator[
         entry = [step.said for step in last if step.name == "ENTRYPOINT"]
         if entry != [f'["python", "-m", "services.{deployable}"]']:
             yield f"ENTRYPOINT is {entry}"
+        if runs.count("msodbc") != 1 or DRIVER not in runs:
+            yield "Microsoft's driver is not for those only who ask for it"

@@ -10,10 +10,11 @@ import pytest
 
 from deploy import affected
 from deploy.affected import FOLDERS, own_paths
+from tests.deploy.deployment_rules import copied
+from tests.deploy.pipeline import ROOT
 
 pytestmark = pytest.mark.deploy
 
-ROOT = Path(__file__).parents[2]
 ALL = list(FOLDERS)
 
 
@@ -69,26 +70,10 @@ def test_each_deployable_has_a_version_of_its_own(name: str) -> None:
 
 @pytest.mark.parametrize("name", FOLDERS)
 def test_whatever_an_image_takes_in_concerns_it(name: str) -> None:
-    taken = copied((ROOT / FOLDERS[name] / "Dockerfile").read_text())
+    taken = copied(ROOT / FOLDERS[name] / "Dockerfile")
 
     assert taken, "an image takes in something"
     assert [path for path in taken if name not in affected.affected([path])] == []
-
-
-def copied(dockerfile: str) -> list[str]:
-    """The sources of COPY from the build context; a folder stands for a file in it."""
-    lines = re.sub(r"\\\n", " ", dockerfile).splitlines()
-    sources = [
-        source
-        for line in lines
-        if line.startswith("COPY ") and "--from=" not in line
-        for source in [word for word in line.split()[1:] if not word.startswith("--")][:-1]
-    ]
-    return [f"{source.rstrip('/')}/any.py" if (ROOT / source).is_dir() else source for source in sources]
-
-
-def test_every_deployable_in_the_topology_has_its_folder() -> None:
-    assert all((ROOT / folder).is_dir() for folder in FOLDERS.values())
 
 
 def test_paths_of_one_deployable_are_never_those_of_another() -> None:

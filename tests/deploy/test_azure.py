@@ -1,22 +1,17 @@
 """The platform and the apps in Azure: what the Bicep files come to is what the topology and the settings ask for."""
 
-from collections.abc import Callable
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-pytest.importorskip("tree_sitter_bicep", reason="tree-sitter-bicep is not installed: `uv sync --group deploy`")
-pytest.importorskip("jsonschema", reason="jsonschema is not installed: `uv sync --group deploy`")
-
-from deploy.azure.expressions import Wrong
-from deploy.azure.plan import plan
-from tests.deploy import azure_app_rules, azure_rules
+from tests.deploy import azure_app_rules, azure_cluster_rules, azure_rules
 from tests.deploy.azure_bodies import bodies
-from tests.deploy.azure_plans import PROJECT, SHARED, Faults
+from tests.deploy.azure_plans import PROJECT, Rule, Wrong, plan, told
 
 pytestmark = pytest.mark.deploy
 
-Rule = Callable[[Path], Faults]
 RULES: tuple[Rule, ...] = (
     azure_rules.types,
     bodies,
@@ -32,15 +27,14 @@ RULES: tuple[Rule, ...] = (
     azure_app_rules.apps,
     azure_app_rules.routes,
     azure_app_rules.azd,
+    azure_cluster_rules.pods,
+    azure_cluster_rules.calls,
 )
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
 def test_what_is_deployed_keeps_the_rule(rule: Rule) -> None:
-    if not SHARED.is_dir():
-        pytest.skip("Azure's type definitions and azd's schema are not beside this repository (../shared)")
-
-    assert list(rule(PROJECT)) == []
+    assert told(rule, PROJECT) == ""
 
 
 SOURCE = """// What the test says.
@@ -55,6 +49,7 @@ resource account 'Microsoft.Storage/storageAccounts@2025-06-01' = [for (name, i)
 }]
 output last string = account[1].properties.size == 2 ? account[1].properties.primaryEndpoints.blob : word
 """
+OTHER = "resource other 'Microsoft.Storage/storageAccounts@2025-06-01' = {{\n  name: {}\n}}\n"
 
 
 def planned(tmp_path: Path, source: str) -> tuple[list[str], object]:
@@ -80,6 +75,14 @@ def test_a_plan_has_what_a_file_would_make_and_what_only_azure_knows(tmp_path: P
         ("= account[1].properties.size == 2", "= map(many, i => (account[length(i)].id)) == 2", "inside a lambda"),
         ("many string[] = ['x', 'y']", "many string[] = [string('x'), 'y']", "give"),
         ("twice(name)", "thrice(name)", "thrice does not exist"),
+        ("sizes[name]", "length()", r"length\(\): "),
+        ("in many:", "in word:", "word is no array"),
+        ("'${twice(name)}${i}'", "'${null}${i}'", "is null"),
+        ("{ x: 1, y: 2 }", "loadJsonContent('sizes.json')", "sizes.json is not there"),
+        ("= 'a'\n", "= readEnvironmentVariable('NOBODY')\n", "NOBODY is not set"),
+        ("output last", f"{OTHER.format('account[0].properties.x')}output last", "is known only later"),
+        ("output last", f"var far = account[0].properties.x\n{OTHER.format('far')}output last", "is known only later"),
+        ("output last", f"{OTHER.format('identity[0].id')}output last", "identity does not exist"),
     ],
     ids=lambda each: each[:25],
 )
@@ -88,3 +91,23 @@ def test_a_plan_says_what_is_wrong(tmp_path: Path, old: str, new: str, said: str
 
     with pytest.raises(Wrong, match=said):
         planned(tmp_path, SOURCE.replace(old, new))
+
+
+@pytest.mark.parametrize(
+    ("environment", "status", "said"),
+    [
+        ({"AKS_ISSUER": "https://oidc.example.com"}, 0, "federatedIdentityCredentials  orders/aks\n"),
+        ({}, 1, "AKS_ISSUER is not set\n"),
+    ],
+    ids=["set", "unset"],
+)
+def test_a_plan_is_shown_to_whoever_asks(environment: dict[str, str], status: int, said: str) -> None:
+    command = [sys.executable, "-m", "deploy.azure.plan", "deploy/azure/aks.bicepparam"]
+
+    done = subprocess.run(
+        command, cwd=PROJECT, env=environment, capture_output=True, text=True, timeout=30, check=False
+    )
+
+    assert done.returncode == status
+    assert said in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr

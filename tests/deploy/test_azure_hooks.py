@@ -1,11 +1,10 @@
-"""azd's hooks, as azd starts them; programs that stand in for az, azd, psql and sqlcmd note what they are told."""
+"""azd's hooks, as azd starts them."""
 
 import json
 import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,88 +15,17 @@ from deploy.azure.hooks.postprovision import postprovision
 from deploy.azure.hooks.preprovision import flaws
 from deploy.azure.hooks.tools import Failed, Tools, written
 from localcloud.topology import Topology
+from tests.deploy.azure_stand_ins import HOOKS, Cloud, ok, stand_in
 
 pytestmark = pytest.mark.deploy
 
 PROJECT = Path(__file__).parents[2]
-HOOKS = PROJECT / "deploy/azure/hooks"
 NAMES = ("preprovision", "postprovision", "postdeploy")
-LONGEST_SECONDS = 30
-STAND_IN = """\
-import json, os, pathlib, sys
-here = pathlib.Path(__file__).parent
-command = [pathlib.Path(__file__).name, *sys.argv[1:]]
-files = [each.removeprefix("@") for each in command if each.startswith(("@", "/tmp", os.environ["TMPDIR"]))]
-said = {"command": command, "files": [pathlib.Path(each).read_text() for each in files if os.path.isfile(each)],
-        "password": os.environ.get("PGPASSWORD", ""), "user": os.environ.get("PGUSER", "")}
-with (here / "log").open("a") as log:
-    log.write(json.dumps(said) + "\\n")
-for part, answers in json.loads((here / "answers").read_text()):
-    if part in " ".join(command):
-        number = sum(part in " ".join(json.loads(line)["command"]) for line in (here / "log").read_text().splitlines())
-        status, out, error = answers[min(number, len(answers)) - 1]
-        sys.stdout.write(out)
-        sys.stderr.write(error)
-        sys.exit(status)
-"""
-PRINCIPALS = [{"name": name, "id": f"id-of-{name}"} for name in ("catalog", "orders", "customers", "functions")]
-
-
-@dataclass(frozen=True)
-class Cloud:
-    """What the hooks talk to; `answers` are given in turn to each command with that text in it, the last for good."""
-
-    folder: Path
-    environment: dict[str, str]
-
-    def answers(self, *answers: tuple[str, list[tuple[int, str, str]]]) -> None:
-        (self.folder / "answers").write_text(json.dumps(answers))
-
-    def heard(self, word: str) -> list[dict[str, Any]]:
-        lines = (self.folder / "log").read_text().splitlines() if (self.folder / "log").exists() else []
-        return [each for each in map(json.loads, lines) if word in " ".join(each["command"])]
-
-    def run(self, hook: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, f"{hook}.py", *arguments],
-            cwd=HOOKS,
-            env={**self.environment, **environment},
-            capture_output=True,
-            text=True,
-            timeout=LONGEST_SECONDS,
-            check=False,
-        )
-
-
-def ok(value: object = "") -> list[tuple[int, str, str]]:
-    return [(0, value if isinstance(value, str) else json.dumps(value), "")]
 
 
 @pytest.fixture
 def cloud(tmp_path: Path, store: Topology) -> Cloud:
-    for name in ("az", "azd", "psql", "sqlcmd"):
-        program = tmp_path / name
-        program.write_text(f"#!{sys.executable}\n{STAND_IN}")
-        program.chmod(program.stat().st_mode | stat.S_IXUSR)
-    (tmp_path / "answers").write_text("[]")
-    (tmp_path / "files").mkdir()
-    told = {
-        "AZURE_ENV_NAME": "test",
-        "AZURE_LOCATION": "westeurope",
-        "AZURE_RESOURCE_GROUP": "rg-test",
-        "AZURE_PRINCIPAL_ID": "id-of-operator",
-        "OPERATOR_NAME": "ada@example.com",
-        "API_CLIENT_ID": "id-of-api",
-        "SMTP_HOST": "smtp.example.com",
-        "MAIL_FROM": "store@example.com",
-        "STORE_VAULT": "store-vault",
-        "STORE_SECRETS": json.dumps(store.secrets),
-        "STORE_PRINCIPALS": json.dumps(PRINCIPALS),
-        "STORE_APP_ROLES": json.dumps({"functions": ["Store.Service"], "operator": ["Store.Admin"]}),
-        "STORE_POSTGRES": json.dumps({"server": "pg.example.com", "databases": ["catalog", "orders"]}),
-        "STORE_AZURESQL": json.dumps({"server": "sql.example.com", "databases": ["customers"]}),
-    }
-    return Cloud(tmp_path, {**told, "PATH": str(tmp_path), "TMPDIR": str(tmp_path / "files")})
+    return stand_in(tmp_path, store.secrets)
 
 
 @pytest.mark.parametrize("hook", NAMES)
@@ -134,6 +62,36 @@ def test_a_client_is_asked_for_only_where_its_engine_is(engine: str, missing: li
     assert [flaw.split(" ")[0] for flaw in found] == missing
 
 
+@pytest.mark.parametrize(
+    ("engine", "address", "said"),
+    [
+        ("postgres", "", "OPERATOR_ADDRESS is not set, and nobody could tell postgres who may enter: azd env set"),
+        ("azuresql", "", "OPERATOR_ADDRESS is not set, and nobody could tell azuresql who may enter: azd env set"),
+        ("postgres", "2001:db8::7", "OPERATOR_ADDRESS=2001:db8::7 is no IPv4 address"),
+        ("postgres", "203.0.113.0/24", "OPERATOR_ADDRESS=203.0.113.0/24 is no IPv4 address"),
+    ],
+)
+def test_a_database_that_the_hooks_could_not_enter_is_not_made(
+    engine: str, address: str, said: str, cloud: Cloud
+) -> None:
+    engines = {"CATALOG_ENGINE": "tables", "ORDERS_ENGINE": engine, "CUSTOMERS_ENGINE": "cosmos"}
+
+    done = cloud.run("preprovision", OPERATOR_ADDRESS=address, **engines)
+
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert cloud.heard("") == []
+
+
+@pytest.mark.parametrize("engine", ["tables", "cosmos"])
+def test_tables_need_no_address(engine: str, cloud: Cloud) -> None:
+    engines = {f"{name}_ENGINE": engine for name in ("CATALOG", "ORDERS", "CUSTOMERS")}
+
+    done = cloud.run("preprovision", OPERATOR_ADDRESS="", **engines)
+
+    assert done.returncode == 0, done.stderr
+
+
 def test_the_api_is_registered_with_its_roles_once(cloud: Cloud, store: Topology) -> None:
     cloud.answers(("az ad app list", ok("null")), ("/applications --headers", ok({"appId": "new-api"})))
     first = cloud.run("preprovision", API_CLIENT_ID="")
@@ -141,7 +99,7 @@ def test_the_api_is_registered_with_its_roles_once(cloud: Cloud, store: Topology
         json.loads(each["files"][0]) for each in cloud.heard("post --url") if "/applications" in each["command"][5]
     )
 
-    cloud.answers(("az ad app list", ok('"new-api"')))
+    cloud.answers(("az ad app list", ok('"new-api"')), ("az ad sp list", ok('"new-api"')))
     second = cloud.run("preprovision", API_CLIENT_ID="")
 
     assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
@@ -149,6 +107,18 @@ def test_the_api_is_registered_with_its_roles_once(cloud: Cloud, store: Topology
     assert body["api"] == {"requestedAccessTokenVersion": 2}
     assert len(cloud.heard("post --url")) == 2  # the registration and its principal, both by the first
     assert len(cloud.heard("azd env set API_CLIENT_ID new-api")) == 2
+
+
+def test_a_registration_that_was_cut_short_is_finished(cloud: Cloud) -> None:
+    cloud.answers(("az ad app list", ok('"new-api"')), ("az ad sp list", ok("null")))
+
+    done = cloud.run("preprovision", API_CLIENT_ID="")
+
+    (address,) = (json.loads(each["files"][0]) for each in cloud.heard("patch --url"))
+    (principal,) = (json.loads(each["files"][0]) for each in cloud.heard("post --url"))
+    assert done.returncode == 0, done.stderr
+    assert address == {"identifierUris": ["api://new-api"]}
+    assert principal == {"appId": "new-api"}
 
 
 @pytest.mark.parametrize(

@@ -1,28 +1,22 @@
-"""Every check sees what it is for: one fault at a time is put into manifests that are right, and has to be named."""
+"""Every check of the manifests sees what it is for."""
 
 import copy
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from deploy import aca, lint
+from deploy import lint
 from deploy.lint import environment, keda, routes, schemas
-from deploy.lint.documents import Document, title
+from deploy.lint.documents import Document
 from localcloud.topology import Topology
 from tests.deploy.conftest import Rendered
+from tests.deploy.faults import GONE, Fault, edit, find, is_said
 
 pytestmark = pytest.mark.deploy
 
-GONE = object()
 POD, MAIN, INIT = "spec template spec", "spec template spec containers 0", "spec template spec initContainers 0"
-RULES, SCALE = "properties template scale rules", "properties template scale"
-APP, APP_INIT = "properties template containers 0", "properties template initContainers 0"
 NAME = "app.kubernetes.io/name"
-
-# A document, the path in it (keys with spaces between), what is there instead, and what has to be said.
-Fault = tuple[str, str, object, str]
 
 # fmt: off
 IN_A_CLUSTER: Mapping[str, Fault] = {
@@ -43,6 +37,23 @@ IN_A_CLUSTER: Mapping[str, Fault] = {
         "spec.podSelector: selects no pod"),
     "a policy that lets in at a closed port": (
         "NetworkPolicy/in-from-functions", "spec ingress 0 ports 0 port", 8081, "Deployment/orders has no port 8081"),
+    "a policy that lets in anybody": (
+        "NetworkPolicy/in-from-functions", "spec ingress 0 from", GONE, "ingress.from: is left open"),
+    "a policy that lets in everywhere": (
+        "NetworkPolicy/in-from-functions", "spec ingress 0 ports", [], "ingress.ports: is left open"),
+    "a policy that lets out anywhere": ("NetworkPolicy/out", "spec egress 0 ports", GONE, "egress.ports: is left open"),
+    "nothing that is refused": (
+        "NetworkPolicy/nothing-else", "spec policyTypes", ["Ingress"],
+        "Deployment/orders: no NetworkPolicy refuses what is not said"),
+    "a caller that may not go out": (
+        "NetworkPolicy/out-to-services", "spec podSelector matchExpressions 0 values", ["gateway"],
+        "Deployment/functions: no NetworkPolicy lets it out to Deployment/customers"),
+    "a caller that goes out by another port": (
+        "NetworkPolicy/out-to-services", "spec egress 0 ports 0 port", 80,
+        "Deployment/gateway: no NetworkPolicy lets it out to Deployment/catalog"),
+    "a service that does not let its caller in": (
+        "NetworkPolicy/in-from-functions", "spec podSelector matchExpressions 0 values", ["orders"],
+        "Deployment/customers: no NetworkPolicy lets Deployment/functions in"),
     "a scaler of nothing": ("ScaledObject/orders", "spec scaleTargetRef name", "order", "there is no Deployment/order"),
     "a Service that leads to no port": (
         "Service/orders", "spec ports 0 targetPort", "web", "Deployment/orders has no port web"),
@@ -103,6 +114,16 @@ IN_A_CLUSTER: Mapping[str, Fault] = {
         "Deployment/orders", f"{MAIN} ports 0 hostPort", 80, "ports.hostPort: the host's is not for us"),
     "a privileged container": (
         "Deployment/orders", f"{MAIN} securityContext privileged", True, "securityContext.privileged"),
+    "a way in that lets anything run": (
+        "Namespace/store-entrance", "metadata labels pod-security.kubernetes.io/enforce", "privileged",
+        "enforce is not restricted or baseline"),
+    "a route on no way in": (
+        "HTTPRoute/store", "spec parentRefs 0 namespace", "store", "parentRefs: there is no Gateway/store"),
+    "a way in that takes no routes from elsewhere": (
+        "Gateway/store", "spec listeners 0 allowedRoutes", GONE, "Gateway/store takes no routes of store"),
+    "a certificate that is for another to read": (
+        "ReferenceGrant/certificate", "spec from 0 namespace", "default",
+        "store does not let it read store-certificate"),
     "a namespace that lets anything run": (
         "Namespace/store", "metadata labels pod-security.kubernetes.io/enforce", "baseline",
         "enforce is not restricted"),
@@ -152,6 +173,8 @@ IN_A_CLUSTER: Mapping[str, Fault] = {
         "failureThreshold: 30 is not between 1 and 10"),
     "a probe too seldom": (
         "Deployment/orders", f"{MAIN} livenessProbe periodSeconds", 300, "300 is not between 1 and 240"),
+    "a probe that waits for nothing": (
+        "Deployment/orders", f"{MAIN} livenessProbe initialDelaySeconds", 0, "0 is not between 1 and 60"),
     "a probe by a command": (
         "Deployment/orders", f"{MAIN} livenessProbe", {"exec": {"command": ["true"]}},
         "exactly one of httpGet and tcpSocket"),
@@ -190,76 +213,7 @@ IN_A_CLUSTER: Mapping[str, Fault] = {
         "HTTPRoute/events", "spec rules 0 matches 0 path", {"type": "PathPrefix", "value": "/"},
         "more than Event Grid's calls"),
 }
-
-IN_CONTAINER_APPS: Mapping[str, Fault] = {
-    "a probe in lower case": (
-        "orders", f"{APP} probes 0 type", "startup", "probes.startup: Container Apps has no such probe"),
-    "a probe of a port by name": ("orders", f"{APP} probes 0 httpGet port", "http", "'http' is not of type 'number'"),
-    "a probe too patient": (
-        "orders", f"{APP} probes 0 failureThreshold", 30, "failureThreshold: 30 is not between 1 and 10"),
-    "a probe by a command": (
-        "orders", f"{APP} probes 2", {"type": "Liveness", "exec": {}}, "exactly one of httpGet and tcpSocket"),
-    "cores as text": ("orders", f"{APP} resources cpu", "0.25", "cpu: '0.25' is no number"),
-    "cores in a step that is not sold": ("orders", f"{APP} resources cpu", 0.3, "0.3 with 0.5Gi is no pair"),
-    "memory that does not go with the cores": ("orders", f"{APP} resources memory", "1Gi", "0.25 with 1Gi is no pair"),
-    "an init container without resources": (
-        "orders", f"{APP_INIT} resources", GONE, "initContainers.migrate.resources"),
-    "a setting that is missing": ("orders", f"{APP} env 0", GONE, "containers.orders.env: AUDIENCE is missing"),
-    "a setting the migration lacks": (
-        "orders", f"{APP_INIT} env 0", GONE, "initContainers.migrate.env: AUDIENCE is missing"),
-    "a setting that nobody reads": ("orders", f"{APP} env 0 name", "AUDIENCES", "nobody asks for AUDIENCES"),
-    "a setting of the host that is missing": (
-        "functions", f"{APP} env 4", GONE, "AzureWebJobsSecretStorageType is missing"),
-    "too little time to finish": (
-        "orders", "properties template terminationGracePeriodSeconds", 20, "20 is less than the 28"),
-    "the latest image": ("orders", f"{APP} image", "store/orders:latest", "name a version"),
-    "a queue that nobody makes": (
-        "orders", f"{RULES} 0 custom metadata queueName", "order", "the topology has no queue order"),
-    "a typo in a key of KEDA's": (
-        "orders", f"{RULES} 0 custom metadata mesageCount", "50", "mesageCount is unknown to KEDA"),
-    "a typo in a key of the HTTP rule": (
-        "orders", f"{RULES} 2 http metadata", {"concurrentRequest": "50"},
-        "concurrentRequest is unknown to Container Apps"),
-    "more replicas at least than at most": ("orders", f"{SCALE} minReplicas", 11, "11 to 10 replicas"),
-    "rules for a function app": ("functions", RULES, [], "scale.rules: the platform makes those"),
-    "a service on the internet": (
-        "orders", "properties configuration ingress external", True, "reached by the environment's routes only"),
-    "functions that hear nothing": (
-        "functions", "properties configuration ingress external", False, "Event Grid could not call it"),
-    "tokens in the open": (
-        "orders", "properties configuration ingress allowInsecure", True, "tokens would travel in the open"),
-    "a field that Container Apps has not": (
-        "orders", "properties configuration ingress port", 8080, "'port' was unexpected"),
-    "a kind that Container Apps has not": ("functions", "kind", "function", "'function' is not one of"),
-    "a route that is missing": ("routes", "rules 1", GONE, "/api/orders to orders is missing"),
-    "a route that publishes more": (
-        "routes", "rules 1 routes 0 match", {"prefix": "/"}, "{'prefix': '/'} to orders is not in the topology"),
-    "a route to the wrong app": (
-        "routes", "rules 1 targets 0 containerApp", "catalog", "/api/orders to catalog is not in"),
-    "a route that rewrites wrongly": (
-        "routes", "rules 2 routes 0 action prefixRewrite", "/orders", "/api/invoice to orders as /orders is not in"),
-    "a field that routes have not": ("routes", "rules 1 routes 0 rewrite", "/orders", "'rewrite' was unexpected"),
-}
 # fmt: on
-
-
-def edit(document: Any, path: str, value: object) -> None:
-    *above, last = [int(key) if key.isdigit() else key for key in path.split()]
-    for key in above:
-        document = document[key]
-    if value is GONE:
-        del document[last]
-    else:
-        document[last] = value
-
-
-def find(documents: Sequence[Document], name: str) -> Document:
-    """kustomize has given ConfigMaps a hash at the end."""
-    return next(each for each in documents if title(each) == name or title(each).rpartition("-")[0] == name)
-
-
-def is_said(expected: str, complaints: Iterable[str]) -> bool:
-    return any(expected in complaint for complaint in complaints)
 
 
 @pytest.mark.parametrize("fault", IN_A_CLUSTER)
@@ -285,27 +239,3 @@ def said_by_schemas_of_clusters(document: Document, folder: Path) -> list[str]:
         *schemas.check_custom_kinds([document], folder),
         *keda.check_keys([document], keda.keys(schemas.scalers(folder))),
     ]
-
-
-@pytest.mark.parametrize("fault", IN_CONTAINER_APPS)
-def test_a_fault_in_container_apps_is_seen(
-    fault: str, rendered: Rendered, store: Topology, request: pytest.FixtureRequest
-) -> None:
-    name, path, value, expected = IN_CONTAINER_APPS[fault]
-    specs = copy.deepcopy(aca.render(rendered("base")))
-    faulty = specs[name]
-
-    edit(faulty, path, value)
-    of_routes = name == aca.ROUTES
-    said = list(routes.check_app_routes(faulty, store) if of_routes else lint.check_apps({name: faulty}, store))
-    if not is_said(expected, said):  # then it is for a schema to say it
-        said += said_by_schemas_of_apps(name, faulty, request.getfixturevalue("schema_folder"))
-
-    assert is_said(expected, said), said
-
-
-def said_by_schemas_of_apps(name: str, spec: Document, folder: Path) -> list[str]:
-    if name == aca.ROUTES:
-        return list(schemas.check_routes_schema(spec, folder))
-    known = keda.keys(schemas.scalers(folder))
-    return [*schemas.check_app_schema(name, spec, folder), *keda.check_app_keys(name, spec, known)]

@@ -1,7 +1,7 @@
 """The manifests as they are: they render, nothing in them is refused, and Container Apps' are what they render to."""
 
+import copy
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +15,7 @@ from deploy.lint.documents import MANIFESTS, ROOT, Document, containers, of_kind
 from deploy.lint.documents import environment as told_to
 from localcloud.topology import Topology
 from tests.deploy.conftest import Rendered
+from tests.deploy.tools import resolved
 
 pytestmark = pytest.mark.deploy
 
@@ -132,14 +133,9 @@ def test_who_one_is_in_azure_is_said_alike_everywhere(name: str, rendered: Rende
 
 
 def test_compose_can_be_laid_on_the_network_of_the_node() -> None:
-    compose = shutil.which("docker-compose", path=str(Path(sys.executable).parent))
-    if compose is None:
-        pytest.skip("docker-compose is not installed: `uv sync --group deploy`")
-    files = ("-f", "docker-compose.yml", "-f", "deploy/k8s/overlays/local/compose.yaml")
+    project = resolved("-f", "docker-compose.yml", "-f", "deploy/k8s/overlays/local/compose.yaml")
 
-    done = subprocess.run([compose, *files, "config"], cwd=ROOT, capture_output=True, text=True, check=True, timeout=50)
-
-    network = yaml.safe_load(done.stdout)["services"]["loopback"]
+    network = project["services"]["loopback"]
     assert (network["network_mode"], network.get("ports", [])) == ("host", [])
 
 
@@ -165,6 +161,14 @@ def test_without_a_cluster_nothing_is_asked_of_its_extensions(rendered: Rendered
 def test_container_apps_would_take_it(apps: dict[str, Document], store: Topology) -> None:
     assert sorted(apps) == sorted(DEPLOYABLES)
     assert list(lint.check_apps(apps, store)) == []
+
+
+def test_a_volume_that_container_apps_would_not_get_is_refused(rendered: Rendered) -> None:
+    documents = copy.deepcopy(rendered("base"))
+    of_kind(documents, "Deployment")[0]["spec"]["template"]["spec"]["volumes"][0] = {"name": "tmp", "configMap": {}}
+
+    with pytest.raises(LookupError, match="the volume tmp"):
+        aca.render(documents)
 
 
 @pytest.mark.parametrize("name", DEPLOYABLES)

@@ -1,42 +1,42 @@
 """What is simulated adds up, and docs/scaling.md says what the figures beside it give."""
 
+import math
 from copy import deepcopy
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-import yaml
 
-from deploy import simulate
-from deploy.simulate import SCENARIOS, Bill, figure_table, limit_table, reach
-from deploy.simulation import APPS, PLATFORMS, Line, Second, Simulation, scales_on, waited
+from bench.orders import Phase
+from deploy.figures import DOCS, STEPS, Figures, measured
+from deploy.limits import MILLION_AN_HOUR, Limit, limits
+from deploy.simulate import DAY, SCENARIOS, Bill, Runs, figure_table, limit_table, scenario_table, simulated, told
+from deploy.simulation import APPS, PLATFORMS, WAY, Line, Second, scales_on, waited
 
 pytestmark = pytest.mark.deploy
 
-DOCS = Path(__file__).parents[2] / "docs"
-FOUND = msgspec.json.decode((DOCS / "scaling.json").read_bytes())
-FIGURES = {name: each["value"] for name, each in FOUND["figures"].items()}
-AN_ORDER = {name: each["value"] for name, each in FOUND["for_an_order"].items()}
-PRICES = yaml.safe_load((DOCS / "scaling-prices.yaml").read_text())
-LIMITS = yaml.safe_load((DOCS / "scaling-limits.yaml").read_text())
-SHORT = [each for each in SCENARIOS if each.seconds < simulate.DAY]
+FIGURES = Figures.read()
+NUMBERS = FIGURES.numbers()
+PRICES = told("prices")
+LIMITS = limits(told("limits"), NUMBERS)
+
+
+def whole(app: str) -> float:
+    """What was measured for an order."""
+    return float(msgspec.json.decode((DOCS / "scaling.json").read_bytes())["cpu_ms"]["whole"][app])
 
 
 @pytest.fixture(scope="module")
-def runs() -> simulate.Runs:
-    return {
-        each.name: {name: Simulation.on(name, each.rate, FIGURES).run(each.seconds) for name in PLATFORMS}
-        for each in SHORT
-    }
+def runs() -> Runs:
+    return simulated([each for each in SCENARIOS if each.seconds < DAY], NUMBERS)
 
 
-def test_every_order_that_came_before_the_calm_is_settled(runs: simulate.Runs) -> None:
+def test_every_order_that_came_before_the_calm_is_settled(runs: Runs) -> None:
     for run in runs["a million an hour, for two hours"].values():
         assert sum(second.settled for second in run) == pytest.approx(sum(second.placed for second in run))
 
 
-def test_replicas_are_never_fewer_or_more_than_the_shipped_rules_allow(runs: simulate.Runs) -> None:
+def test_replicas_are_never_fewer_or_more_than_the_shipped_rules_allow(runs: Runs) -> None:
     seen = {
         count
         for found in runs.values()
@@ -48,19 +48,20 @@ def test_replicas_are_never_fewer_or_more_than_the_shipped_rules_allow(runs: sim
     assert (min(seen), max(seen)) == (1, 10)
 
 
-def test_after_the_burst_there_is_one_of_each_again(runs: simulate.Runs) -> None:
+def test_after_the_burst_there_is_one_of_each_again(runs: Runs) -> None:
     for run in runs["burst: 3,000 in a minute"].values():
         assert max(sum(second.replicas.values()) for second in run) > len(APPS)
         assert set(run[-1].replicas.values()) == {1}
 
 
-def test_the_page_says_what_the_figures_give(runs: simulate.Runs) -> None:
+def test_the_page_says_what_the_figures_give(runs: Runs) -> None:
     page = (DOCS / "scaling.md").read_text()
-    rows = simulate.scenario_table(runs, Bill(PRICES, AN_ORDER)).splitlines()
+    rows = scenario_table(runs, Bill(PRICES, NUMBERS)).splitlines()
 
     assert [row for row in rows if row not in page] == []
     assert limit_table(LIMITS) in page
-    assert figure_table(FOUND) in page
+    assert FIGURES.made in page
+    assert figure_table(FIGURES) in page
 
 
 @pytest.mark.parametrize(
@@ -74,52 +75,99 @@ def test_the_page_says_what_the_figures_give(runs: simulate.Runs) -> None:
         ("event_grid", "million_operations"),
     ],
 )
-def test_each_price_counts(runs: simulate.Runs, of: str, price: str) -> None:
+def test_each_price_counts(runs: Runs, of: str, price: str) -> None:
     dearer = deepcopy(PRICES)
     dearer[of][price] *= 2
     run = runs["steady: 5 a second"]["Container Apps"]
 
-    assert Bill(dearer, AN_ORDER).of(run) > Bill(PRICES, AN_ORDER).of(run)
+    assert Bill(dearer, NUMBERS).of(run) > Bill(PRICES, NUMBERS).of(run)
 
 
-def test_an_hour_of_rest_is_billed_as_worked_out_by_hand(runs: simulate.Runs) -> None:
+def test_an_hour_of_rest_is_billed_as_worked_out_by_hand(runs: Runs) -> None:
     run = runs["rest"]["Container Apps"]
     vcpu_seconds, gib_seconds = 3600 * (3 * 0.25 + 0.5), 3600 * (3 * 0.5 + 1)
     bus = PRICES["service_bus"]["base_month"] / PRICES["hours"]
 
     expected = vcpu_seconds * 0.000034 + gib_seconds * 0.000004 + bus
-    assert Bill(PRICES, AN_ORDER).of(run) == pytest.approx(expected)
+    assert Bill(PRICES, NUMBERS).of(run) == pytest.approx(expected)
+
+
+def limit(part: str) -> Limit:
+    return next(each for each in LIMITS if each.part == part)
 
 
 @pytest.mark.parametrize(
-    ("part", "an_order"),
+    ("part", "orders"),
     [
-        ("Service Bus Standard, a namespace", AN_ORDER["messages"] * 2),
-        ("Service Bus Premium, one unit", AN_ORDER["messages"] * 2 * FIGURES["message_kib"]),
-        ("Event Grid, the topic of orders", AN_ORDER["events_on_orders"]),
-        ("PostgreSQL, 2 vCores for all services", FIGURES["cpu_ms_database"] / 1000),
-        ("catalog, 10 replicas of 0.25 cores", 2 * FIGURES["cpu_ms_catalog_message"] / 1000),
-        ("orders, 10 replicas of 0.25 cores", (FIGURES["cpu_ms_place"] + FIGURES["cpu_ms_confirm"]) / 1000),
-        ("functions, 10 replicas of 0.5 cores", 2 * FIGURES["cpu_ms_function"] / 1000),
+        ("Service Bus Standard, a namespace", 1000 / (3 * 2)),
+        ("Service Bus Premium, one unit", 4096 / (3 * 2)),
+        ("Event Grid, the topic of orders", 5000 / 2),
+        ("our relay of orders", 2000 / 2),
+        ("Table Storage, a partition of orders", 2000 / 1.7),
+        ("PostgreSQL, 2 vCores for all services", 2 * 600 / NUMBERS["cpu_ms_database"]),
+        ("catalog, 10 replicas of 0.25 cores", 10 * (200 - 1000 * NUMBERS["cores_at_rest"]) / whole("catalog")),
+        ("functions, 10 replicas of 0.5 cores", 10 * (400 - 1000 * NUMBERS["cores_at_rest"]) / whole("functions")),
+        ("Container Apps, 100 cores of an environment", 100 * 800 / sum(map(whole, APPS))),
     ],
 )
-def test_what_an_order_takes_is_the_same_in_both_files(part: str, an_order: float) -> None:
-    assert next(each for each in LIMITS if each["part"] == part)["an_order"] == pytest.approx(an_order)
+def test_how_many_orders_a_limit_allows_is_as_worked_out_by_hand(part: str, orders: float) -> None:
+    assert limit(part).orders() == pytest.approx(orders, rel=0.005)
 
 
 def test_what_an_order_takes_of_table_storage_is_what_the_engines_page_says() -> None:
     asked: dict[str, Any] = msgspec.json.decode((DOCS / "engines.json").read_bytes())["per_1000_orders"]["tables"]
     transactions = asked["point_reads"] + asked["queries"] + asked["transactions"]
 
-    an_order = next(each for each in LIMITS if "an account" in each["part"])["an_order"]
+    an_order = limit("Table Storage, an account for all services").an_order
     assert an_order == pytest.approx(transactions / 1000, abs=0.05)
 
 
 def test_standard_service_bus_is_what_a_million_orders_an_hour_reach_first() -> None:
-    first = min(LIMITS, key=reach)
+    assert LIMITS[0] is limit("Service Bus Standard, a namespace")
+    assert LIMITS[0].orders() < MILLION_AN_HOUR
 
-    assert first["part"].startswith("Service Bus Standard")
-    assert reach(first) < simulate.MILLION_AN_HOUR
+
+# --- what was measured ------------------------------------------------------------------------------------------------
+
+
+def test_the_steps_of_an_order_take_together_what_was_measured_for_it() -> None:
+    of_each = {app: sum(NUMBERS[work.figure] for work in WAY.values() if work.app == app) for app in APPS}
+
+    assert of_each == pytest.approx({app: whole(app) for app in APPS}, abs=0.005)
+
+
+def test_a_step_s_share_is_that_of_its_half() -> None:
+    halves = {"whole": {"orders": 4.0}, "place": {"orders": 0.5}, "settle": {"orders": 1.5}}
+    others = {"catalog": 1.0, "customers": 1.0, "functions": 1.0, "postgres": 5.0}
+    found = {
+        "cpu_ms": {name: {**others, **each} for name, each in halves.items()},
+        "cores_at_rest": {"catalog": 0.01, "orders": 0.03, "customers": 0.02},
+        "settled_per_second": 30,
+    }
+
+    figures = {name: figure.value for name, figure in measured(found).items()}
+
+    assert (figures["cpu_ms_place"], figures["cpu_ms_confirm"]) == (1.0, 3.0)
+    assert figures["cpu_ms_catalog_message"] == 0.25  # half of the whole falls on this half, and it is two messages
+    assert (figures["cpu_ms_database"], figures["cores_at_rest"]) == (5.0, 0.03)
+
+
+def test_what_is_spent_at_rest_is_not_an_order_s() -> None:
+    rest, work = Phase(10.0, {"orders": 0.2}), Phase(20.0, {"orders": 1.4})
+
+    assert work.of_each(100, rest) == pytest.approx({"orders": 10.0})
+    assert rest.of_each(100, rest) == {"orders": 0.0}
+
+
+def test_each_step_has_a_figure_and_takes_it_as_often_as_the_way_says() -> None:
+    times = {name: times for name, (_, _, times) in STEPS.items()}
+
+    assert times == {figure: sum(work.figure == figure for work in WAY.values()) for figure in times}
+    assert {work.figure for work in WAY.values()} == set(times)
+    assert all(math.isfinite(number) and number > 0 for number in NUMBERS.values())
+
+
+# --- how it is counted ------------------------------------------------------------------------------------------------
 
 
 def test_a_line_is_first_in_first_out() -> None:

@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from deploy.affected import FOLDERS
-from tests.deploy.workflow_rules import DEPLOYED, ROOT, RULES, Pipeline, Rule, run
+from tests.deploy.pipeline import DEPLOYED, ROOT, Pipeline, Rule, run
+from tests.deploy.workflow_rules import RULES
 
 pytestmark = pytest.mark.deploy
 
@@ -55,15 +56,6 @@ def test_what_the_guide_says_it_costs_is_what_the_prices_say() -> None:
     together = re.findall(r"\*\*about (\d+)\*\*", guide)
     assert table[: len(amounts)] == [round(amount, 2) for amount in amounts]
     assert together == [str(round(sum(table)))]
-
-
-@pytest.mark.parametrize("name", FOLDERS)
-def test_each_folder_has_an_owner(name: str) -> None:
-    owned = (PIPELINE.folder / "CODEOWNERS").read_text()
-
-    team = "platform" if name == "localcloud" else name
-    assert f"@store/{team}-team" in owned
-    assert name == "localcloud" or f"/{FOLDERS[name]}/ " in owned
 
 
 @pytest.mark.parametrize(
@@ -218,6 +210,15 @@ def test_an_image_is_built_once_for_a_commit(world: Path) -> None:
     (built,) = calls(world, "acr build")
     assert "--image store/orders:1.2.3-c0ffeec0ffee" in built
     assert "--file services/orders/Dockerfile" in built
+    assert "AZURESQL" not in built
+
+
+def test_an_image_for_azure_sql_has_its_driver_and_a_name_of_its_own(world: Path) -> None:
+    play(world, "build.sh", "orders", ORDERS_ENGINE="azuresql", CATALOG_ENGINE="postgres")
+
+    (built,) = calls(world, "acr build")
+    assert "--image store/orders:1.2.3-c0ffeec0ffee-azuresql" in built
+    assert "--build-arg AZURESQL=yes" in built
 
 
 @pytest.mark.parametrize("service", DEPLOYED)

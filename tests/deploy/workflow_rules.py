@@ -1,72 +1,15 @@
-"""What the workflows must keep to beside what the linters know: each rule tells its faults, one line each."""
+"""What every workflow must keep to beside what the linters know: each rule tells its faults, one line each."""
 
 import re
-import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import yaml
+from tests.deploy import deployment_rules
+from tests.deploy.pipeline import DEPLOYED, Job, Pipeline, Rule, run
 
-from deploy.affected import FOLDERS, own_paths
-
-ROOT = Path(__file__).parents[2]
 TOOLS = Path(sys.executable).parent
-LONGEST_SECONDS = 60
-
-# What an image is made of beside its own folder; the gateway's is filled in by the local cloud's code.
-SHARED = {name: {"libs/**", "uv.lock"} for name in ("catalog", "orders", "customers", "functions")} | {
-    "gateway": {"localcloud/**", "uv.lock", "deploy/topology.yaml"}
-}
-DEPLOYED = tuple(SHARED)
-
-Job = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Workflow:
-    name: str
-    text: str
-
-    @property
-    def document(self) -> dict[str, Any]:
-        return yaml.safe_load(self.text) or {}
-
-    @property
-    def triggers(self) -> dict[str, Any]:
-        # To YAML 1.1 the key `on` is the truth.
-        return self.document.get(True) or {}  # type: ignore[call-overload]
-
-    @property
-    def jobs(self) -> dict[str, Job]:
-        return self.document.get("jobs") or {}
-
-    def commands(self) -> Iterator[str]:
-        for job in self.jobs.values():
-            yield from (step["run"] for step in job.get("steps", ()) if "run" in step)
-
-
-@dataclass(frozen=True, slots=True)
-class Pipeline:
-    """A folder `.github`, and the project whose files it names."""
-
-    folder: Path
-    project: Path = ROOT
-
-    def workflows(self) -> list[Workflow]:
-        return [Workflow(path.name, path.read_text()) for path in sorted((self.folder / "workflows").glob("*.y*ml"))]
-
-    def workflow(self, name: str) -> Workflow:
-        path = self.folder / "workflows" / name
-        return Workflow(name, path.read_text() if path.exists() else "")
-
-    def scripts(self) -> list[Path]:
-        return sorted((self.folder / "scripts").glob("*.sh"))
-
-
-Rule = Callable[[Pipeline], Iterator[str]]
+RELEASES = {"contents", "packages", "attestations", "id-token"}
 
 
 # --- what every workflow keeps to ------------------------------------------------------------------------------------
@@ -97,7 +40,7 @@ def nobody_may_more_than_needed(pipeline: Pipeline) -> Iterator[str]:
             yield f"{workflow.name}: its permissions are not `contents: read`"
         for name, job in workflow.jobs.items():
             wide = {right for right, level in _permissions(job).items() if level == "write"}
-            allowed = {"contents", "packages", "attestations", "id-token"} if name == "release" else {"id-token"}
+            allowed = RELEASES if workflow.name == "release.yml" else {"id-token"}
             if wide - allowed:
                 yield f"{workflow.name}: {name} may write {sorted(wide - allowed)}"
             if "id-token" in wide and "environment" not in (job | job.get("with", {})):
@@ -107,6 +50,14 @@ def nobody_may_more_than_needed(pipeline: Pipeline) -> Iterator[str]:
 def _permissions(job: Job) -> dict[str, str]:
     given = job.get("permissions") or {}
     return given if isinstance(given, dict) else {"everything": "write"}
+
+
+def a_pipe_fails_where_one_of_its_commands_does(pipeline: Pipeline) -> Iterator[str]:
+    """GitHub's own choice is `bash -e`; only whoever asks for bash gets `pipefail` as well."""
+    for workflow in pipeline.workflows():
+        shell = ((workflow.document.get("defaults") or {}).get("run") or {}).get("shell")
+        if shell != "bash" and any(workflow.commands()):
+            yield f"{workflow.name}: its steps go on where a command before a pipe fails"
 
 
 def no_token_stays_in_a_checkout(pipeline: Pipeline) -> Iterator[str]:
@@ -178,55 +129,6 @@ def ci_ok_waits_for_all(pipeline: Pipeline) -> Iterator[str]:
         yield "ci.yml: ci-ok does not look at the results"
 
 
-# --- a team deploys alone --------------------------------------------------------------------------------------------
-
-
-def each_service_is_deployed_by_its_own_workflow(pipeline: Pipeline) -> Iterator[str]:
-    for name in DEPLOYED:
-        workflow = pipeline.workflow(f"deploy-{name}.yml")
-        job = workflow.jobs.get("deploy", {})
-        given = job.get("with", {})
-        if job.get("uses") != "./.github/workflows/deploy-service.yml" or given.get("service") != name:
-            yield f"{workflow.name}: does not deploy {name}"
-        if given.get("environment") != f"{name}-prod":
-            yield f"{workflow.name}: its environment, and with it the identity, is not {name}-prod"
-        if workflow.document.get("concurrency") != {"group": f"deploy-{name}", "cancel-in-progress": False}:
-            yield f"{workflow.name}: two deployments of {name} could meet, or one be cut off"
-        push = workflow.triggers.get("push") or {}
-        if push.get("branches") != ["main"] or push.get("tags"):
-            yield f"{workflow.name}: deploys something else than main"
-        if set(push.get("paths", ())) != {*own_paths(name), *SHARED[name]}:
-            yield f"{workflow.name}: its paths are not those of {name}"
-
-
-def a_deployment_has_the_identity_of_its_team(pipeline: Pipeline) -> Iterator[str]:
-    job = pipeline.workflow("deploy-service.yml").jobs.get("deploy", {})
-    if job.get("environment") != "${{ inputs.environment }}":
-        yield "deploy-service.yml: does not run in the environment it is given"
-    if "secrets." in pipeline.workflow("deploy-service.yml").text:
-        yield "deploy-service.yml: reads a secret; the login needs none"
-
-
-def what_a_template_reads_is_told(pipeline: Pipeline) -> Iterator[str]:
-    """A variable that nobody sets is empty, or takes a default that is not the environment's."""
-    readers = [("deploy-service.yml", "deploy", name) for name in DEPLOYED]
-    for file, job, template in [*readers, ("infra.yml", "what-if", "main"), ("infra.yml", "provision", "main")]:
-        path = pipeline.project / "deploy" / "azure" / f"{template}.bicepparam"
-        read = set(re.findall(r"readEnvironmentVariable\('(\w+)'", path.read_text())) if path.exists() else set()
-        told = set(pipeline.workflow(file).jobs.get(job, {}).get("env", ()))
-        if missing := read - told - {f"SERVICE_{template.upper()}_IMAGE_NAME"}:
-            yield f"{file}: {job} does not tell {path.name} {', '.join(sorted(missing))}"
-
-
-def releases_are_of_each_deployable(pipeline: Pipeline) -> Iterator[str]:
-    push = pipeline.workflow("release.yml").triggers.get("push") or {}
-    if set(push.get("tags", ())) != {f"{name}-v*" for name in FOLDERS}:
-        yield "release.yml: its tags are not one for each deployable"
-    for name, folder in FOLDERS.items():
-        if run(pipeline.folder / "scripts" / "folder.sh", name).stdout != f"{folder}\n":
-            yield f"folder.sh: {name} is not in {folder}"
-
-
 def scripts_stop_at_the_first_fault(pipeline: Pipeline) -> Iterator[str]:
     for script in pipeline.scripts():
         if "set -euo pipefail" not in script.read_text():
@@ -265,24 +167,18 @@ def _said(tool: str, *words: str | Path) -> Iterator[str]:
         yield f"{tool}: {done.stdout}{done.stderr}"
 
 
-def run(*command: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=LONGEST_SECONDS, **options)
-
-
 RULES: tuple[Rule, ...] = (
+    *deployment_rules.RULES,
     every_action_is_pinned,
     every_job_ends_in_time,
     nobody_may_more_than_needed,
+    a_pipe_fails_where_one_of_its_commands_does,
     no_token_stays_in_a_checkout,
     every_make_target_exists,
     every_file_that_is_named_exists,
     every_path_filter_finds_something,
     ci_runs_on_every_change,
     ci_ok_waits_for_all,
-    each_service_is_deployed_by_its_own_workflow,
-    a_deployment_has_the_identity_of_its_team,
-    what_a_template_reads_is_told,
-    releases_are_of_each_deployable,
     scripts_stop_at_the_first_fault,
     actionlint,
     zizmor,

@@ -43,6 +43,7 @@ def engine() -> Iterator[Engine]:
     finally:
         for left in made.run("podman", "ps", "--all", "--quiet").split():
             made.run("podman", "rm", "--force", "--time", "1", left)
+        made.run("buildah", "rm", "--all")  # what an interrupted build has left, which would keep its image in use
         made.run("podman", "volume", "prune", "--force")
         made.run("podman", "network", "prune", "--force")
         made.run("podman", "image", "prune", "--force", seconds=INSTALL_SECONDS)

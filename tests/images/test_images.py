@@ -16,7 +16,7 @@ import pytest_asyncio
 from localcloud.program import Program
 from localcloud.store import Store
 from tests.deploy.image_rules import DOCKERFILES, SERVICES
-from tests.images.engine import CONFINED, PYTHON, RUN_SECONDS, Engine
+from tests.images.engine import CONFINED, PYTHON, ROOT, RUN_SECONDS, Engine
 from tests.localcloud.programs import free_ports, state_of
 from tests.stories.store import RunningStore
 from tests.waiting import until
@@ -66,6 +66,17 @@ print(json.dumps({{
         if not os.path.exists(cache_from_source(path)) and "/.venv/bin/" not in path
     ],
 }}))
+"""
+
+
+# Nobody listens there: what matters is who says so.
+CONNECT = """
+import pyodbc
+from libs.common.odbc import Incomplete, find_driver
+try:
+    pyodbc.connect(f"Driver={{{find_driver('')}}};Server=tcp:127.0.0.1,1;UID=orders;PWD=orders", timeout=2)
+except (Incomplete, pyodbc.Error) as error:
+    print(*error.args)
 """
 
 
@@ -135,6 +146,13 @@ async def test_a_service_reads_a_database_of_any_engine(name: str, images: dict[
     assert engine.python(images[name], script)
 
 
+async def test_microsofts_driver_is_there_for_those_only_who_ask_for_it(images: dict[str, str], engine: Engine) -> None:
+    engine.build(ROOT / DOCKERFILES["orders"], "store/orders:azuresql", "--build-arg=AZURESQL=yes")
+
+    assert "[Microsoft][ODBC Driver 18 for SQL Server]" in engine.python("store/orders:azuresql", CONNECT)
+    assert "install msodbcsql18" in engine.python(images["orders"], CONNECT)
+
+
 @pytest.mark.parametrize("name", SERVICES)
 async def test_a_service_that_is_told_nothing_says_what_it_needs(
     name: str, images: dict[str, str], engine: Engine
@@ -198,7 +216,9 @@ async def test_a_migration_is_the_same_image_with_one_word(
 
 
 async def test_the_gateway_lives_before_its_services_do(images: dict[str, str], engine: Engine) -> None:
-    urls = {f"{name.upper()}_URL": "http://127.0.0.1:1" for name in (*SERVICES, "functions", "storage")}
+    """And before the name of the storage can be found."""
+    urls = {f"{name.upper()}_URL": "http://127.0.0.1:1" for name in (*SERVICES, "functions")}
+    urls["STORAGE_URL"] = "https://media.invalid"
     port = free_ports(1)
 
     with engine.running(images["gateway"], f"--publish=127.0.0.1:{port}:8080", env=urls) as container:
@@ -206,6 +226,7 @@ async def test_the_gateway_lives_before_its_services_do(images: dict[str, str], 
         seen = await until(lambda: asked(live), lambda status: status == 200 or ended(engine, container))
         assert seen == 200, engine.attempt("podman", "logs", container)
         assert await asked(f"http://127.0.0.1:{port}/api/orders") == 502
+        assert await asked(f"http://127.0.0.1:{port}/media/picture") == 502
         assert await asked(f"http://127.0.0.1:{port}/nowhere") == 404
         engine.run("podman", "stop", "--time", "10", container)
         assert engine.run("podman", "inspect", container, "--format", "{{.State.ExitCode}}").strip() == "0"

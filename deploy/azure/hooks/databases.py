@@ -2,27 +2,17 @@
 
 from collections.abc import Mapping
 
-from deploy.azure.hooks.tools import Tools, value
+from deploy.azure.hooks.tools import Tools
 
-TOKEN = (
-    "az",
-    "account",
-    "get-access-token",
-    "--resource-type",
-    "oss-rdbms",
-    "--query",
-    "accessToken",
-    "--output",
-    "tsv",
-)
+TOKEN = ("az", "account", "get-access-token", "--resource-type", "oss-rdbms", "--query", "accessToken")
 
 
 def ensure_postgres(tools: Tools, server: str, databases: list[str], principals: Mapping[str, str]) -> None:
     """The administrator enters with a token of theirs."""
     if not databases:
         return
-    user = "<operator>" if tools.dry else value(tools.environment, "OPERATOR_NAME")
-    told = {"PGPASSWORD": tools.do(*TOKEN).strip(), "PGUSER": user, "PGSSLMODE": "require", "PGCONNECT_TIMEOUT": "20"}
+    token, user = tools.do(*TOKEN, "--output", "tsv").strip(), tools.setting("OPERATOR_NAME")
+    told = {"PGPASSWORD": token, "PGUSER": user, "PGSSLMODE": "require", "PGCONNECT_TIMEOUT": "20"}
     enter = ("psql", "--no-psqlrc", "--quiet", "-v", "ON_ERROR_STOP=1", "-h", server, "-d")
     for name in databases:
         tools.say(f"PostgreSQL: {name} enters its database as its managed identity")

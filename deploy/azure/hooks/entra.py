@@ -16,14 +16,20 @@ ROLES = {
 
 
 def ensure_api(tools: Tools, name: str) -> str:
-    """The client id of the API; registers it, with its roles, where it is not there."""
-    query = ("--filter", f"displayName eq '{name}'", "--query", "[0].appId", "--output", "json")
-    if found := tools.ask("az", "ad", "app", "list", *query):
-        return str(found)
-    client_id = str(_send(tools, "post", "/applications", registration(name)).get("appId", "<client id>"))
+    """The client id of the API. Each step is done where it is not done yet: the last run may have ended in between."""
+    client_id = _known(tools, "app", f"displayName eq '{name}'")
+    if not client_id:
+        client_id = str(_send(tools, "post", "/applications", registration(name)).get("appId", "<client id>"))
     _send(tools, "patch", f"/applications(appId='{client_id}')", {"identifierUris": [f"api://{client_id}"]})
-    _send(tools, "post", "/servicePrincipals", {"appId": client_id})
+    if not _known(tools, "sp", f"appId eq '{client_id}'"):
+        _send(tools, "post", "/servicePrincipals", {"appId": client_id})
     return client_id
+
+
+def _known(tools: Tools, kind: str, what: str) -> str:
+    """The client id of an application or its principal, empty where there is none."""
+    query = ("--filter", what, "--query", "[0].appId", "--output", "json")
+    return str(tools.ask("az", "ad", kind, "list", *query) or "")
 
 
 def registration(name: str) -> dict[str, Any]:

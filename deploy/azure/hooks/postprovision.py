@@ -9,7 +9,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[3]))
 
 from deploy.azure.hooks import databases, entra
-from deploy.azure.hooks.tools import DEPLOYING_SECONDS, Tools, run, value, written
+from deploy.azure.hooks.tools import DEPLOYING_SECONDS, Tools, run, written
 
 HERE = Path(__file__).parents[1]
 SECRET_BYTES = 32
@@ -19,7 +19,7 @@ TOLD: dict[str, Any] = {
     "STORE_SECRETS": ["<secret of the topology>"],
     "STORE_PRINCIPALS": [{"name": name, "id": f"<{name}>"} for name in ("catalog", "orders", "customers", "functions")],
     "STORE_APP_ROLES": {"functions": ["Store.Service"], "operator": ["Store.Admin"]},
-    "STORE_POSTGRES": {"server": "<postgres>", "databases": ["<service>"]},
+    "STORE_POSTGRES": {"server": "<postgres>", "databases": ["catalog", "orders", "customers"]},
     "STORE_AZURESQL": {"server": "<azuresql>", "databases": []},
 }
 
@@ -28,22 +28,19 @@ def told(tools: Tools, name: str) -> Any:
     """An output of main.bicep; azd keeps arrays and objects as JSON."""
     if tools.dry and not tools.environment.get(name):
         return TOLD[name]
-    text = value(tools.environment, name)
+    text = tools.setting(name)
     return json.loads(text) if text[0] in "[{" else text
 
 
 def postprovision(tools: Tools) -> None:
     principals = {each["name"]: each["id"] for each in told(tools, "STORE_PRINCIPALS")}
-    principals["operator"] = tools.environment.get("AZURE_PRINCIPAL_ID", "<operator>")
-    if tools.dry:
-        principals.setdefault("<service>", "<service>")
+    principals["operator"] = tools.setting("AZURE_PRINCIPAL_ID")
     ensure_secrets(tools, told(tools, "STORE_VAULT"), wanted(tools))
     deploy(tools, "secrets")
     postgres, azuresql = told(tools, "STORE_POSTGRES"), told(tools, "STORE_AZURESQL")
     databases.ensure_postgres(tools, postgres["server"], postgres["databases"], principals)
     databases.ensure_azuresql(tools, azuresql["server"], azuresql["databases"], principals)
-    api = "<client id>" if tools.dry else value(tools.environment, "API_CLIENT_ID")
-    entra.ensure_roles(tools, api, told(tools, "STORE_APP_ROLES"), principals)
+    entra.ensure_roles(tools, tools.setting("API_CLIENT_ID"), told(tools, "STORE_APP_ROLES"), principals)
 
 
 def wanted(tools: Tools) -> list[str]:
@@ -67,8 +64,8 @@ def ensure_secrets(tools: Tools, vault: str, names: list[str]) -> None:
 def deploy(tools: Tools, name: str) -> str:
     """A Bicep file without parameters; returns its outputs as JSON."""
     tools.say(f"deploys {name}.bicep")
-    group = "<resource group>" if tools.dry else value(tools.environment, "AZURE_RESOURCE_GROUP")
-    what = ("--resource-group", group, "--name", name, "--template-file", str(HERE / f"{name}.bicep"))
+    group = ("--resource-group", tools.setting("AZURE_RESOURCE_GROUP"))
+    what = (*group, "--name", name, "--template-file", str(HERE / f"{name}.bicep"))
     query = ("--query", "properties.outputs", "--output", "json")
     return tools.do("az", "deployment", "group", "create", *what, *query, seconds=DEPLOYING_SECONDS)
 

@@ -1,6 +1,8 @@
 """Before the platform is made: are the tools and the parameters there, and does Entra know the store's API?"""
 
 import sys
+from collections.abc import Collection
+from ipaddress import AddressValueError, IPv4Address
 from pathlib import Path
 
 if sys.version_info < (3, 11):  # noqa: UP036 - azd takes whichever it finds
@@ -8,7 +10,7 @@ if sys.version_info < (3, 11):  # noqa: UP036 - azd takes whichever it finds
 sys.path.insert(0, str(Path(__file__).parents[3]))
 
 from deploy.azure.hooks import entra
-from deploy.azure.hooks.tools import Failed, Tools, run, value
+from deploy.azure.hooks.tools import Failed, Tools, run
 
 ENGINES = ("postgres", "azuresql", "tables", "cosmos")
 SERVICES = ("catalog", "orders", "customers")
@@ -29,8 +31,24 @@ def flaws(tools: Tools) -> list[str]:
     for engine, (client, origin) in CLIENTS.items():
         if engine in engines.values() and not tools.has(client):
             found.append(f"{client} is needed for {engine} and not on PATH: {origin}")
+    found += flaws_of_address(tools.environment.get("OPERATOR_ADDRESS", ""), engines.values())
     found += [f"{each} is not on PATH" for each in ("az", "azd") if not tools.has(each)]
     return found
+
+
+def flaws_of_address(address: str, engines: Collection[str]) -> list[str]:
+    """A database lets in one address from outside Azure, and from it the hooks say who else may enter."""
+    entered = " and ".join(engine for engine in CLIENTS if engine in engines)
+    if not entered:
+        return []
+    if not address:
+        setting = "azd env set OPERATOR_ADDRESS <your public IPv4 address>"
+        return [f"OPERATOR_ADDRESS is not set, and nobody could tell {entered} who may enter: {setting}"]
+    try:
+        IPv4Address(address)
+    except AddressValueError:
+        return [f"OPERATOR_ADDRESS={address} is no IPv4 address, and a database's firewall takes nothing else"]
+    return []
 
 
 def preprovision(tools: Tools) -> None:
@@ -41,7 +59,7 @@ def preprovision(tools: Tools) -> None:
         tools.say(f"would refuse: {flaw}")
     ensure_operator(tools)
     if not tools.environment.get("API_CLIENT_ID"):
-        name = f"store-{value(tools.environment, 'AZURE_ENV_NAME') if not tools.dry else '<environment>'}"
+        name = f"store-{tools.setting('AZURE_ENV_NAME')}"
         tools.say(f"Entra: the API {name}")
         tools.keep("API_CLIENT_ID", entra.ensure_api(tools, name))
 

@@ -59,6 +59,13 @@ class Tools:
         """In azd's environment, for Bicep and for later."""
         self.do("azd", "env", "set", name, value)
 
+    def setting(self, name: str) -> str:
+        """Of azd's environment; a dry run goes without. Raises Failed where it is missing, and says how to set it."""
+        found = self.environment.get(name) or (f"<{name}>" if self.dry else "")
+        if not found:
+            raise Failed(f"{name} is not set: azd env set {name} <value>")
+        return found
+
     def _patiently(self, command: tuple[str, ...], told: Mapping[str, str], seconds: float) -> str:
         until = self.clock() + PATIENCE_SECONDS
         while True:
@@ -88,14 +95,6 @@ class Tools:
 
     def _program(self, name: str) -> str | None:
         return shutil.which(name, path=self.environment.get("PATH", ""))  # az is az.cmd on Windows
-
-
-def value(environment: Mapping[str, str], name: str) -> str:
-    """Raises Failed where it is missing, and says how to set it."""
-    found = environment.get(name, "")
-    if not found:
-        raise Failed(f"{name} is not set: azd env set {name} <value>")
-    return found
 
 
 @contextmanager

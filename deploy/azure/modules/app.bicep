@@ -122,14 +122,20 @@ resource app 'Microsoft.App/containerApps@2026-01-01' = {
         value: keys[secret.path]
       })
     })
-    template: union(told, {
-      initContainers: map(told.?initContainers ?? [], each => completed(each, image, settings, more, mounts))
-      containers: map(told.containers, each => completed(each, image, settings, more, mounts))
-      scale: {
-        rules: map(told.scale.?rules ?? [], rule => watched(rule, platform.id, names.bus))
-      }
-      volumes: concat(told.?volumes ?? [], volumes)
-    })
+    template: union(
+      told,
+      {
+        containers: map(told.containers, each => completed(each, image, settings, more, mounts))
+        volumes: concat(told.?volumes ?? [], volumes)
+      },
+      contains(told, 'initContainers')
+        ? { initContainers: map(told.initContainers, each => completed(each, image, settings, more, mounts)) }
+        : {},
+      // Functions have none: the platform makes theirs of the triggers, and lets nobody say other ones.
+      contains(told.scale, 'rules')
+        ? { scale: { rules: map(told.scale.rules, rule => watched(rule, platform.id, names.bus)) } }
+        : {}
+    )
   }
 }
 

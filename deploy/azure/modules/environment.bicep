@@ -23,7 +23,8 @@ resource environment 'Microsoft.App/managedEnvironments@2026-01-01' = {
         sharedKey: workspace.listKeys().primarySharedKey
       }
     }
-    // With a workload profile init containers have identities too; without one they have none, and could not migrate.
+    // In this profile init containers have identities, too; in an environment without profiles, or in a dedicated one,
+    // they have none, and could not migrate.
     workloadProfiles: [
       {
         name: 'Consumption'

@@ -16,11 +16,11 @@ param rights array
 param principals object
 
 var roles = loadJsonContent('../roles.json')
-var queues = union(map(subscriptions, subscription => subscription.to.queue), [])
+var queues = union(map(subscriptions, each => each.to.queue), [])
 var deliveries = union(
-  map(subscriptions, subscription => {
-    topic: subscription.topic
-    queue: subscription.to.queue
+  map(subscriptions, each => {
+    topic: each.topic
+    queue: each.to.queue
   }),
   []
 )

@@ -32,6 +32,11 @@ func namesOf(topology object, token string) object => {
 }
 
 @export()
+@description('What has an identity of its own and runs: all of the topology but the operator, and the gateway.')
+func deployablesOf(topology object) array =>
+  concat(filter(objectKeys(topology.identities), name => (name != 'operator')), ['gateway'])
+
+@export()
 @description('The STORE_URL of a service on its engine. Nobody enters with a password.')
 func storeUrl(engine Engine, service string, names object) string =>
   engine == 'postgres'

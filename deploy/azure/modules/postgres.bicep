@@ -5,27 +5,10 @@ param location string
 param tags object
 param databases string[]
 param operator { name: string, id: string, type: string }
-@description('The one address outside Azure that may connect: where database roles are made from. Empty: none.')
-param operatorAddress string
+@description('[{name, address}] that may connect.')
+param openings array
 param sku { name: string, tier: string }
 param highAvailability ('Disabled' | 'ZoneRedundant')
-
-var openings = concat(
-  [
-    {
-      name: 'azure' // Azure's services, and so our apps; who enters needs a token all the same
-      address: '0.0.0.0'
-    }
-  ],
-  empty(operatorAddress)
-    ? []
-    : [
-        {
-          name: 'operator'
-          address: operatorAddress
-        }
-      ]
-)
 
 resource server 'Microsoft.DBforPostgreSQL/flexibleServers@2025-08-01' = {
   name: name
