@@ -1,6 +1,7 @@
 """The store's own HTTP API, as the functions ask it. Each owner decides whether the bearer of a token may know."""
 
 import asyncio
+from collections.abc import Mapping
 from datetime import datetime
 from typing import TypeVar
 from urllib.parse import urlencode, urlsplit
@@ -53,6 +54,10 @@ class Order(Struct, frozen=True):
 class OrderPage(Struct, frozen=True):
     items: list[Order]
     next: str | None
+
+
+# Which of the services' operations are asked, and all that is read of their answers.
+READS: Mapping[str, type[Struct]] = {"customers read_customer": Customer, "orders list_orders": OrderPage}
 
 
 async def our_authorization(to: Connections) -> str:

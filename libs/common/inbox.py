@@ -8,6 +8,7 @@ import structlog
 from libs.common import telemetry
 from libs.common.errors import StoreError
 from libs.common.messages import CloudEvent, Message, read
+from libs.common.messages.views import heard
 
 log = structlog.get_logger()
 
@@ -30,5 +31,6 @@ async def react(body: bytes, reactions: Reactions[S], store: S) -> None:
         raise UnknownType(f"nothing here hears {event.type}")
     kind = kinds[event.type]
     with telemetry.trace(event.traceparent):
-        await reactions[kind](store, read(event, kind), event.cause)
+        reaction = reactions[kind]
+        await reaction(store, read(event, heard(kind, reaction)), event.cause)
         log.info("message.handled", type=event.type, subject=event.subject, id=event.id)

@@ -12,7 +12,7 @@ from libs.common.errors import Forbidden, NotFound
 from libs.common.http import CALLER, if_match, no_content, path_id, read, reply
 from libs.common.messages.customers import Status
 from libs.common.operations import Operation, allow
-from services.customers.domain import Address, AlreadyRegistered, Customer, Language, Profile
+from services.customers.domain import COUNTRIES, Address, AlreadyRegistered, Customer, Language, Profile
 from services.customers.store import EmailTaken, Store
 
 routes = web.RouteTableDef()
@@ -30,6 +30,10 @@ Text200 = Annotated[str, Meta(max_length=200, pattern=LINE)]
 Text100 = Annotated[str, Meta(max_length=100, pattern=LINE)]
 Text20 = Annotated[str, Meta(max_length=20, pattern=LINE)]
 
+Country = Annotated[
+    str, Meta(extra_json_schema={"enum": sorted(COUNTRIES)})
+]  # the domain says what else is wrong with it
+
 
 class StatusIsForStaff(Forbidden):
     """Only staff may set `status`; leave it out."""
@@ -39,7 +43,7 @@ class AddressBody(Struct, frozen=True, forbid_unknown_fields=True):
     street: Text200
     city: Text100
     postal_code: Text20
-    country: str
+    country: Country
 
 
 class Registration(Struct, frozen=True, forbid_unknown_fields=True):

@@ -3,7 +3,6 @@
 import re
 import secrets
 from collections.abc import Mapping
-from datetime import datetime
 from hashlib import sha256
 from typing import Annotated
 from uuid import UUID
@@ -13,7 +12,7 @@ from aiohttp import web
 from msgspec import Meta, Struct
 
 from libs.common.auth import Role
-from libs.common.clock import now
+from libs.common.clock import Moment, now
 from libs.common.cursors import Cursors
 from libs.common.errors import Malformed, NotFound
 from libs.common.http import CALLER, path_id, query, read, reply
@@ -67,7 +66,7 @@ class OrderBody(Struct, frozen=True):
     currency: str
     total: int
     lines: list[OrderedLine]
-    placed_at: datetime
+    placed_at: Moment
     version: int
 
 
@@ -79,7 +78,7 @@ class OrderPage(Struct, frozen=True):
 class TimelineEntry(Struct, frozen=True):
     version: int
     status: Status
-    at: datetime
+    at: Moment
     reason: str
 
 
