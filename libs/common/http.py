@@ -100,7 +100,8 @@ async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
     started = perf_counter()
     with telemetry.trace(request.headers.get("traceparent")) as traceparent:
         response = _unless_known(request, await _try(request, handler))
-        response.headers.update(SECURITY_HEADERS)
+        for name, value in SECURITY_HEADERS.items():
+            response.headers.setdefault(name, value)  # a page that needs more says so
         response.headers["traceparent"] = traceparent
         if request.app[DRAINING].is_set():
             response.force_close()  # so that nobody sends the next request into a connection that is about to end

@@ -5,6 +5,7 @@ import random
 
 from libs.common import bus, http, outbox, service
 from libs.common.cursors import Cursors
+from libs.common.pages import with_pages
 from services.catalog.images import Images
 from services.catalog.reactions import REACTIONS
 from services.catalog.routes import CURSORS, IMAGES, STORE, routes
@@ -19,7 +20,7 @@ async def run(settings: Settings) -> None:
         Images.connect(settings.blob_endpoint, settings.media_url, to.credential) as images,
     ):
         store = await open_store(to.database)
-        app = http.application(routes, to.verifier, to.database.ping)
+        app = http.application(with_pages("catalog", routes), to.verifier, to.database.ping)
         app[STORE], app[IMAGES] = store, images
         app[CURSORS] = Cursors((await to.vault.read("catalog-cursor-key")).encode())
         async with asyncio.TaskGroup() as loops:

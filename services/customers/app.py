@@ -4,6 +4,7 @@ import asyncio
 import random
 
 from libs.common import bus, http, outbox, service
+from libs.common.pages import with_pages
 from services.customers.reactions import REACTIONS
 from services.customers.routes import STORE, routes
 from services.customers.settings import Settings
@@ -14,7 +15,7 @@ async def run(settings: Settings) -> None:
     stop, chance = service.stop_on_signal(), random.SystemRandom()
     async with service.connect("customers", settings) as to:
         store = await open_store(to.database)
-        app = http.application(routes, to.verifier, to.database.ping)
+        app = http.application(with_pages("customers", routes), to.verifier, to.database.ping)
         app[STORE] = store
         async with asyncio.TaskGroup() as loops:
             serving = http.serve(app, settings.host, settings.port, stop=stop, drain_seconds=settings.drain_seconds)

@@ -25,7 +25,7 @@ LINE = r"^[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f\u2028\u2029]*" + END  # be
 _NAME, _LABEL = r"[a-zA-Z0-9!#$%&'*+/=?^_`{|}~-]+", r"[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
 EMAIL = rf"^{_NAME}(?:\.{_NAME})*@{_LABEL}(?:\.{_LABEL})+" + END
 
-Email = Annotated[str, Meta(max_length=254, pattern=EMAIL)]
+Email = Annotated[str, Meta(max_length=254, pattern=EMAIL, examples=["ada@example.org"])]
 Text200 = Annotated[str, Meta(max_length=200, pattern=LINE)]
 Text100 = Annotated[str, Meta(max_length=100, pattern=LINE)]
 Text20 = Annotated[str, Meta(max_length=20, pattern=LINE)]

@@ -5,6 +5,7 @@ import random
 
 from libs.common import bus, http, outbox, service
 from libs.common.cursors import Cursors
+from libs.common.pages import with_pages
 from services.orders.reactions import REACTIONS
 from services.orders.routes import CURSORS, STORE, routes
 from services.orders.settings import Settings
@@ -15,7 +16,7 @@ async def run(settings: Settings) -> None:
     stop, chance = service.stop_on_signal(), random.SystemRandom()
     async with service.connect("orders", settings) as to:
         store = await open_store(to.database)
-        app = http.application(routes, to.verifier, to.database.ping)
+        app = http.application(with_pages("orders", routes), to.verifier, to.database.ping)
         app[STORE] = store
         app[CURSORS] = Cursors((await to.vault.read("orders-cursor-key")).encode())
         async with asyncio.TaskGroup() as loops:

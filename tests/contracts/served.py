@@ -1,1 +1,64 @@
 """Each service as it is, on a real socket and on PostgreSQL, with something in it to find."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from uuid import UUID
+
+from aiohttp import web
+from azure.storage.blob.aio import BlobServiceClient
+
+from libs.common import http
+from libs.common.auth import Verifier
+from libs.common.cursors import Cursors
+from libs.common.pages import with_pages
+from libs.common.postgres import Postgres
+from localcloud.azurite import Azurite
+from services.catalog import routes as catalog
+from services.catalog import store as catalog_store
+from services.catalog.images import CONTAINER, Images
+from services.customers import routes as customers
+from services.customers import store as customers_store
+from services.orders import routes as orders
+from services.orders import store as orders_store
+from services.orders.domain import Price
+
+CALLER = UUID(int=1)
+LAMP, DESK = UUID(int=0x1A), UUID(int=0xDE)
+
+
+@asynccontextmanager
+async def catalog_app(database: Postgres, verifier: Verifier, azurite: Azurite) -> AsyncIterator[web.Application]:
+    await catalog_store.migrate(database)
+    app = http.application(with_pages("catalog", catalog.routes), verifier, database.ping)
+    app[catalog.STORE], app[catalog.CURSORS] = await catalog_store.open_store(database), Cursors(b"key")
+    ca = str(azurite.certificates.ca)
+    async with BlobServiceClient(azurite.blobs, azurite.key, connection_verify=ca, retry_total=0) as blobs:
+        app[catalog.IMAGES] = Images(blobs.get_container_client(CONTAINER), f"{azurite.blobs}/{CONTAINER}")
+        yield app
+
+
+@asynccontextmanager
+async def orders_app(database: Postgres, verifier: Verifier, _: Azurite) -> AsyncIterator[web.Application]:
+    await orders_store.migrate(database)
+    store = await orders_store.open_store(database)
+    for product_id, sku in ((LAMP, "LAMP"), (DESK, "DESK")):
+        await store.list_price(Price(product_id, sku, sku.title(), 4900, "EUR", version=1))
+    await store.know_customer(CALLER, "active", 1)
+    app = http.application(with_pages("orders", orders.routes), verifier, database.ping)
+    app[orders.STORE], app[orders.CURSORS] = store, Cursors(b"key")
+    yield app
+
+
+@asynccontextmanager
+async def customers_app(database: Postgres, verifier: Verifier, _: Azurite) -> AsyncIterator[web.Application]:
+    await customers_store.migrate(database)
+    app = http.application(with_pages("customers", customers.routes), verifier, database.ping)
+    app[customers.STORE] = await customers_store.open_store(database)
+    yield app
+
+
+SERVED: dict[str, Callable[[Postgres, Verifier, Azurite], AbstractAsyncContextManager[web.Application]]] = {
+    "catalog": catalog_app,
+    "orders": orders_app,
+    "customers": customers_app,
+}

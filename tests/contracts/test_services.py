@@ -1,52 +1,75 @@
 """schemathesis against every service: all checks, all phases, as nobody and with each role."""
 
 import asyncio
+import os
 import sys
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from aiohttp import web
+import pytest_asyncio
 from aiohttp.test_utils import TestServer
 
-from libs.common import http
 from libs.common.auth import Role, Verifier
 from libs.common.postgres import Postgres
-from services.customers import routes as customers
-from services.customers import store as customers_store
-from libs.common.openapi import document
+from localcloud import certificates
+from localcloud.addresses import Addresses, Port
+from localcloud.azurite import Azurite
+from services.catalog.images import CONTAINER
+from tests.contracts.served import CALLER, SERVED
+from tests.localcloud.programs import free_ports, running
 from tests.tokens import Tokens
-import json
-from uuid import UUID
 
 pytestmark = pytest.mark.real
-HERE = Path(__file__).parent
-ADA = UUID(int=1)
 
-ROLES = [(), (Role.ADMIN,), (Role.CUSTOMER,), (Role.SERVICE,)]
+FOLDER, ROOT = Path(__file__).parent, Path(__file__).parents[2]
+SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
+MOST_SECONDS = 55
+CALLERS = {"nobody": (), **{role.value: (role,) for role in Role}}
 
 
-@pytest.mark.parametrize("roles", ROLES, ids=lambda roles: roles[0] if roles else "nobody")
-async def test_customers(
-    roles: tuple[Role, ...], database: Postgres, verifier: Verifier, tokens: Tokens, tmp_path: Path
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def azurite(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Azurite]:
+    folder, now = tmp_path_factory.mktemp("azurite"), datetime.now(UTC)
+    files = certificates.ensure(folder / "certificates", now)
+    azurite = Azurite.open(folder, "store", Addresses(free_ports(len(Port))), files)
+    async with running(azurite.program(ROOT / ".tools"), folder / "log"):
+        await azurite.prepare([CONTAINER], [CONTAINER], now)
+        yield azurite
+
+
+@pytest.mark.parametrize("caller", CALLERS)
+@pytest.mark.parametrize("service", SERVED)
+async def test_a_service_does_what_its_document_says(
+    service: str, caller: str, database: Postgres, azurite: Azurite, verifier: Verifier, tokens: Tokens
 ) -> None:
-    await customers_store.migrate(database)
-    app = http.application(customers.routes, verifier, database.ping)
-    app[customers.STORE] = await customers_store.open_store(database)
-    (tmp_path / "openapi.json").write_text(json.dumps(document("customers", customers.routes)))
-    async with TestServer(app) as server:
-        headers = [x for k, v in (tokens.bearer(*roles, oid=ADA) if roles else {}).items() for x in ("-H", f"{k}: {v}")]
-        p = await asyncio.create_subprocess_exec(
-            str(Path(sys.executable).parent / "schemathesis"),
-            "--config-file",
-            str(HERE / "schemathesis.toml"),
-            "run",
-            str(tmp_path / "openapi.json"),
-            "--url",
-            str(server.make_url("")),
-            *headers,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-        )
-        out, _ = await p.communicate()
-    print(out.decode())
-    assert p.returncode == 0
+    roles = CALLERS[caller]
+    bearer = tokens.bearer(*roles, oid=CALLER) if roles else {}
+
+    async with SERVED[service](database, verifier, azurite) as app, TestServer(app) as server:
+        status, said = await tried(f"{server.make_url('/openapi.json')}", bearer)
+
+    assert status == 0, said
+
+
+async def tried(url: str, headers: dict[str, str]) -> tuple[int | None, str]:
+    """What schemathesis ends with, and what it says."""
+    given = [part for name, value in headers.items() for part in ("--header", f"{name}: {value}")]
+    process = await asyncio.create_subprocess_exec(
+        SCHEMATHESIS,
+        *("--config-file", FOLDER / "schemathesis.toml", "run", url),
+        *given,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        cwd=ROOT,
+        env=os.environ | {"SCHEMATHESIS_HOOKS": "tests.contracts.hooks", "PYTHONPATH": str(ROOT)},
+    )
+    try:
+        async with asyncio.timeout(MOST_SECONDS):
+            said, _ = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    return process.returncode, said.decode()
