@@ -200,11 +200,17 @@ def decode(body: bytes, kind: type[T]) -> T:
 
 def query(request: web.Request, kind: type[T]) -> T:
     """The query string as a Struct. Raises Invalid naming the parameter."""
+    told = dict(request.query)
+    if repeated := [name for name in told if len(request.query.getall(name)) > 1]:
+        raise Invalid(repeated[0], "say it once")
     try:
-        return msgspec.convert(dict(request.query), kind, strict=False)
+        asked = msgspec.convert(told, kind, strict=False)
     except msgspec.ValidationError as error:
         said, _, path = str(error).partition(" - at `$")
         raise Invalid(path.rstrip("`").lstrip(".") or "query", said) from error
+    if nothing := [name for name in told if getattr(asked, name) is None]:  # the word `null`, which msgspec reads so
+        raise Invalid(nothing[0], "leave it out, where you don't mean any")
+    return asked
 
 
 def path_id(request: web.Request, name: str = "id") -> UUID:

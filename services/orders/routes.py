@@ -112,7 +112,7 @@ async def place_order(request: web.Request) -> web.Response:
 
 @routes.get("/api/orders")
 @allow(Role.CUSTOMER, Role.ADMIN)
-@Operation(query=Paging, answers={200: OrderPage})
+@Operation(query=Paging, answers={200: OrderPage}, refuses=[NotFound])
 async def list_orders(request: web.Request) -> web.Response:
     asked, cursors = query(request, Paging), request.app[CURSORS]
     before = cursors.open(asked.cursor, UUID) if asked.cursor else None

@@ -32,6 +32,7 @@ class Body(Struct, forbid_unknown_fields=True):
 
 class Asked(Struct, forbid_unknown_fields=True):
     limit: Annotated[int, Meta(ge=1, le=100)] = 20
+    after: int | None = None
 
 
 class Occupied(Conflict):
@@ -126,7 +127,16 @@ async def test_a_body_that_is_too_large_is_refused(client: Client) -> None:
     assert (answer.status, (await answer.json())["title"]) == (413, "Too large")
 
 
-@pytest.mark.parametrize(("asked", "field"), [("limit=0", "limit"), ("limit=x", "limit"), ("limits=1", "query")])
+@pytest.mark.parametrize(
+    ("asked", "field"),
+    [
+        ("limit=0", "limit"),
+        ("limit=x", "limit"),
+        ("limits=1", "query"),
+        ("limit=1&limit=1", "limit"),
+        ("after=null", "after"),
+    ],
+)
 async def test_a_bad_query_names_the_parameter(client: Client, asked: str, field: str) -> None:
     answer = await client.get(f"/things?{asked}")
 

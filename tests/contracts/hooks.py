@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 import schemathesis
-from schemathesis import Case, CheckContext, Response
+from schemathesis import CheckContext, Response
 from schemathesis.checks import CHECKS
 from schemathesis.core.failures import Failure
 
@@ -20,11 +20,11 @@ BEYOND_A_SCHEMA = {
     "replace_product": "category_id",
 }
 ORDERABLE = ["00000000-0000-0000-0000-00000000001a", "00000000-0000-0000-0000-0000000000de"]
-valid_is_taken = CHECKS.get_one("positive_data_acceptance")
+valid_is_taken: Any = CHECKS.get_one("positive_data_acceptance")
 
 
 @schemathesis.check
-def valid_is_taken_unless_a_rule_says_why_not(ctx: CheckContext, response: Response, case: Case) -> None:
+def valid_is_taken_unless_a_rule_says_why_not(ctx: CheckContext, response: Response, case: Any) -> None:
     """positive_data_acceptance, and no refusal but those that a schema can't foresee: each must be listed here."""
     try:
         valid_is_taken(ctx, response, case)
@@ -37,11 +37,10 @@ def valid_is_taken_unless_a_rule_says_why_not(ctx: CheckContext, response: Respo
 
 
 @schemathesis.hook
-def map_body(ctx: Any, body: Any) -> Any:
-    """Orders are for products that there are: a random id never is."""
-    if ctx.operation.definition.raw["operationId"] == "place_order" and isinstance(body, dict):
-        lines = body.get("lines")
-        for line, product_id in zip(lines if isinstance(lines, list) else (), ORDERABLE, strict=False):
-            if isinstance(line, dict) and re.fullmatch(r"[0-9a-f-]{36}", str(line.get("product_id"))):
-                line["product_id"] = product_id
-    return body
+def map_case(ctx: Any, case: Any) -> Any:
+    """Valid orders are for products that there are: a random id never is."""
+    is_valid = case.meta is not None and case.meta.generation.mode.is_positive
+    if is_valid and case.operation.definition.raw["operationId"] == "place_order" and isinstance(case.body, dict):
+        lines = [line | {"product_id": known} for line, known in zip(case.body["lines"], ORDERABLE, strict=False)]
+        case.body = case.body | {"lines": lines}
+    return case
