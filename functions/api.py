@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Mapping
-from datetime import datetime
 from typing import TypeVar
 from urllib.parse import urlencode, urlsplit
 from uuid import UUID
@@ -14,6 +13,7 @@ from msgspec import Struct
 
 from functions.connections import Connections
 from libs.common import telemetry
+from libs.common.clock import Moment
 from libs.common.errors import Forbidden, NotFound, StoreError, Unauthorized, Unavailable
 from libs.common.messages.customers import Status
 from libs.common.messages.orders import OrderedLine
@@ -48,7 +48,7 @@ class Order(Struct, frozen=True):
     currency: str
     total: int
     lines: list[OrderedLine]
-    placed_at: datetime
+    placed_at: Moment
 
 
 class OrderPage(Struct, frozen=True):

@@ -19,9 +19,9 @@ def value(of: dict[str, Any], whole: dict[str, Any] | None = None) -> Any:
     whole = whole or of
     if "$ref" in of:
         return value(whole["$defs"][of["$ref"].rpartition("/")[2]], whole)
-    if "enum" in of:
-        return of["enum"][0]
-    match of.get("type", "anyOf"):
+    match "enum" if "enum" in of else of.get("type", "anyOf"):
+        case "enum":
+            found = of["enum"][0]
         case "anyOf":
             found = value(of["anyOf"][0], whole)
         case "object":

@@ -1,9 +1,12 @@
 """What schemathesis is told of the store, beyond what a schema can say."""
 
 import re
+from functools import cache
+from io import BytesIO
 from typing import Any
 
 import schemathesis
+from PIL import Image
 from schemathesis import CheckContext, Response
 from schemathesis.checks import CHECKS
 from schemathesis.core.failures import Failure
@@ -38,9 +41,35 @@ def valid_is_taken_unless_a_rule_says_why_not(ctx: CheckContext, response: Respo
 
 @schemathesis.hook
 def map_case(ctx: Any, case: Any) -> Any:
-    """Valid orders are for products that there are: a random id never is."""
-    is_valid = case.meta is not None and case.meta.generation.mode.is_positive
-    if is_valid and case.operation.definition.raw["operationId"] == "place_order" and isinstance(case.body, dict):
+    """What is valid by a schema, and can also be meant."""
+    if case.meta is None or not case.meta.generation.mode.is_positive:
+        return case
+    case.body = whole(case.body)
+    if case.operation.definition.raw["operationId"] == "place_order":
         lines = [line | {"product_id": known} for line, known in zip(case.body["lines"], ORDERABLE, strict=False)]
         case.body = case.body | {"lines": lines}
     return case
+
+
+@schemathesis.hook
+def before_call(ctx: Any, case: Any, kwargs: dict[str, Any]) -> None:
+    """What no schema tells of is sent as it should be: an image of the type that is said."""
+    is_valid = case.meta is not None and case.meta.generation.mode.is_positive
+    if is_valid and str(case.media_type).startswith("image/"):
+        kwargs["data"] = image(case.media_type)
+
+
+def whole(value: Any) -> Any:
+    """1.0 is an integer to JSON Schema; to the store it is none."""
+    if isinstance(value, dict):
+        return {name: whole(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [whole(each) for each in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+@cache
+def image(content_type: str) -> bytes:
+    with BytesIO() as file:
+        Image.new("RGB", (2, 2)).save(file, content_type.removeprefix("image/"))
+        return file.getvalue()

@@ -21,12 +21,15 @@ from tests.contracts.served import CALLER, SERVED
 from tests.localcloud.programs import free_ports, running
 from tests.tokens import Tokens
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
 
 FOLDER, ROOT = Path(__file__).parent, Path(__file__).parents[2]
 SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
-MOST_SECONDS = 55
-CALLERS = {"nobody": (), **{role.value: (role,) for role in Role}}
+MOST_SECONDS = 170  # it takes some 20 on two free processors
+CALLERS: dict[str, tuple[Role, ...]] = {"nobody": (), **{role.value: (role,) for role in Role}}
+# Who can do most is tried in all phases; the others, who are mostly refused, more shortly.
+THE_REST = ("--phases", "examples,fuzzing", "--max-examples", "5")
+FULLY = {("catalog", Role.ADMIN), ("orders", Role.CUSTOMER), ("customers", Role.CUSTOMER), ("customers", Role.ADMIN)}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -48,18 +51,21 @@ async def test_a_service_does_what_its_document_says(
     bearer = tokens.bearer(*roles, oid=CALLER) if roles else {}
 
     async with SERVED[service](database, verifier, azurite) as app, TestServer(app) as server:
-        status, said = await tried(f"{server.make_url('/openapi.json')}", bearer)
+        status, said = await tried(
+            f"{server.make_url('/openapi.json')}", bearer, () if (service, caller) in FULLY else THE_REST
+        )
 
-    assert status == 0, f"schemathesis found\n{said[said.find('FAILURES') :]}"
+    assert status == 0, f"schemathesis found\n{said}"
 
 
-async def tried(url: str, headers: dict[str, str]) -> tuple[int | None, str]:
+async def tried(url: str, headers: dict[str, str], options: tuple[str, ...]) -> tuple[int | None, str]:
     """What schemathesis ends with, and what it says."""
     given = [part for name, value in headers.items() for part in ("--header", f"{name}: {value}")]
     process = await asyncio.create_subprocess_exec(
         SCHEMATHESIS,
         *("--config-file", FOLDER / "schemathesis.toml", "run", url),
         *given,
+        *options,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
         cwd=ROOT,
