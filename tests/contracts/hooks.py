@@ -42,7 +42,7 @@ def valid_is_taken_unless_a_rule_says_why_not(ctx: CheckContext, response: Respo
 @schemathesis.hook
 def map_case(ctx: Any, case: Any) -> Any:
     """What is valid by a schema, and can also be meant."""
-    if case.meta is None or not case.meta.generation.mode.is_positive:
+    if case.meta is None or not case.meta.generation.mode.is_positive or not isinstance(case.body, dict):
         return case
     case.body = whole(case.body)
     if case.operation.definition.raw["operationId"] == "place_order":
