@@ -16,7 +16,8 @@ from libs.common.ids import uuid7_beside
 from libs.common.messages.catalog import ReservedLine
 from libs.common.outbox import Topic, relay
 from services.catalog import store as catalog
-from services.catalog.stock import Reservation, Shelves
+from services.catalog.reservations import Reservation
+from services.catalog.stock import Shelves
 from services.catalog.store import Sort
 from services.catalog.store import Wanted as Filter
 from services.catalog.store.rows import ProductRow, StockRow
@@ -77,7 +78,9 @@ class Shop:
         products = [line.product_id for line in lines]
         await self.catalog.change_reservation(order.id, hold, cause=f"reserve {order.id}", products=products)
         await self.orders.change(order.id, lambda order: order.confirm(NOON), cause=f"reserved {order.id}")
-        await self.catalog.change_reservation(order.id, Reservation.sell, cause=f"confirmed {order.id}")
+        await self.catalog.change_reservation(
+            order.id, lambda reservation, shelves: reservation.sell(shelves, NOON), cause=f"confirmed {order.id}"
+        )
 
 
 async def stock_up(catalogue: Database, ordered: Database) -> None:
@@ -124,7 +127,8 @@ def _product(product_id: UUID) -> ProductRow:
 
 
 def _stock(product_id: UUID) -> StockRow:
-    return StockRow(product_id=product_id, on_hand=STOCK, reserved=0, sold=0, received=STOCK, version=1)
+    counts = {"on_hand": STOCK, "reserved": 0, "sold": 0, "received": STOCK}
+    return StockRow(product_id=product_id, **counts, version=1, reorder_level=None, waiting=0, recorded=0)
 
 
 def _price(product_id: UUID) -> PriceRow:

@@ -1,9 +1,11 @@
 """The functions: what happens because of a fact and belongs to no service. They keep nothing and own nothing.
 
 Hear   order.placed (process_order); product.created, product.updated (update_inventory);
-       order.confirmed, order.rejected, order.cancelled (notify_customer)
+       order.confirmed, order.rejected, order.cancelled, order.shipped, order.returned (notify_customer);
+       stock.low (notify_staff); back-in-stock (notify_waiting)
 Serve  GET /api/customer-data/{id} (customer_data)
-Send   reserve-stock, open-stock to the catalogue; reject-order to orders; letters to customers
+Send   reserve-stock, open-stock to the catalogue; reject-order, record-letter to orders;
+       letters to customers and to the staff
 
 Each may run twice, or again after it failed half-way: what it sends then is the same message, or the same letter.
 """

@@ -32,13 +32,29 @@ class Address(Struct, frozen=True):
     country: str
 
 
+class NamedAddress(Address, frozen=True):
+    name: str
+    phone: str = ""
+
+
+class Preferences(Struct, frozen=True):
+    back_in_stock: bool = True
+    marketing: bool = False
+
+
 class Customer(Struct, frozen=True):
+    """Without `addresses` it is the version before that answers."""
+
     id: UUID
     name: str
     email: str
     language: str
     status: Status
     address: Address | None = None
+    addresses: list[NamedAddress] | None = None
+    delivery_address: str | None = None
+    billing_address: str | None = None
+    preferences: Preferences = Preferences()
 
 
 class Order(Struct, frozen=True):
@@ -49,6 +65,9 @@ class Order(Struct, frozen=True):
     total: int
     lines: list[OrderedLine]
     placed_at: Moment
+    tax: int = 0
+    carrier: str = ""
+    tracking: str = ""
 
 
 class OrderPage(Struct, frozen=True):
@@ -56,8 +75,23 @@ class OrderPage(Struct, frozen=True):
     next: str | None
 
 
+class Waiting(Struct, frozen=True):
+    """For a product to be in stock again."""
+
+    product_id: UUID
+    since: Moment
+
+
+class WaitingList(Struct, frozen=True):
+    items: list[Waiting]
+
+
 # Which of the services' operations are asked, and all that is read of their answers.
-READS: Mapping[str, type[Struct]] = {"customers read_customer": Customer, "orders list_orders": OrderPage}
+READS: Mapping[str, type[Struct]] = {
+    "catalog list_waiting": WaitingList,
+    "customers read_customer": Customer,
+    "orders list_orders": OrderPage,
+}
 
 
 async def our_authorization(to: Connections) -> str:
@@ -81,6 +115,18 @@ async def orders(
     """A customer's, newest first. Raises what `_get` raises."""
     query = {"customer": str(customer_id), "limit": str(limit)} | ({"cursor": cursor} if cursor else {})
     return await _get(to, f"{to.settings.orders_url}/api/orders?{urlencode(query)}", authorization, OrderPage)
+
+
+async def waiting(to: Connections, customer_id: UUID, authorization: str) -> list[Waiting]:
+    """What a customer waits for. Nothing, where the catalogue knows of no such lists.
+
+    Raises what `_get` raises, but NotFound.
+    """
+    url = f"{to.settings.catalog_url}/api/waiting?{urlencode({'customer': str(customer_id)})}"
+    try:
+        return (await _get(to, url, authorization, WaitingList)).items
+    except NotFound:
+        return []
 
 
 async def _get(to: Connections, url: str, authorization: str, kind: type[T]) -> T:

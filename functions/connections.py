@@ -1,4 +1,4 @@
-"""What the functions talk to: one HTTP session and one credential for all of them and all their calls."""
+"""What the functions talk to: one HTTP session, one credential, one way for letters, for all their calls."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -7,10 +7,11 @@ import aiohttp
 from azure.core.credentials_async import AsyncTokenCredential
 from azure.identity.aio import DefaultAzureCredential
 
+from functions.mail import Mail, open_mail
 from functions.settings import Settings
 
-# Event Grid waits 30 s for a function. The longest one asks for a token, then for a customer, then posts a letter:
-# 5 + 5 + 15. Where a command is sent instead, host.json gives that 2 x 5.
+# Event Grid waits 30 s for a function. The longest one asks for a token, then for a customer, then posts a letter, then
+# sends a command, to which host.json gives 2 x 5: 5 + 5 + 9 + 10.
 TIMEOUT = aiohttp.ClientTimeout(total=5, connect=2)
 
 
@@ -19,6 +20,7 @@ class Connections:
     settings: Settings
     session: aiohttp.ClientSession
     credential: AsyncTokenCredential
+    mail: Mail
 
 
 @cache
@@ -26,4 +28,6 @@ def connections(told: Settings) -> Connections:
     """Opened by the first call, on the loop that all calls share. The process owns them, from then to its end: a
     function app is told of neither its start nor its stop.
     """
-    return Connections(told, aiohttp.ClientSession(timeout=TIMEOUT), DefaultAzureCredential())
+    credential = DefaultAzureCredential()
+    mail = open_mail(told.mail_url, told.mail_password, credential)
+    return Connections(told, aiohttp.ClientSession(timeout=TIMEOUT), credential, mail)

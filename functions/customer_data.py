@@ -1,9 +1,10 @@
-"""All that the store holds on a customer, as one list: what the law lets everyone ask for (GDPR, article 15).
+"""All that the store holds on a customer, as one list: what the law lets everyone ask for (GDPR, articles 15 and 20).
 
 The caller's own token goes to the owners of the data, and they decide what its bearer may know.
 """
 
 import asyncio
+from collections.abc import Callable
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -13,8 +14,10 @@ import structlog
 from msgspec import Struct
 
 from functions import api
-from functions.api import Address, Customer, Order
+from functions.accepting import chosen
+from functions.api import Customer, NamedAddress, Order, Preferences, Waiting
 from functions.connections import Connections
+from functions.tabular import table
 from libs.common import problems, telemetry
 from libs.common.errors import NotFound, StoreError, Unavailable
 
@@ -23,7 +26,7 @@ log = structlog.get_logger()
 PAGE = 100
 MOST_PAGES = 20  # beyond, the answer's Link says where the orders go on
 PATIENCE_SECONDS = 20
-HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+HEADERS = {"Cache-Control": "no-store", "Vary": "Accept", "X-Content-Type-Options": "nosniff"}
 
 
 class ProfileEntry(Struct, frozen=True, tag_field="kind", tag="profile"):
@@ -34,7 +37,12 @@ class ProfileEntry(Struct, frozen=True, tag_field="kind", tag="profile"):
     status: str
 
 
-class AddressEntry(Address, frozen=True, tag_field="kind", tag="address"):
+class AddressEntry(NamedAddress, frozen=True, tag_field="kind", tag="address", kw_only=True):
+    delivery: bool
+    billing: bool
+
+
+class PreferencesEntry(Preferences, frozen=True, tag_field="kind", tag="preferences"):
     pass
 
 
@@ -42,7 +50,33 @@ class OrderEntry(Order, frozen=True, tag_field="kind", tag="order"):
     pass
 
 
-Entry = ProfileEntry | AddressEntry | OrderEntry
+class WaitingEntry(Waiting, frozen=True, tag_field="kind", tag="waiting"):
+    pass
+
+
+COLUMNS = (
+    *("kind", "id", "name", "email", "language", "status"),
+    *("street", "postal_code", "city", "country", "phone", "delivery", "billing"),
+    *("back_in_stock", "marketing"),
+    *("placed_at", "currency", "total", "tax", "reason", "carrier", "tracking"),
+    *("order_id", "product_id", "sku", "quantity", "price", "tax_rate", "since"),
+)
+
+Entry = ProfileEntry | AddressEntry | PreferencesEntry | OrderEntry | WaitingEntry
+
+
+def _csv(entries: list[Entry]) -> bytes:
+    """One row for each entry; an order's lines follow it, each with its order's id."""
+    rows = list[dict[str, object]]()
+    for entry in entries:
+        row = msgspec.to_builtins(entry)
+        lines = row.pop("lines", [])
+        rows += [row, *({"kind": "line", "order_id": row["id"]} | line for line in lines)]
+    return table(rows, COLUMNS)
+
+
+# The first is for who does not mind.
+FORMS: dict[str, Callable[[list[Entry]], bytes]] = {"application/json": msgspec.json.encode, "text/csv": _csv}
 
 
 async def customer_data(request: func.HttpRequest, to: Connections) -> func.HttpResponse:
@@ -60,11 +94,13 @@ async def customer_data(request: func.HttpRequest, to: Connections) -> func.Http
 
 
 async def _collect(request: func.HttpRequest, to: Connections) -> func.HttpResponse:
+    form = chosen(request.headers.get("Accept"), list(FORMS))
     customer_id, authorization = _id(request), request.headers.get("Authorization", "")
     customer = await api.customer(to, customer_id, authorization)
     orders, following = await _orders(to, customer_id, authorization)
-    body = msgspec.json.encode(_entries(customer, orders))
-    return func.HttpResponse(body, headers=HEADERS | following, mimetype="application/json")
+    waiting = await api.waiting(to, customer_id, authorization)
+    body = FORMS[form](_entries(customer, orders, waiting))
+    return func.HttpResponse(body, headers=HEADERS | following, mimetype=form, charset="utf-8")
 
 
 def _id(request: func.HttpRequest) -> UUID:
@@ -87,10 +123,29 @@ async def _orders(to: Connections, customer_id: UUID, authorization: str) -> tup
     return orders, {"Link": f'</api/orders?customer={customer_id}&limit={PAGE}&cursor={cursor}>; rel="next"'}
 
 
-def _entries(customer: Customer, orders: list[Order]) -> list[Entry]:
-    profile = ProfileEntry(customer.id, customer.name, customer.email, customer.language, customer.status)
-    addresses = [AddressEntry(*msgspec.structs.astuple(customer.address))] if customer.address else []
-    return [profile, *addresses, *(OrderEntry(*msgspec.structs.astuple(order)) for order in orders)]
+def _entries(customer: Customer, orders: list[Order], waiting: list[Waiting]) -> list[Entry]:
+    said = msgspec.structs.asdict
+    return [
+        ProfileEntry(customer.id, customer.name, customer.email, customer.language, customer.status),
+        *_addresses(customer),
+        PreferencesEntry(**said(customer.preferences)),
+        *(OrderEntry(**said(order)) for order in orders),
+        *(WaitingEntry(**said(each)) for each in waiting),
+    ]
+
+
+def _addresses(customer: Customer) -> list[AddressEntry]:
+    said = msgspec.structs.asdict
+    if customer.addresses is None:
+        return [
+            AddressEntry(**said(each), name="", delivery=True, billing=True)
+            for each in filter(None, [customer.address])
+        ]
+    delivery, billing = customer.delivery_address, customer.billing_address
+    return [
+        AddressEntry(**said(each), delivery=each.name == delivery, billing=each.name == billing)
+        for each in customer.addresses
+    ]
 
 
 def _problem(error: StoreError) -> func.HttpResponse:

@@ -10,6 +10,8 @@ import azure.functions as func
 from functions.connections import connections
 from functions.customer_data import customer_data
 from functions.notify_customer import notify_customer
+from functions.notify_staff import notify_staff
+from functions.notify_waiting import notify_waiting
 from functions.process_order import process_order
 from functions.settings import Settings
 from functions.update_inventory import update_inventory
@@ -39,8 +41,21 @@ async def on_product_changed(event: func.CloudEvent, catalog: func.Out[str]) -> 
 
 @app.function_name("notify_customer")
 @app.event_grid_trigger("event")
-async def on_order_settled(event: func.CloudEvent) -> None:
-    await notify_customer(event, connections(TOLD))
+@app.service_bus_queue_output("orders", connection="ServiceBus", queue_name="orders")
+async def on_news_of_order(event: func.CloudEvent, orders: func.Out[str]) -> None:
+    await notify_customer(event, {"orders": orders}, connections(TOLD))
+
+
+@app.function_name("notify_staff")
+@app.event_grid_trigger("event")
+async def on_stock_low(event: func.CloudEvent) -> None:
+    await notify_staff(event, connections(TOLD))
+
+
+@app.function_name("notify_waiting")
+@app.event_grid_trigger("event")
+async def on_back_in_stock(event: func.CloudEvent) -> None:
+    await notify_waiting(event, connections(TOLD))
 
 
 @app.function_name("customer_data")

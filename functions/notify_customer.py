@@ -1,30 +1,30 @@
-"""An order is settled: its customer gets a letter.
+"""There is news of an order: its customer gets a letter, and orders hear that it was posted."""
 
-A connection for each letter: mail servers close idle ones, and letters are few.
-"""
-
-import asyncio
 from collections.abc import Sequence
-from email.message import EmailMessage
-from socket import gethostname
 
-import aiosmtplib
 import azure.functions as func
 import structlog
 
 from functions import api, events, letters
 from functions.connections import Connections
-from functions.letters import Settled
-from libs.common.errors import NotFound, Unavailable
-from libs.common.messages.orders import OrderCancelled, OrderConfirmed, OrderRejected
+from functions.events import Queues
+from functions.languages import Told
+from libs.common.errors import NotFound
+from libs.common.messages.orders import (
+    OrderCancelled,
+    OrderConfirmed,
+    OrderRejected,
+    OrderReturned,
+    OrderShipped,
+    RecordLetter,
+)
 
 log = structlog.get_logger()
 
-HEARD: Sequence[type[Settled]] = (OrderConfirmed, OrderRejected, OrderCancelled)
-POST_SECONDS = 15
+HEARD: Sequence[type[Told]] = (OrderConfirmed, OrderRejected, OrderCancelled, OrderShipped, OrderReturned)
 
 
-async def notify_customer(event: func.CloudEvent, to: Connections) -> None:
+async def notify_customer(event: func.CloudEvent, queues: Queues, to: Connections) -> None:
     """At least once, under one Message-ID: a letter whose acceptance was not heard of is posted again."""
     with events.trace(event) as traceparent:
         fact = events.read(event, HEARD)
@@ -34,21 +34,7 @@ async def notify_customer(event: func.CloudEvent, to: Connections) -> None:
             log.info("letter.dropped", order_id=str(fact.order_id), reason="the customer is erased")
             return
         letter = letters.write(fact, customer, sender=to.settings.mail_from, traceparent=traceparent)
-        await _post(letter, customer.email, to)
+        await to.mail.post(letter)
+        posted = RecordLetter(order_id=fact.order_id, letter=letters.name_of(fact))
+        events.send(posted, queues, sender="notify_customer", because=event, fact=fact)
         log.info("letter.posted", order_id=str(fact.order_id), message_id=letter["Message-ID"])
-
-
-async def _post(letter: EmailMessage, recipient: str, to: Connections) -> None:
-    """Raises Unavailable, also where the mail server refuses for good: such a letter is a dead letter in the end."""
-    try:
-        async with asyncio.timeout(POST_SECONDS):
-            await aiosmtplib.send(
-                letter,
-                recipients=[recipient],
-                hostname=to.settings.smtp_host,
-                port=to.settings.smtp_port,
-                local_hostname=gethostname(),  # else DNS is asked for it, for each letter
-            )
-    except (aiosmtplib.SMTPException, OSError) as error:
-        # Not `from error`: it quotes the recipient's address, and the host logs what a function fails with.
-        raise Unavailable(f"the letter can't be posted now: {type(error).__name__}") from None

@@ -1,6 +1,8 @@
 """What the functions must be told to start."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from functions import mail
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -8,7 +10,14 @@ class Settings:
     customers_url: str  # where the service answers: https://…, without a path
     orders_url: str
     api_scope: str = "api://store/.default"  # of the token that functions show there
-    smtp_host: str
-    smtp_port: int
+    catalog_url: str
+    mail_url: str  # smtp://user@host:port, smtps://…, or https://….communication.azure.com
+    mail_password: str = field(default="", repr=False)  # where it names a user
     mail_from: str
+    staff_mail: str = ""  # who hears that little is left of a product; empty: the sender of the letters
+    staff_language: str = "en"
     log_level: str = "INFO"
+
+    def __post_init__(self) -> None:
+        """Raises ValueError: a wrong address should stop the start, not each letter."""
+        mail.check(self.mail_url)

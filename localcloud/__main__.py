@@ -1,4 +1,4 @@
-"""The local cloud in one process: identity, Key Vault, Event Grid, Service Bus and mail."""
+"""The local cloud in one process: identity, Key Vault, Event Grid, Service Bus and mail, both ways."""
 
 import argparse
 import asyncio
@@ -23,7 +23,9 @@ from aiohttp import web
 from localcloud import certificates, functions_keys, http, identity, keyvault, mail, topology
 from localcloud.access import Access, Issuer
 from localcloud.addresses import HOST, Addresses, Port
+from localcloud.communication import MailService
 from localcloud.eventgrid import EventGrid, FunctionsAddress
+from localcloud.forgetting import Forgetting
 from localcloud.identity import ManagedIdentity, issuer_app
 from localcloud.keyvault import KeyVault
 from localcloud.mail import Letters
@@ -67,17 +69,17 @@ class Cloud:
         access = Access(issuer, known)
         async with (
             Broker.open(known.queues, state.journal("servicebus"), partial(_may_use_queue, access)) as broker,
+            Letters.open(state.journal("mail")) as letters,
             EventGrid.open(
                 known,
                 state.journal("eventgrid"),
                 authorize=partial(_may_publish, access),
-                enqueue=broker.send,
+                enqueue=Forgetting(broker.send, letters),
                 functions=FunctionsAddress(addresses.http(Port.FUNCTIONS), settings.functions_key),
                 time_scale=settings.time_scale,
                 chance=random.Random(),  # noqa: S311
             ) as grid,
             KeyVault.open(state.journal("keyvault"), access, keyvault.resource(addresses)) as vault,
-            Letters.open(state.journal("mail")) as letters,
         ):
             yield cls(known, ManagedIdentity(issuer, known, identity.header(state)), broker, grid, vault, letters)
 
@@ -124,6 +126,7 @@ def _servers(cloud: Cloud, settings: Settings) -> dict[Port, Coroutine[Any, Any,
         Port.SERVICEBUS: cloud.broker.serve(HOST, port(Port.SERVICEBUS), tls),
         Port.EVENTGRID: cloud.grid.serve(HOST, port(Port.EVENTGRID), tls),
         Port.SMTP: mail.serve(cloud.letters, HOST, port(Port.SMTP)),
+        Port.EMAIL: http.serve(MailService(cloud.identity.issuer, cloud.letters).app(), HOST, port(Port.EMAIL), tls),
         Port.LETTERS: http.serve(_letters_and_state(cloud), settings.letters_host, port(Port.LETTERS)),
     }
 

@@ -25,6 +25,7 @@ class Port(IntEnum):
     QUEUE = 13
     TABLE = 14
     POSTGRES = 15
+    EMAIL = 16  # letters by Azure Communication Services; TLS
 
 
 @dataclass(frozen=True, slots=True)

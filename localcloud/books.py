@@ -52,6 +52,10 @@ class Order:
         return "confirmed" in self.history
 
     @property
+    def returned(self) -> bool:
+        return self.status == "returned"
+
+    @property
     def given_up(self) -> bool:
         return self.status in ("rejected", "cancelled")
 
@@ -59,6 +63,7 @@ class Order:
 @dataclass(frozen=True, slots=True)
 class Books:
     stocks: Sequence[Stock]
+    rebuilt: Sequence[Stock]  # the same, from the ledger of all movements
     reservations: dict[UUID, Reservation]  # by order
     orders: dict[UUID, Order]
     keys: Counter[UUID]  # idempotency records, by order
@@ -84,6 +89,9 @@ class Ledger(Protocol):
 
 class CatalogLedger(Ledger, Protocol):
     async def stocks(self) -> list[Stock]: ...
+
+    async def movements(self) -> list[Stock]:
+        """What there should be of each product by all that has moved."""
 
     async def reservations(self) -> dict[UUID, Reservation]:
         """By order."""

@@ -15,6 +15,13 @@ from localcloud import azuresql
 from localcloud.books import Line, Order, Reservation, Stock, Unreadable, pieces
 
 STOCK = "SELECT product_id, received, on_hand, reserved, sold FROM stock"
+MOVEMENTS = """
+SELECT product_id, SUM(received) AS received, SUM(on_hand) AS on_hand, SUM(reserved) AS reserved, SUM(sold) AS sold
+FROM movements GROUP BY product_id
+"""
+RESERVATIONS = """
+SELECT order_id, CASE WHEN returned = 1 THEN 'returned' ELSE status END AS status, lines FROM reservations
+"""
 
 _lines = msgspec.json.Decoder(list[Line])
 
@@ -43,8 +50,11 @@ class AzureSqlLedger:
     async def stocks(self) -> list[Stock]:
         return [Stock(UUID(bytes=product_id), *figures) for product_id, *figures in await self._rows(STOCK)]
 
+    async def movements(self) -> list[Stock]:
+        return [Stock(UUID(bytes=key), *map(int, figures)) for key, *figures in await self._rows(MOVEMENTS)]
+
     async def reservations(self) -> dict[UUID, Reservation]:
-        rows = await self._rows("SELECT order_id, status, lines FROM reservations")
+        rows = await self._rows(RESERVATIONS)
         return {UUID(bytes=key): Reservation(status, pieces(_lines.decode(lines))) for key, status, lines in rows}
 
     async def unsettled(self) -> int:

@@ -16,7 +16,14 @@ CONNECT_SECONDS = 5
 STATEMENT_SECONDS = 30
 
 STOCK = "SELECT product_id, received, on_hand, reserved, sold FROM stock"
-RESERVATIONS = "SELECT order_id, status, lines FROM reservations"
+MOVEMENTS = """
+SELECT product_id, sum(received)::bigint AS received, sum(on_hand)::bigint AS on_hand,
+       sum(reserved)::bigint AS reserved, sum(sold)::bigint AS sold
+FROM movements GROUP BY product_id
+"""
+RESERVATIONS = """
+SELECT order_id, CASE WHEN returned THEN 'returned' ELSE status END AS status, lines FROM reservations
+"""
 ORDERS = """
 SELECT id, customer_id, status, lines,
        ARRAY(SELECT h.status FROM history h WHERE h.order_id = o.id ORDER BY h.version) AS history
@@ -54,6 +61,9 @@ class PostgresLedger:
 
     async def stocks(self) -> list[Stock]:
         return [Stock(**row) for row in await self._rows(STOCK)]
+
+    async def movements(self) -> list[Stock]:
+        return [Stock(**row) for row in await self._rows(MOVEMENTS)]
 
     async def reservations(self) -> dict[UUID, Reservation]:
         return {

@@ -2,7 +2,7 @@
 
 import base64
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,6 +29,12 @@ class Figures(Struct, frozen=True):
     received: int
 
 
+class Moved(Figures, frozen=True):
+    """By how much each has changed, to which version."""
+
+    version: int
+
+
 class Intent(Struct, frozen=True):
     order_id: UUID
     attempt: str
@@ -44,6 +50,8 @@ class Reserved(Struct, frozen=True):
     lines: list[Line]
     attempt: str
     redo: list[Figures]  # what that attempt has made of the stock
+    moved: list[Moved] = []  # and how
+    returned: bool = False
 
 
 class Ordered(Struct, frozen=True):
@@ -86,16 +94,25 @@ class TablesLedger:
         return len(await self._range("dead|"))
 
     async def stocks(self) -> list[Stock]:
-        reserved, stocks = await self._reserved(), list[Stock]()
-        for entity in await self._range("s|"):
-            now = _as_committed(msgspec.json.decode(entity.body, type=Shelf), reserved)
-            stocks.append(Stock(now.product_id, now.received, now.on_hand, now.reserved, now.sold))
-        return stocks
+        reserved = await self._reserved()
+        return [_stock(_as_committed(shelf, reserved)) for shelf in await self._shelves()]
+
+    async def movements(self) -> list[Stock]:
+        """Those too that are committed, and not written yet."""
+        reserved = await self._reserved()
+        moved = [msgspec.json.decode(entity.body, type=Moved) for entity in await self._range("m|")]
+        for shelf in await self._shelves():
+            if owner := _owner(shelf, reserved):
+                moved += [each for each in owner.moved if each.product_id == shelf.figures.product_id]
+        return [_stock(each) for each in _sums(moved)]
+
+    async def _shelves(self) -> list[Shelf]:
+        return [msgspec.json.decode(entity.body, type=Shelf) for entity in await self._range("s|")]
 
     async def reservations(self) -> dict[UUID, Reservation]:
         """One that is new was only written so that an attempt at it failed."""
         known = (await self._reserved()).items()
-        return {key: Reservation(each.status, pieces(each.lines)) for key, each in known if each.status != "new"}
+        return {key: Reservation(_status(each), pieces(each.lines)) for key, each in known if each.status != "new"}
 
     async def _reserved(self) -> dict[UUID, Reserved]:
         return {
@@ -151,7 +168,36 @@ def _entity(found: dict[str, Any]) -> Entity:
 
 def _as_committed(shelf: Shelf, reserved: dict[UUID, Reserved]) -> Figures:
     """An intent counts if its reservation tells of the same attempt, whether or not the new figures are written."""
-    owner = reserved.get(shelf.intent.order_id) if shelf.intent else None
-    if shelf.intent is None or owner is None or owner.attempt != shelf.intent.attempt:
+    owner = _owner(shelf, reserved)
+    if owner is None:
         return shelf.figures
     return next(each for each in owner.redo if each.product_id == shelf.figures.product_id)
+
+
+def _owner(shelf: Shelf, reserved: dict[UUID, Reserved]) -> Reserved | None:
+    owner = reserved.get(shelf.intent.order_id) if shelf.intent else None
+    return owner if owner and shelf.intent and owner.attempt == shelf.intent.attempt else None
+
+
+def _status(reserved: Reserved) -> str:
+    return "returned" if reserved.returned else reserved.status
+
+
+def _stock(of: Figures) -> Stock:
+    return Stock(of.product_id, of.received, of.on_hand, of.reserved, of.sold)
+
+
+def _sums(moved: Iterable[Moved]) -> list[Figures]:
+    """By product. What is to be written may be written meanwhile: each version counts once."""
+    once = {(each.product_id, each.version): each for each in moved}
+    sums: dict[UUID, Figures] = {}
+    for product_id, each in ((key[0], each) for key, each in once.items()):
+        so_far = sums.get(product_id, Figures(product_id, 0, 0, 0, 0))
+        sums[product_id] = Figures(
+            product_id,
+            so_far.on_hand + each.on_hand,
+            so_far.reserved + each.reserved,
+            so_far.sold + each.sold,
+            so_far.received + each.received,
+        )
+    return list(sums.values())

@@ -2,20 +2,32 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from uuid import UUID
 
-from localcloud.books import NOBODY, Books
+from localcloud.books import NOBODY, Books, Stock
 
 FINAL = {"confirmed", "rejected", "cancelled"}  # of an order
 NOTHING_HELD = ("released", "refused")  # of a reservation
 
 
 def stock_adds_up(books: Books) -> Iterator[str]:
-    """Per product, received = on hand + reserved + sold; none is negative."""
+    """Per product, received = on hand + reserved + sold; none is negative; and so says the ledger of movements."""
+    rebuilt = {each.product_id: each for each in books.rebuilt}
     for stock in books.stocks:
+        if (
+            ledger := rebuilt.pop(stock.product_id, replace(stock, received=0, on_hand=0, reserved=0, sold=0))
+        ) != stock:
+            yield f"product {stock.product_id}: there is {_said(stock)}; its ledger comes to {_said(ledger)}"
         parts = stock.on_hand, stock.reserved, stock.sold
         if sum(parts) != stock.received or min(parts) < 0:
             yield f"product {stock.product_id}: received {stock.received}; on hand, reserved and sold are {parts}"
+    for product_id in rebuilt:
+        yield f"product {product_id} has moved, and there is no stock of it"
+
+
+def _said(stock: Stock) -> str:
+    return f"received {stock.received}, on hand {stock.on_hand}, reserved {stock.reserved}, sold {stock.sold}"
 
 
 def orders_settle_once(books: Books) -> Iterator[str]:
@@ -30,11 +42,12 @@ def orders_settle_once(books: Books) -> Iterator[str]:
 
 
 def confirmed_orders_have_their_stock(books: Books) -> Iterator[str]:
-    """A confirmed order has its stock sold once; a rejected or cancelled one holds none."""
+    """A confirmed order has its stock sold once, until it comes back; a rejected or cancelled one holds none."""
     for order_id, order in books.orders.items():
         reservation = books.reservations.get(order_id)
         status = reservation.status if reservation else "nowhere"
-        if order.confirmed and (status != "sold" or (reservation and reservation.pieces != order.pieces)):
+        owed = "returned" if order.returned else "sold"
+        if order.confirmed and (status != owed or (reservation and reservation.pieces != order.pieces)):
             yield f"order {order_id} is confirmed; its stock is {status}"
         if order.given_up and status not in (*NOTHING_HELD, "nowhere"):
             yield f"order {order_id} is {order.status}; its stock is {status}"
@@ -46,7 +59,7 @@ def confirmed_orders_have_their_stock(books: Books) -> Iterator[str]:
 def _wrong_totals(books: Books) -> Iterator[str]:
     sold, held = Counter[UUID](), Counter[UUID]()
     for order in books.orders.values():
-        sold.update(order.pieces if order.confirmed else ())
+        sold.update(order.pieces if order.confirmed and not order.returned else ())
     for reservation in books.reservations.values():
         held.update(reservation.pieces if reservation.status == "held" else ())
     counted = {stock.product_id: (stock.sold, stock.reserved) for stock in books.stocks}

@@ -46,6 +46,7 @@ class Library:
     async def read(self, waiting: dict[str, int], dead: dict[str, int]) -> Books:
         return Books(
             stocks=await self.catalog.stocks(),
+            rebuilt=await self.catalog.movements(),
             reservations=await self.catalog.reservations(),
             orders=await self.orders.orders(),
             keys=await self.orders.keys(),

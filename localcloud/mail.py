@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.parser import BytesHeaderParser, BytesParser
 from email.policy import SMTPUTF8
+from email.utils import parsedate_to_datetime
 from html import escape
 from pathlib import Path
 from string import Template
@@ -43,13 +44,43 @@ CREATE TABLE IF NOT EXISTS letters (
     received   TEXT NOT NULL,       -- RFC 3339
     repeats    INTEGER NOT NULL DEFAULT 0,
     content    BLOB NOT NULL
-)
+);
+CREATE TABLE IF NOT EXISTS owners (    -- the customer that a letter is to, where it says so
+    letter   INTEGER PRIMARY KEY,
+    customer TEXT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS owners_by_customer ON owners (customer);
+CREATE TABLE IF NOT EXISTS erased (    -- of these customers nothing is kept that was written until then
+    customer TEXT PRIMARY KEY,
+    at       REAL NOT NULL             -- seconds since 1970
+);
+CREATE TABLE IF NOT EXISTS operations (-- of the mail service
+    id         TEXT PRIMARY KEY,
+    message_id TEXT NOT NULL
+);
 """
+# A letter that comes again under its operation's id is the same, whatever it says.
 KEEP = """
-INSERT INTO letters (message_id, sender, recipients, subject, received, content) VALUES (?, ?, ?, ?, ?, ?)
+INSERT INTO letters (message_id, sender, recipients, subject, received, content)
+SELECT coalesce((SELECT message_id FROM operations WHERE id = ?1), ?2), ?3, ?4, ?5, ?6, ?7
+WHERE NOT EXISTS (SELECT 1 FROM erased WHERE customer = ?8 AND at >= ?9)
 ON CONFLICT (message_id) DO UPDATE SET repeats = repeats + 1
 """
-DROP = "DELETE FROM letters WHERE id <= (SELECT max(id) FROM letters) - ?"
+OWN = "INSERT OR IGNORE INTO owners (letter, customer) SELECT id, ?1 FROM letters WHERE ?1 <> '' AND message_id = ?2"
+OPERATE = "INSERT OR IGNORE INTO operations (id, message_id) SELECT ?1, ?2 WHERE ?1 IS NOT NULL AND ?2 IS NOT NULL"
+OPERATED = "SELECT id FROM operations WHERE id = ?"
+ERASE = """
+INSERT INTO erased (customer, at) VALUES (?, ?)
+ON CONFLICT (customer) DO UPDATE SET at = max(at, excluded.at)
+"""
+FORGET = "DELETE FROM letters WHERE id IN (SELECT letter FROM owners WHERE customer = ?)"
+DISOWN = "DELETE FROM owners WHERE customer = ?"
+DROPS = (
+    "DELETE FROM letters WHERE id <= (SELECT max(id) FROM letters) - ?1",
+    "DELETE FROM owners WHERE letter <= (SELECT max(id) FROM letters) - ?1",
+    "DELETE FROM operations WHERE rowid <= (SELECT max(rowid) FROM operations) - ?1",
+    "DELETE FROM erased WHERE rowid <= (SELECT max(rowid) FROM erased) - ?1",
+)
 COLUMNS = "id, message_id, sender, recipients, subject, received, repeats"
 LIST = f"""
 SELECT {COLUMNS} FROM letters
@@ -89,12 +120,28 @@ class Letters:
         async with Journal.open(path, SCHEMA) as journal:
             yield cls(journal, most)
 
-    async def keep(self, content: bytes, sender: str, recipients: list[str], at: datetime) -> None:
+    async def keep(
+        self, content: bytes, sender: str, recipients: list[str], at: datetime, *, operation: str | None = None
+    ) -> None:
         """Raises what `Journal.write` raises."""
         message: EmailMessage = BytesHeaderParser(policy=SMTPUTF8).parsebytes(content)
         to = msgspec.json.encode([_plain(each) for each in recipients]).decode()
-        names = _header(message, "Message-ID") or None, _plain(sender), to, _header(message, "Subject")
-        await self.journal.write((KEEP, (*names, at.isoformat(), content)), (DROP, (self.most,)))
+        message_id, customer = _header(message, "Message-ID") or None, _header(message, "X-Customer-Id")
+        said = (_plain(sender), to, _header(message, "Subject"), at.isoformat(), content)
+        await self.journal.write(
+            (OPERATE, (operation, message_id)),
+            (KEEP, (operation, message_id, *said, customer, _written(message, at).timestamp())),
+            (OWN, (customer, message_id)),
+            *((drop, (self.most,)) for drop in DROPS),
+        )
+
+    async def forget(self, customer: str, at: datetime) -> None:
+        """All letters to them, and what was written by then and comes later. Raises what `Journal.write` raises."""
+        erased = (ERASE, (customer, at.timestamp()))
+        await self.journal.write(erased, (FORGET, (customer,)), (DISOWN, (customer,)))
+
+    async def knows(self, operation: str) -> bool:
+        return bool(await self.journal.read(OPERATED, operation))
 
     async def newest(self, limit: int, to: str = "") -> list[Letter]:
         return [_letter(*row) for row in await self.journal.read(LIST, to, limit)]
@@ -207,6 +254,14 @@ def _header(message: EmailMessage, name: str) -> str:
         return _plain(str(message[name] or ""))[:LONGEST_HEADER]
     except MALFORMED:
         return ""
+
+
+def _written(message: EmailMessage, otherwise: datetime) -> datetime:
+    try:
+        written = parsedate_to_datetime(_header(message, "Date"))
+    except MALFORMED:
+        return otherwise
+    return written if written.tzinfo else written.replace(tzinfo=UTC)
 
 
 def _text(content: bytes) -> str:

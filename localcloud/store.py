@@ -23,13 +23,23 @@ from localcloud.topology import Topology
 
 PROJECT = Path(__file__).parents[1]
 TOPOLOGY = PROJECT / "deploy/topology.yaml"
-CLOUD = (Port.IDENTITY, Port.ISSUER, Port.EVENTGRID, Port.SERVICEBUS, Port.KEYVAULT, Port.SMTP, Port.LETTERS)
+CLOUD = (
+    Port.IDENTITY,
+    Port.ISSUER,
+    Port.EVENTGRID,
+    Port.SERVICEBUS,
+    Port.KEYVAULT,
+    Port.SMTP,
+    Port.EMAIL,
+    Port.LETTERS,
+)
 SCHEMES = {
     Port.ISSUER: "https",
     Port.EVENTGRID: "https",
     Port.SERVICEBUS: "sb",
     Port.KEYVAULT: "https",
     Port.SMTP: "smtp",
+    Port.EMAIL: "https",
     Port.BLOB: "https",
     Port.QUEUE: "https",
     Port.TABLE: "https",
@@ -183,8 +193,8 @@ class Store:
             "CUSTOMERS_URL": self.url(Port.CUSTOMERS),
             "ORDERS_URL": self.url(Port.ORDERS),
             "API_SCOPE": f"{self.topology.api.uri}/.default",
-            "SMTP_HOST": HOST,
-            "SMTP_PORT": str(self.addresses.port(Port.SMTP)),
+            "CATALOG_URL": self.url(Port.CATALOG),
+            **_mail(self.url(Port.SMTP)),
             "MAIL_FROM": MAIL_FROM,
             "ServiceBus__fullyQualifiedNamespace": f"{self.topology.namespace}.servicebus.windows.net",
             "SERVICE_BUS_ENDPOINT": self.url(Port.SERVICEBUS),
@@ -201,6 +211,12 @@ class Store:
 
     def url(self, of: Port) -> str:
         return f"{SCHEMES.get(of, 'http')}://{HOST}:{self.addresses.port(of)}"
+
+
+def _mail(ours: str) -> dict[str, str]:
+    """Into our mail box, or wherever the environment says."""
+    elsewhere = {name: value for name in ("MAIL_URL", "MAIL_PASSWORD") if (value := os.environ.get(name))}
+    return {"MAIL_URL": ours, **elsewhere}
 
 
 def _python(module: str, options: Mapping[str, object]) -> list[str]:

@@ -42,6 +42,7 @@ KNOWN = (
     exp.Count,
     exp.DateAdd,
     exp.Lower,
+    exp.Sum,
     exp.Collate,
 )
 KNOWN_BY_NAME = {"OBJECT_ID", "OPENJSON", "SYSUTCDATETIME"}

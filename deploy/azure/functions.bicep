@@ -4,9 +4,10 @@ import { namesOf } from 'modules/names.bicep'
 
 param image string
 param apiClientId string
-@description('The relay that takes the letters.')
-param smtpHost string
-param smtpPort string
+@description('How letters go out: smtp://…, smtps://… or https://….communication.azure.com.')
+param mailUrl string
+@description('Of the secret in Key Vault with the password of the user in it; empty: there is none.')
+param mailPasswordUrl string = ''
 param mailFrom string
 param environmentName string
 param location string = resourceGroup().location
@@ -24,8 +25,8 @@ module functions 'modules/functions.bicep' = {
     spec: loadYamlContent('../k8s/aca/functions.yaml')
     image: image
     apiClientId: apiClientId
-    smtpHost: smtpHost
-    smtpPort: smtpPort
+    mailUrl: mailUrl
+    mailPasswordUrl: mailPasswordUrl
     mailFrom: mailFrom
     masterKey: vault.getSecret(keys.master)
     defaultKey: vault.getSecret(keys.default)

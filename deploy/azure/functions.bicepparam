@@ -4,8 +4,8 @@ using 'functions.bicep'
 
 param image = readEnvironmentVariable('SERVICE_FUNCTIONS_IMAGE_NAME', '')
 param apiClientId = readEnvironmentVariable('API_CLIENT_ID', '')
-param smtpHost = readEnvironmentVariable('SMTP_HOST', '')
-param smtpPort = readEnvironmentVariable('SMTP_PORT', '587')
+param mailUrl = readEnvironmentVariable('MAIL_URL', '')
+param mailPasswordUrl = readEnvironmentVariable('MAIL_PASSWORD_URL', '')
 param mailFrom = readEnvironmentVariable('MAIL_FROM', '')
 param environmentName = readEnvironmentVariable('AZURE_ENV_NAME', '')
 param location = readEnvironmentVariable('AZURE_LOCATION', '')

@@ -1,17 +1,26 @@
 """Messages in: what the catalogue does when it hears something."""
 
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
 import structlog
 
 from libs.common.clock import now
 from libs.common.errors import NotFound
 from libs.common.inbox import Reactions
-from libs.common.messages.catalog import OpenStock, ReserveStock
-from libs.common.messages.orders import OrderCancelled, OrderConfirmed, OrderRejected
+from libs.common.messages import Fact
+from libs.common.messages.catalog import OpenStock, ProductDeleted, ReserveStock, StockReplenished
+from libs.common.messages.customers import CustomerErased
+from libs.common.messages.orders import OrderCancelled, OrderConfirmed, OrderRejected, OrderReturned
 from libs.common.messages.views import uses
-from services.catalog.stock import Reservation
+from services.catalog.reservations import Reservation
+from services.catalog.stock import Shelves
 from services.catalog.store import Store
 
 log = structlog.get_logger()
+
+Settled = OrderConfirmed | OrderRejected | OrderCancelled | OrderReturned
+Settle = Callable[[Reservation, Shelves, datetime], Sequence[Fact]]
 
 
 @uses("order_id", "lines")
@@ -26,12 +35,23 @@ async def reserve(store: Store, command: ReserveStock, cause: str) -> None:
 
 @uses("order_id")
 async def sell(store: Store, event: OrderConfirmed, cause: str) -> None:
-    await store.change_reservation(event.order_id, Reservation.sell, cause=cause)
+    await _settle(store, Reservation.sell, event, cause)
 
 
 @uses("order_id")
 async def release(store: Store, event: OrderRejected | OrderCancelled, cause: str) -> None:
-    await store.change_reservation(event.order_id, Reservation.release, cause=cause)
+    await _settle(store, Reservation.release, event, cause)
+
+
+@uses("order_id")
+async def take_back(store: Store, event: OrderReturned, cause: str) -> None:
+    await _settle(store, Reservation.take_back, event, cause)
+
+
+async def _settle(store: Store, settle: Settle, event: Settled, cause: str) -> None:
+    await store.change_reservation(
+        event.order_id, lambda reservation, shelves: settle(reservation, shelves, now()), cause=cause
+    )
 
 
 @uses("product_id", "quantity")
@@ -42,10 +62,26 @@ async def open_stock(store: Store, command: OpenStock, cause: str) -> None:
         log.warning("stock.not_opened", product_id=str(command.product_id))
 
 
+@uses("product_id")
+async def call_waiting(store: Store, event: StockReplenished | ProductDeleted, cause: str) -> None:
+    """Step by step. However often it is heard, and where it was interrupted: who is told is no longer on the list."""
+    while await store.call_waiting(event.product_id, now()):
+        continue
+
+
+@uses("customer_id")
+async def forget_customer(store: Store, event: CustomerErased, cause: str) -> None:
+    await store.forget_customer(event.customer_id)
+
+
 REACTIONS: Reactions[Store] = {
     ReserveStock: reserve,
     OpenStock: open_stock,
     OrderConfirmed: sell,
     OrderRejected: release,
     OrderCancelled: release,
+    OrderReturned: take_back,
+    StockReplenished: call_waiting,
+    ProductDeleted: call_waiting,
+    CustomerErased: forget_customer,
 }

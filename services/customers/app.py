@@ -4,9 +4,10 @@ import asyncio
 import random
 
 from libs.common import bus, http, outbox, service
+from libs.common.cursors import Cursors
 from libs.common.pages import with_pages
 from services.customers.reactions import REACTIONS
-from services.customers.routes import STORE, routes
+from services.customers.routes import CURSORS, STORE, routes
 from services.customers.settings import Settings
 from services.customers.store import open_store
 
@@ -17,6 +18,7 @@ async def run(settings: Settings) -> None:
         store = await open_store(to.database)
         app = http.application(with_pages("customers", routes), to.verifier, to.database.ping)
         app[STORE] = store
+        app[CURSORS] = Cursors((await to.vault.read("customers-cursor-key")).encode())
         async with asyncio.TaskGroup() as loops:
             serving = http.serve(app, settings.host, settings.port, stop=stop, drain_seconds=settings.drain_seconds)
             listening = bus.listen(to.bus, "customers", REACTIONS, store, stop=stop, chance=chance)

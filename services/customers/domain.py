@@ -1,14 +1,18 @@
 """The rules of a customer, pure: who is one, what may change, and what is told of it."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Literal
+from typing import Literal, Self
 from uuid import UUID
 
 from libs.common.errors import Conflict, Invalid
 from libs.common.messages.customers import CustomerErased, CustomerRegistered, CustomerUpdated, Status
 
 Language = Literal["en", "de"]
+
+MOST_ADDRESSES = 10
+UNNAMED = "main"  # what an address is called that came without a name
 
 # ISO 3166-1 alpha-2, officially assigned.
 COUNTRIES = frozenset(
@@ -34,10 +38,66 @@ class Address:
     city: str
     postal_code: str
     country: str
+    name: str = UNNAMED  # what its owner calls it
+    phone: str = ""  # for whoever delivers there
 
-    def __post_init__(self) -> None:
-        if self.country not in COUNTRIES:
-            raise Invalid("address.country", "give the country's two letters of ISO 3166-1, such as DE")
+
+@dataclass(frozen=True, slots=True)
+class AddressBook:
+    """The first address is for deliveries, unless an order says another one; `billing` names the one for bills."""
+
+    addresses: tuple[Address, ...] = ()
+    billing: str = ""
+
+    @classmethod
+    def of(cls, addresses: Sequence[Address], delivery: str | None = None, billing: str | None = None) -> Self:
+        """Where none is named, the first one is for deliveries, and that one for bills, too. Raises Invalid."""
+        _check_addresses(addresses)
+        names = [address.name for address in addresses]
+        for field_name, name in (("delivery_address", delivery), ("billing_address", billing)):
+            if name is not None and name not in names:
+                raise Invalid(field_name, "give the `name` of one of the addresses")
+        ordered = sorted(addresses, key=lambda address: address.name != delivery)  # the others stay in their order
+        return cls(tuple(ordered), billing or (ordered[0].name if ordered else ""))
+
+    @property
+    def delivery(self) -> Address | None:
+        return self.addresses[0] if self.addresses else None
+
+    def delivering_to(self, address: Address | None) -> Self:
+        """Another address for deliveries, or none; all others stay. Raises Invalid."""
+        known, others = self.delivery, self.addresses[1:]
+        if address is None:
+            billing = self.billing if self.billing in [other.name for other in others] else None
+            return self.of(others, billing=billing)
+        check_country(address.country, "address.country")
+        name = known.name if known else address.name
+        return self.of([replace(address, name=name), *others], billing=self.billing or None)
+
+
+def _check_addresses(addresses: Sequence[Address]) -> None:
+    if len(addresses) > MOST_ADDRESSES:
+        raise Invalid("addresses", f"at most {MOST_ADDRESSES} addresses are kept")
+    names = set[str]()
+    for number, address in enumerate(addresses):
+        check_country(address.country, f"addresses[{number}].country")
+        if address.name in names:
+            raise Invalid(f"addresses[{number}].name", "another address has this name")
+        names.add(address.name)
+
+
+def check_country(country: str, field_name: str) -> None:
+    """Raises Invalid."""
+    if country not in COUNTRIES:
+        raise Invalid(field_name, "give the country's two letters of ISO 3166-1, such as DE")
+
+
+@dataclass(frozen=True, slots=True)
+class Preferences:
+    """Which letters are wanted beside those about orders, which are always sent."""
+
+    back_in_stock: bool = True  # about what one has asked to be told of
+    marketing: bool = False  # only for who has said so
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +107,8 @@ class Profile:
     name: str
     email: str
     language: Language
-    address: Address | None
+    book: AddressBook = AddressBook()
+    preferences: Preferences = field(default_factory=Preferences)
 
 
 @dataclass(slots=True)

@@ -1,22 +1,38 @@
-"""HTTP in: register, read, replace, erase."""
+"""HTTP in: register, read, list, replace, erase."""
 
+from collections.abc import Mapping
 from typing import Annotated
+from urllib.parse import urlencode
 from uuid import UUID, uuid4
 
+import msgspec
 from aiohttp import web
 from msgspec import Meta, Struct
 
 from libs.common.auth import Role
 from libs.common.clock import now
-from libs.common.errors import Forbidden, NotFound
-from libs.common.http import CALLER, if_match, no_content, path_id, read, reply
+from libs.common.cursors import Cursors
+from libs.common.errors import Forbidden, Invalid, NotFound
+from libs.common.http import CALLER, if_match, no_content, path_id, query, read, reply
 from libs.common.messages.customers import Status
 from libs.common.operations import Operation, allow
-from services.customers.domain import COUNTRIES, Address, AlreadyRegistered, Customer, Language, Profile
-from services.customers.store import EmailTaken, Store
+from services.customers.domain import (
+    COUNTRIES,
+    MOST_ADDRESSES,
+    UNNAMED,
+    Address,
+    AddressBook,
+    AlreadyRegistered,
+    Customer,
+    Language,
+    Preferences,
+    Profile,
+)
+from services.customers.store import EmailTaken, Store, Wanted
 
 routes = web.RouteTableDef()
 STORE = web.AppKey("store", Store)
+CURSORS = web.AppKey("cursors", Cursors)
 
 # In Python `$` also matches before a last line feed, which has no business in a mail's header.
 END = r"$(?!\n)"
@@ -27,12 +43,13 @@ EMAIL = rf"^{_NAME}(?:\.{_NAME})*@{_LABEL}(?:\.{_LABEL})+" + END
 
 Email = Annotated[str, Meta(max_length=254, pattern=EMAIL, examples=["ada@example.org"])]
 Text200 = Annotated[str, Meta(max_length=200, pattern=LINE)]
+Text50 = Annotated[str, Meta(max_length=50, pattern=LINE)]
 Text100 = Annotated[str, Meta(max_length=100, pattern=LINE)]
 Text20 = Annotated[str, Meta(max_length=20, pattern=LINE)]
+Phone = Annotated[str, Meta(max_length=30, pattern=r"^(?:\+?[0-9][0-9 ()/.-]{3,28})?" + END)]
 
-Country = Annotated[
-    str, Meta(extra_json_schema={"enum": sorted(COUNTRIES)})
-]  # the domain says what else is wrong with it
+# Told here, and checked by the domain, which says what it is about.
+Country = Annotated[str, Meta(extra_json_schema={"enum": sorted(COUNTRIES)})]
 
 
 class StatusIsForStaff(Forbidden):
@@ -40,33 +57,94 @@ class StatusIsForStaff(Forbidden):
 
 
 class AddressBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """An address as the version before knows it, which kept one only."""
+
     street: Text200
     city: Text100
     postal_code: Text20
     country: Country
 
 
+class NamedAddressBody(AddressBody, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`name` is what its owner calls it; `phone` is for whoever delivers there."""
+
+    name: Text50
+    phone: Phone = ""
+
+
+class PreferencesBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """Letters about orders are always sent. `back_in_stock` is about what one has asked to be told of."""
+
+    back_in_stock: bool = True
+    marketing: bool = False
+
+
 class Registration(Struct, frozen=True, forbid_unknown_fields=True):
+    """`delivery_address` and `billing_address` name one of the `addresses`; unless they do, both are the first.
+
+    `address` is how the version before says where to deliver; with it go no `addresses`.
+    """
+
     name: Text200
     email: Email
     language: Language = "de"
     address: AddressBody | None = None
+    addresses: Annotated[list[NamedAddressBody], Meta(max_length=MOST_ADDRESSES)] | None = None
+    delivery_address: Text50 | None = None
+    billing_address: Text50 | None = None
+    preferences: PreferencesBody | None = None
 
 
 class Replacement(Registration, frozen=True, forbid_unknown_fields=True):
-    """The whole profile. Without a `status` the customer keeps theirs."""
+    """The whole profile. Without a `status` or `preferences` the customer keeps theirs; without `addresses`, all but
+    the one for deliveries, which `address` then says.
+    """
 
     status: Status | None = None
 
 
+class Listing(Struct, frozen=True, forbid_unknown_fields=True):
+    """`email` is a whole address; upper and lower case are the same."""
+
+    limit: Annotated[int, Meta(ge=1, le=100)] = 20
+    cursor: str | None = None
+    email: Email | None = None
+    status: Status | None = None
+
+
+class KeptAddress(Struct, frozen=True):
+    street: str
+    city: str
+    postal_code: str
+    country: str
+
+
+class NamedAddress(KeptAddress, frozen=True):
+    name: str
+    phone: str
+
+
 class CustomerBody(Struct, frozen=True):
+    """`address` is the one for deliveries, as the version before shows it."""
+
     id: UUID
     name: str
     email: str
     language: Language
-    address: Address | None
+    address: KeptAddress | None
+    addresses: list[NamedAddress]
+    delivery_address: str | None
+    billing_address: str | None
+    preferences: PreferencesBody
     status: Status
     version: int
+
+
+class CustomerPage(Struct, frozen=True):
+    """Where `next` says how the list goes on, a page may be short all the same."""
+
+    items: list[CustomerBody]
+    next: str | None
 
 
 @routes.post("/api/customers")
@@ -74,10 +152,22 @@ class CustomerBody(Struct, frozen=True):
 @Operation(body=Registration, answers={201: CustomerBody}, refuses=[AlreadyRegistered, EmailTaken])
 async def register(request: web.Request) -> web.Response:
     """People register themselves, once; staff register anybody."""
-    profile, at, caller = profile_of(await read(request, Registration)), now(), request[CALLER]
+    profile, at, caller = profile_of(await read(request, Registration), None), now(), request[CALLER]
     customer_id = uuid4() if caller.is_(Role.ADMIN) else caller.id
     customer = await request.app[STORE].register(customer_id, lambda customer: customer.register(profile, at))
     return answer(customer, status=201, headers={"Location": f"/api/customers/{customer_id}"})
+
+
+@routes.get("/api/customers")
+@allow(Role.ADMIN)
+@Operation(query=Listing, answers={200: CustomerPage})
+async def list_customers(request: web.Request) -> web.Response:
+    asked, cursors = query(request, Listing), request.app[CURSORS]
+    after = cursors.open(asked.cursor, UUID) if asked.cursor else None
+    page = await request.app[STORE].page(Wanted(asked.email, asked.status), after, asked.limit)
+    following = cursors.seal(page.reached) if page.reached else None
+    items = [body_of(customer, customer.profile) for customer in page.customers if customer.profile]
+    return reply(CustomerPage(items, following), headers=link(asked, following))
 
 
 @routes.get("/api/customers/{id}")
@@ -95,10 +185,9 @@ async def replace_customer(request: web.Request) -> web.Response:
     wanted = await read(request, Replacement)
     if wanted.status and not request[CALLER].is_(Role.ADMIN):
         raise StatusIsForStaff
-    profile = profile_of(wanted)
     customer = await request.app[STORE].change(
         customer_id,
-        lambda customer: customer.replace(profile, wanted.status or customer.status, at),
+        lambda customer: customer.replace(profile_of(wanted, customer.profile), wanted.status or customer.status, at),
         version=version,
     )
     return answer(customer)
@@ -106,11 +195,12 @@ async def replace_customer(request: web.Request) -> web.Response:
 
 @routes.delete("/api/customers/{id}")
 @allow(Role.CUSTOMER, Role.ADMIN)
-@Operation(answers={204: None})
+@Operation(optional_headers=["If-Match"], answers={204: None})
 async def erase_customer(request: web.Request) -> web.Response:
-    """Takes no If-Match: who wants to be forgotten means all there is, whatever it has become meanwhile."""
-    at = now()
-    await request.app[STORE].change(own_id(request), lambda customer: customer.erase(at))
+    """Needs no If-Match, and heeds one: who wants to be forgotten means all there is, whatever it has become."""
+    customer_id, at = own_id(request), now()
+    version = if_match(request) if "If-Match" in request.headers else None
+    await request.app[STORE].change(customer_id, lambda customer: customer.erase(at), version=version)
     return no_content()
 
 
@@ -122,24 +212,61 @@ def own_id(request: web.Request) -> UUID:
     return customer_id
 
 
-def profile_of(body: Registration) -> Profile:
-    """Raises Invalid."""
-    given = body.address
-    address = Address(given.street, given.city, given.postal_code, given.country) if given else None
-    return Profile(body.name, body.email, body.language, address)
+def profile_of(body: Registration, known: Profile | None) -> Profile:
+    """What is left out stays as it is known, as far as the body's docstring says so. Raises Invalid."""
+    preferences = known.preferences if known else Preferences()
+    if body.preferences:
+        preferences = Preferences(body.preferences.back_in_stock, body.preferences.marketing)
+    return Profile(
+        body.name, body.email, body.language, _book(body, known.book if known else AddressBook()), preferences
+    )
 
 
-def answer(customer: Customer, *, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
-    profile = customer.profile
-    if profile is None:
+def _book(body: Registration, known: AddressBook) -> AddressBook:
+    if body.addresses is not None:
+        if body.address is not None:
+            raise Invalid("address", "leave it out: `addresses` says them all")
+        given = [_address(each, each.name, each.phone) for each in body.addresses]
+        return AddressBook.of(given, body.delivery_address, body.billing_address)
+    for field, name in (("delivery_address", body.delivery_address), ("billing_address", body.billing_address)):
+        if name is not None:
+            raise Invalid(field, "say the `addresses`, too")
+    return known.delivering_to(_address(body.address, UNNAMED, "") if body.address else None)
+
+
+def _address(body: AddressBody, name: str, phone: str) -> Address:
+    return Address(body.street, body.city, body.postal_code, body.country, name, phone)
+
+
+def answer(customer: Customer, *, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
+    """Raises NotFound."""
+    if customer.profile is None:
         raise NotFound
-    body = CustomerBody(
+    body = body_of(customer, customer.profile)
+    return reply(body, status=status, version=customer.version, headers=headers)
+
+
+def body_of(customer: Customer, profile: Profile) -> CustomerBody:
+    delivery = profile.book.delivery
+    return CustomerBody(
         id=customer.id,
         name=profile.name,
         email=profile.email,
         language=profile.language,
-        address=profile.address,
+        address=msgspec.convert(delivery, KeptAddress | None, from_attributes=True),
+        addresses=msgspec.convert(profile.book.addresses, list[NamedAddress], from_attributes=True),
+        delivery_address=delivery.name if delivery else None,
+        billing_address=profile.book.billing or None,
+        preferences=PreferencesBody(profile.preferences.back_in_stock, profile.preferences.marketing),
         status=customer.status,
         version=customer.version,
     )
-    return reply(body, status=status, version=customer.version, headers=headers)
+
+
+def link(asked: Listing, following: str | None) -> dict[str, str]:
+    """RFC 8288: where the list goes on."""
+    if following is None:
+        return {}
+    wanted = {"limit": asked.limit, "email": asked.email, "status": asked.status, "cursor": following}
+    given = urlencode({name: value for name, value in wanted.items() if value is not None})
+    return {"Link": f'</api/customers?{given}>; rel="next"'}

@@ -1,7 +1,7 @@
 """The catalogue moves from any engine to any other."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NoReturn
 from uuid import UUID
 
 import pytest
@@ -11,7 +11,8 @@ from libs.common.errors import NotFound
 from libs.common.messages.catalog import ReservedLine
 from services.catalog import store as catalog
 from services.catalog.domain import Category, Details, Media, Product
-from services.catalog.stock import Reservation, Shelves
+from services.catalog.reservations import Reservation
+from services.catalog.stock import Shelves
 from services.catalog.store import SkuTaken, Sort, Store, Wanted
 from tests.engines import Engine, facts
 from tests.engines.moves import Move
@@ -22,7 +23,8 @@ NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 CHILD, PARENT = UUID(int=1), UUID(int=2)  # in the order of ids, what is below comes first
 PRODUCTS = [UUID(int=number) for number in range(11, 17)]
 LAMP, DESK, GONE, EMPTY, UNCOUNTED, RUG = PRODUCTS
-HELD, SOLD, RELEASED, REFUSED = (UUID(int=number) for number in range(21, 25))
+HELD, SOLD, RELEASED, REFUSED, BACK = (UUID(int=number) for number in range(21, 26))
+ADA, BOB = UUID(int=31), UUID(int=32)
 
 
 def details(product_id: UUID) -> Details:
@@ -49,8 +51,20 @@ async def fill(store: Store) -> None:
             await store.change_stock(product_id, lambda stock: stock.open(5, NOON))
     for order_id, product_id, quantity in ((HELD, LAMP, 1), (SOLD, EMPTY, 5), (RELEASED, DESK, 2), (REFUSED, RUG, 6)):
         await hold(store, order_id, product_id, quantity)
-    await store.change_reservation(SOLD, Reservation.sell, cause="confirmed")
-    await store.change_reservation(RELEASED, Reservation.release, cause="cancelled")
+    await store.change_reservation(
+        SOLD, lambda reservation, shelves: reservation.sell(shelves, NOON), cause="confirmed"
+    )
+    await store.change_reservation(
+        RELEASED, lambda reservation, shelves: reservation.release(shelves, NOON), cause="cancelled"
+    )
+    await hold(store, BACK, DESK, 1)
+    await store.change_reservation(
+        BACK, lambda reservation, shelves: reservation.take_back(shelves, NOON), cause="returned"
+    )
+    await store.change_stock(DESK, lambda desk: desk.reorder_at(2, NOON))
+    for customer_id in (ADA, BOB):
+        await store.wait(EMPTY, customer_id, NOON)
+    await store.wait(UNCOUNTED, ADA, NOON)
     await store.change(RUG, lambda rug: rug.show(Media(UUID(int=5), "https://media.example/é.png", "image/png"), NOON))
     await store.change(GONE, lambda gone: gone.delete(NOON))
 
@@ -60,7 +74,7 @@ class Seen(Exception):
 
 
 async def reservation(store: Store, order_id: UUID) -> Any:
-    def look(found: Reservation, shelves: Shelves) -> None:
+    def look(found: Reservation, shelves: Shelves) -> NoReturn:
         raise Seen(found, dict(shelves))
 
     with pytest.raises(Seen) as seen:
@@ -78,11 +92,13 @@ async def see(store: Store, database: Database) -> Any:
         await store.add(Product(UUID(int=98), details(LAMP)), NOON)
     await store.change_reservation(HELD, refuse, cause=f"reserve {HELD}")
     await store.change_reservation(SOLD, refuse, cause="confirmed")
-    reservations = [await reservation(store, order_id) for order_id in (HELD, SOLD, RELEASED, REFUSED)]
-    return await store.categories(), lists, reservations, await facts(database)
+    reservations = [await reservation(store, order_id) for order_id in (HELD, SOLD, RELEASED, REFUSED, BACK)]
+    ledgers = [await store.movements(product_id, 10**12, 100) for product_id in PRODUCTS]
+    waits = [await store.waits_of(customer_id) for customer_id in (ADA, BOB)]
+    return await store.categories(), lists, reservations, ledgers, waits, await facts(database)
 
 
-def refuse(*_: Any) -> None:
+def refuse(*_: Any) -> NoReturn:
     raise AssertionError("this message has had its effect")
 
 

@@ -78,8 +78,8 @@ class Model:
         if self.products[product_id].deleted:
             return NotFound
         stock = self.stocks.setdefault(product_id, Stock(product_id, ""))
-        stock.name = self.products[product_id].details.name
-        self.facts.append(stock.recount(pieces, "count", at))
+        stock.name, stock.sku = self.products[product_id].details.name, self.products[product_id].details.sku
+        self.facts += stock.recount(pieces, "count", at)
         self.products[product_id].in_stock = pieces > 0
         return stock
 

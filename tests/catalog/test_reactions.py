@@ -9,11 +9,11 @@ from libs.common.errors import Malformed
 from libs.common.inbox import react
 from libs.common.messages import CloudEvent, Command, Fact, encode_command, encode_fact, read
 from libs.common.messages.catalog import OpenStock, ReservedLine, ReserveStock, StockChanged, StockRefused
-from libs.common.messages.orders import OrderCancelled, OrderConfirmed, OrderRejected
+from libs.common.messages.orders import OrderCancelled, OrderConfirmed, OrderRejected, OrderReturned
 from libs.common.postgres import Postgres
 from services.catalog.domain import Details, Product
 from services.catalog.reactions import REACTIONS
-from services.catalog.stock import UnknownReservation
+from services.catalog.reservations import UnknownReservation
 from services.catalog.store import Store, migrate, open_store
 
 pytestmark = pytest.mark.real
@@ -27,6 +27,9 @@ REJECTED = OrderRejected(
 )
 CANCELLED = OrderCancelled(
     order_id=ORDER, customer_id=ADA, currency="EUR", total=1, lines=[], reason="", version=2, at=NOON
+)
+RETURNED = OrderReturned(
+    order_id=ORDER, customer_id=ADA, currency="EUR", total=1, lines=[], reason="too big", version=3, at=NOON
 )
 
 
@@ -97,6 +100,13 @@ async def test_a_confirmed_order_is_sold_once(store: Store, database: Postgres) 
         "stock-changed",
         "stock-reserved",
     ]
+
+
+@pytest.mark.parametrize("heard", [[CONFIRMED, RETURNED], [RETURNED, CONFIRMED], [CONFIRMED, RETURNED, CONFIRMED]])
+async def test_what_comes_back_is_on_hand_once(store: Store, heard: list[Fact]) -> None:
+    await hear(store, OPEN, reserve(), *heard, reserve())
+
+    assert await figures(store) == (5, 0, 0, 5)
 
 
 @pytest.mark.parametrize("settled", [REJECTED, CANCELLED])

@@ -378,6 +378,7 @@ async def test_staff_set_the_count_and_everyone_sees_it(client: Client, staff: H
         "sold": 0,
         "received": 5,
         "count": 5,
+        "reorder_level": None,
         "version": 2,
     }
 

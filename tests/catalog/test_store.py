@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import NoReturn
 from uuid import UUID, uuid4
 
 import pytest
@@ -13,7 +14,8 @@ from libs.common.errors import Invalid, NotFound, Stale
 from libs.common.messages.catalog import ReservedLine
 from libs.common.migrations import Behind
 from services.catalog.domain import Category, Details, Media, Product
-from services.catalog.stock import BelowReserved, Reservation, Shelves
+from services.catalog.reservations import Reservation
+from services.catalog.stock import BelowReserved, Shelves
 from services.catalog.store import (
     CategoryAction,
     CategoryInUse,
@@ -63,11 +65,15 @@ async def hold(store: Store, order_id: UUID, *wanted: tuple[UUID, int], cause: s
 
 
 async def buy(store: Store, order_id: UUID, cause: str | None = None) -> None:
-    await store.change_reservation(order_id, Reservation.sell, cause=cause or f"confirm {uuid4()}")
+    await store.change_reservation(
+        order_id, lambda reservation, shelves: reservation.sell(shelves, NOON), cause=cause or f"confirm {uuid4()}"
+    )
 
 
 async def release(store: Store, order_id: UUID, cause: str | None = None) -> None:
-    await store.change_reservation(order_id, Reservation.release, cause=cause or f"cancel {uuid4()}")
+    await store.change_reservation(
+        order_id, lambda reservation, shelves: reservation.release(shelves, NOON), cause=cause or f"cancel {uuid4()}"
+    )
 
 
 def renamed(name: str) -> ProductAction:
@@ -100,7 +106,7 @@ class Seen(Exception):
 
 
 async def see(store: Store, order_id: UUID, *products: UUID) -> Seen:
-    def look(reservation: Reservation, shelves: Shelves) -> None:
+    def look(reservation: Reservation, shelves: Shelves) -> NoReturn:
         raise Seen(reservation, shelves)
 
     with pytest.raises(Seen) as seen:

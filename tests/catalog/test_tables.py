@@ -12,7 +12,7 @@ from libs.common.entities import Overtaken
 from libs.common.messages.catalog import ReservedLine
 from libs.common.tables import Tables
 from services.catalog.domain import Details, Product
-from services.catalog.stock import Reservation, ReservationStatus
+from services.catalog.reservations import ReservationStatus
 from services.catalog.store import Sort, TooWide, Wanted, migrate
 from services.catalog.store.tables import TablesStore
 from services.catalog.store.tables_stock import Figures, Intent, Ledger, Record, Settled
@@ -98,7 +98,7 @@ async def test_who_was_taken_for_dead_can_not_commit_any_more(replicas: list[Tab
 
     becomes = Record(ReservationStatus.HELD, (), 1, "lost", [Figures(LAMP, on_hand=19, reserved=1, received=20)])
     with pytest.raises(Overtaken):
-        await slow.change_reserved(known, becomes, {LAMP: shelf}, "reserve", None)
+        await slow.change_reserved(known, becomes, {LAMP: shelf}, "reserve", [])
 
     assert await figures(replicas[1], LAMP) == (20, 0, 0)
     await hold(replicas[0], ORDER, LAMP)
@@ -116,7 +116,9 @@ async def test_what_is_committed_counts_before_it_is_written(replicas: list[Tabl
 
     assert await figures(other, LAMP) == (18, 2, 0)
     await hold(other, uuid4(), LAMP)
-    await other.change_reservation(ORDER, Reservation.sell, cause="confirmed")
+    await other.change_reservation(
+        ORDER, lambda reservation, shelves: reservation.sell(shelves, NOON), cause="confirmed"
+    )
 
     assert [await figures(other, each) for each in (LAMP, DESK)] == [(17, 1, 2), (18, 0, 2)]
 

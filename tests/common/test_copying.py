@@ -64,7 +64,7 @@ async def two(postgres: Engine) -> AsyncIterator[Two]:
 
 
 async def register(database: Postgres, who: UUID) -> None:
-    profile = Profile("Ada", f"ada{who.int}@example.org", "en", None)
+    profile = Profile("Ada", f"ada{who.int}@example.org", "en")
     store = await customers.open_store(database)
     await store.register(who, lambda customer: customer.register(profile, NOON))
 

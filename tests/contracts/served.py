@@ -53,7 +53,7 @@ async def orders_app(database: Postgres, verifier: Verifier, _: Azurite) -> Asyn
 async def customers_app(database: Postgres, verifier: Verifier, _: Azurite) -> AsyncIterator[web.Application]:
     await customers_store.migrate(database)
     app = http.application(with_pages("customers", customers.routes), verifier, database.ping)
-    app[customers.STORE] = await customers_store.open_store(database)
+    app[customers.STORE], app[customers.CURSORS] = await customers_store.open_store(database), Cursors(b"key")
     yield app
 
 

@@ -8,21 +8,18 @@ from uuid import UUID
 import jsonschema
 import msgspec
 import pytest
-from aiohttp import ClientSession, web
-from aiohttp.test_utils import TestServer
 
 from deploy.contracts.conversation import kinds, reads, schema
 from deploy.contracts.files import ROOT, released
 from functions import api
 from functions.connections import Connections
-from functions.settings import Settings
 from libs.common.errors import Malformed, Unavailable
 from libs.common.messages import CloudEvent, Command, Fact, Message, encode_command, encode_fact, read
 from libs.common.messages.catalog import ProductCreated
 from libs.common.messages.views import heard, uses, view
 from localcloud import topology
 from tests.contracts.examples import example, value
-from tests.functions.surroundings import Credential
+from tests.functions.surroundings import Owners, answers
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 READS = reads(topology.load(ROOT / "deploy" / "topology.yaml"))
@@ -150,20 +147,11 @@ def test_the_functions_need_no_more_of_an_answer_than_they_say(name: str) -> Non
     assert msgspec.convert(reduced, api.READS[name]) == msgspec.convert(deeper(reduced), api.READS[name])
 
 
-async def test_the_functions_read_answers_one_version_ahead_over_http() -> None:
+async def test_the_functions_read_answers_one_version_ahead_over_http(to: Connections, owners: Owners) -> None:
     body = deeper(answered(api.Customer))
+    owners.customer = answers(body)
 
-    async def answer(_: web.Request) -> web.Response:
-        return web.json_response(body)
-
-    app = web.Application()
-    app.add_routes([web.get("/api/customers/{id}", answer)])
-    async with TestServer(app) as server, ClientSession() as session:
-        url = str(server.make_url("")).rstrip("/")
-        told = Settings(customers_url=url, orders_url=url, smtp_host="", smtp_port=0, mail_from="")
-        to = Connections(told, session, Credential())
-        customer = await api.customer(to, UUID(int=1), "Bearer x")
-        assert customer == example(api.Customer)
-        del body["email"]
-        with pytest.raises(Unavailable):
-            await api.customer(to, UUID(int=1), "Bearer x")
+    assert await api.customer(to, UUID(int=1), "Bearer x") == example(api.Customer)
+    del body["email"]
+    with pytest.raises(Unavailable):
+        await api.customer(to, UUID(int=1), "Bearer x")

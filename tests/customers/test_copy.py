@@ -10,8 +10,8 @@ import pytest
 from libs.common.database import Database
 from libs.common.errors import NotFound
 from services.customers import store as customers
-from services.customers.domain import Address, Profile
-from services.customers.store import EmailTaken, Store
+from services.customers.domain import Address, AddressBook, Preferences, Profile
+from services.customers.store import EmailTaken, Store, Wanted
 from tests.engines import Engine, facts
 from tests.engines.moves import Move
 
@@ -23,8 +23,11 @@ ADA, GONE, BLOCKED, NEW = PEOPLE[0], PEOPLE[1], PEOPLE[2], UUID(int=99)
 
 
 def profile(who: UUID) -> Profile:
-    address = Address('1 "Main" St\\', "Köln 🎉", "N1", "DE") if who.int % 2 else None
-    return Profile(f"Ada {who.int} é", f"Ada{who.int}@example.org", "de", address)
+    """Every second one has addresses, every third one other wishes."""
+    home = Address('1 "Main" St\\', "Köln 🎉", "N1", "DE", "zu Hause", "+49 1")
+    book = AddressBook.of([home, replace(home, name="Büro")], billing="Büro") if who.int % 2 else AddressBook()
+    wanted = Preferences(marketing=True) if who.int % 3 == 0 else Preferences()
+    return Profile(f"Ada {who.int} é", f"Ada{who.int}@example.org", "de", book, wanted)
 
 
 async def fill(store: Store) -> None:
@@ -36,7 +39,8 @@ async def fill(store: Store) -> None:
 
 async def see(store: Store, database: Database) -> Any:
     """Also that an address is still somebody's, and that who was erased has a version to go on from."""
-    known = [await store.read(who) for who in PEOPLE if who != GONE]
+    listed = await store.page(Wanted(), None, 100)
+    known = [listed] + [await store.read(who) for who in PEOPLE if who != GONE]
     with pytest.raises(NotFound):
         await store.read(GONE)
     with pytest.raises(EmailTaken):

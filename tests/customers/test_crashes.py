@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 ADA, BOB = UUID(int=1), UUID(int=2)
-PROFILE = Profile("Ada", "ada@example.org", "en", None)
+PROFILE = Profile("Ada", "ada@example.org", "en")
 MOVED = replace(PROFILE, email="ada@new.example")
 
 

@@ -6,14 +6,14 @@ from uuid import UUID
 import pytest
 
 from libs.common.postgres import Postgres
-from services.customers.domain import Address, Profile
+from services.customers.domain import Address, AddressBook, Profile
 from services.customers.store import migrate, open_store
 
 pytestmark = pytest.mark.real
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 ADA = UUID(int=1)
-PROFILE = Profile("Ada", "ada@example.org", "en", Address("1 Main St", "London", "N1", "GB"))
+PROFILE = Profile("Ada", "ada@example.org", "en", AddressBook.of([Address("1 Main St", "London", "N1", "GB")]))
 
 
 async def test_erasure_leaves_a_tombstone_without_personal_data(database: Postgres) -> None:

@@ -10,20 +10,27 @@ from libs.common.database import Database
 from libs.common.errors import NotFound, Stale, StoreError
 from libs.common.messages import Fact
 from libs.common.messages.customers import Status
-from services.customers.domain import Address, Customer, Profile
-from services.customers.store import Action, EmailTaken, Store, migrate, open_store
+from services.customers.domain import Address, AddressBook, Customer, Preferences, Profile
+from services.customers.store import Action, EmailTaken, Store, Wanted, migrate, open_store
 from tests.engines.models import Bench, Comparison, Told, compare, telling, verb
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(400)]  # a failure is made shorter for up to five minutes
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 ROUNDS = {"postgres": 8, "tables": 2, "azuresql": 6}
-LONDON = Address("1 Main St", "London", "N1", "GB")
+LONDON = Address("1 Main St", "London", "N1", "GB", "home")
+PARIS = Address("2 Side St", "Paris", "75001", "FR", "office", "+33 1")
+BOOKS = AddressBook(), AddressBook.of([LONDON, PARIS], billing="office")
+WANTED = Preferences(), Preferences(back_in_stock=False, marketing=True)
 
 PEOPLE = 1, 2, 3
 NAMES = "Ada", "Müller 🎉 O'Brien"
 EMAILS = "ada@shop.example", "ADA@shop.Example", "bob@shop.example", "i@i.example"
-PROFILES = [Profile(name, email, "en", home) for email in EMAILS for name in NAMES for home in (None, LONDON)]
+PROFILES = [
+    Profile(name, email, "en", book, wanted)
+    for email in EMAILS
+    for name, book, wanted in zip(NAMES, BOOKS, WANTED, strict=True)
+]
 STATUSES: tuple[Status, ...] = "active", "blocked"
 SEEN = None, 0, 0, -1, 1  # how far the version that a caller has read is from the newest
 
@@ -57,6 +64,14 @@ class Model:
             self.customers[who] = customer
             self.facts.append(fact)
         return replace(customer)
+
+    def page(self, wanted: Wanted, after: UUID) -> list[Customer]:
+        known = [self.known(who) for who in sorted(self.customers) if who > after]
+        return [each for each in known if each.profile and self.fits(each, each.profile, wanted)]
+
+    def fits(self, customer: Customer, profile: Profile, wanted: Wanted) -> bool:
+        same = wanted.email is None or wanted.email.lower() == profile.email.lower()
+        return same and wanted.status in (None, customer.status)
 
     def is_taken(self, email: str, by_another_than: UUID) -> bool:
         profiles = [each.profile for each in self.customers.values() if each.id != by_another_than]
@@ -92,6 +107,16 @@ class Customers(Comparison):
     def erase(self, who: int, seen: int | None) -> None:
         at = self.now()
         self.both_change(self.id(who), lambda customer: customer.erase(at), seen)
+
+    @verb(who=(None, *PEOPLE), status=(None, *STATUSES), email=(None, *EMAILS), limit=(2, 100))
+    def list_them(self, who: int | None, status: Status | None, email: str | None, limit: int) -> None:
+        """From somebody on; there are others' customers beyond, so at most as many as there are of ours."""
+        wanted = Wanted(email and f"{self.number}.{email}", status)
+        after = self.id(who or 0)
+        expected = self.model.page(wanted, after)[:limit]
+        page = self.run(self.store.page(wanted, after, limit))
+        ours = [customer for customer in page.customers if customer.id <= self.id(9)]
+        assert ours == expected
 
     def both_register(self, who: UUID, act: Action) -> None:
         self.agree_on(who, self.outcome(self.store.register(who, act)), self.model.register(who, act))

@@ -10,8 +10,9 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from libs.common import http
 from libs.common.auth import Role, Verifier
+from libs.common.cursors import Cursors
 from libs.common.postgres import Postgres
-from services.customers.routes import STORE, routes
+from services.customers.routes import CURSORS, STORE, routes
 from services.customers.store import migrate, open_store
 from tests.tokens import Tokens
 
@@ -21,6 +22,9 @@ ADA, BOB = UUID(int=1), UUID(int=2)
 HOME = {"street": "Ärmelgasse 1", "city": "Köln", "postal_code": "50667", "country": "DE"}
 PROFILE: dict[str, Any] = {"name": "Ada Müller", "email": "ada@example.org", "language": "en", "address": HOME}
 PATH = f"/api/customers/{ADA}"
+OF_THE_VERSION_BEFORE = {"name", "email", "language", "address", "id", "status", "version"}
+OFFICE = {"name": "Büro", "street": "Weg 2", "city": "Bonn", "postal_code": "53111", "country": "DE", "phone": ""}
+FARM = OFFICE | {"name": "Hof", "street": "Feld 3", "phone": "+49 (228) 12-34.5/6"}
 Client = TestClient[Any, Any]
 
 
@@ -28,7 +32,7 @@ Client = TestClient[Any, Any]
 async def client(database: Postgres, verifier: Verifier) -> AsyncIterator[Client]:
     app = http.application(routes, verifier, database.ping)
     await migrate(database)
-    app[STORE] = await open_store(database)
+    app[STORE], app[CURSORS] = await open_store(database), Cursors(b"key")
     async with TestClient(TestServer(app)) as connected:
         yield connected
 
@@ -66,7 +70,15 @@ async def test_a_person_registers_under_the_id_of_their_token(client: Client, ad
     assert response.status == 201
     assert response.headers["Location"] == PATH
     assert response.headers["ETag"] == '"v1"'
-    assert body == PROFILE | {"id": str(ADA), "status": "active", "version": 1}
+    assert body == PROFILE | {
+        "id": str(ADA),
+        "addresses": [HOME | {"name": "main", "phone": ""}],
+        "delivery_address": "main",
+        "billing_address": "main",
+        "preferences": {"back_in_stock": True, "marketing": False},
+        "status": "active",
+        "version": 1,
+    }
     assert await call(client, "GET", PATH, ada) == (200, body)
 
 
@@ -136,7 +148,8 @@ async def test_a_profile_is_replaced_once_by_whoever_read_it(client: Client, ada
     status, body = await call(client, "PUT", PATH, ada, json=moved, headers={"If-Match": '"v1"'})
 
     assert status == 200
-    assert body == moved | {"id": str(ADA), "language": "de", "address": None, "status": "active", "version": 2}
+    before = {name: value for name, value in body.items() if name in OF_THE_VERSION_BEFORE}
+    assert before == moved | {"id": str(ADA), "language": "de", "address": None, "status": "active", "version": 2}
     assert (await call(client, "PUT", PATH, ada, json=PROFILE, headers={"If-Match": '"v1"'}))[0] == 412
     assert (await call(client, "PUT", PATH, ada, json=PROFILE))[0] == 428
 
@@ -153,6 +166,97 @@ async def test_only_staff_set_the_status(client: Client, ada: dict[str, str], ad
     assert (blocked[0], blocked[1]["status"]) == (200, "blocked")
     assert (renamed[0], renamed[1]["status"]) == (200, "blocked")
     assert (await call(client, "POST", "/api/customers", ada, json=PROFILE | {"status": "active"}))[0] == 422
+
+
+async def test_several_addresses_are_kept_and_one_is_for_deliveries_and_one_for_bills(
+    client: Client, ada: dict[str, str]
+) -> None:
+    given = {"addresses": [OFFICE, FARM], "delivery_address": "Hof", "billing_address": "Büro"}
+    said = {"name": "Ada", "email": "ada@example.org"} | given
+
+    status, body = await call(client, "POST", "/api/customers", ada, json=said)
+
+    assert status == 201
+    assert {name: body[name] for name in given} == given | {"addresses": [FARM, OFFICE]}
+    assert body["address"] == {name: FARM[name] for name in ("street", "city", "postal_code", "country")}
+    assert (await call(client, "GET", PATH, ada))[1] == body
+
+
+async def test_who_knows_one_address_only_changes_that_one_only(client: Client, ada: dict[str, str]) -> None:
+    wanted = {"addresses": [FARM, OFFICE], "billing_address": "Büro", "preferences": {"back_in_stock": False}}
+    await call(client, "POST", "/api/customers", ada, json={"name": "Ada", "email": "ada@example.org"} | wanted)
+
+    moved = await call(client, "PUT", PATH, ada, json=PROFILE, headers={"If-Match": '"v1"'})
+    gone = await call(client, "PUT", PATH, ada, json=PROFILE | {"address": None}, headers={"If-Match": '"v2"'})
+
+    assert moved[1]["addresses"] == [HOME | {"name": "Hof", "phone": ""}, OFFICE]
+    assert gone[1]["addresses"] == [OFFICE]
+    assert {each["billing_address"] for each in (moved[1], gone[1])} == {"Büro"}
+    assert {each["preferences"]["back_in_stock"] for each in (moved[1], gone[1])} == {False}
+
+
+async def test_a_list_of_addresses_replaces_the_list_and_preferences_the_preferences(
+    client: Client, ada: dict[str, str]
+) -> None:
+    await call(client, "POST", "/api/customers", ada, json=PROFILE | {"preferences": {"marketing": True}})
+    said = {"name": "Ada", "email": "ada@example.org", "addresses": [], "preferences": {}}
+
+    _, body = await call(client, "PUT", PATH, ada, json=said, headers={"If-Match": '"v1"'})
+
+    assert (body["address"], body["addresses"]) == (None, [])
+    assert (body["delivery_address"], body["billing_address"]) == (None, None)
+    assert body["preferences"] == {"back_in_stock": True, "marketing": False}
+
+
+async def test_staff_list_customers_page_by_page_and_find_one_by_email(
+    client: Client, admin: dict[str, str], ada: dict[str, str]
+) -> None:
+    people = [PROFILE | {"email": f"ada{number}+x@example.org"} for number in range(5)]
+    made = [(await call(client, "POST", "/api/customers", admin, json=each))[1] for each in people]
+    match = {"If-Match": '"v1"'}
+    blocked = await call(
+        client, "PUT", f"/api/customers/{made[3]['id']}", admin, json=people[3] | {"status": "blocked"}, headers=match
+    )
+    assert (await call(client, "DELETE", f"/api/customers/{made[4]['id']}", admin))[0] == 204
+
+    listed, path, pages = list[Any](), "/api/customers?limit=3", 0
+    while path:
+        async with client.get(path, headers=admin) as response:
+            listed += (await response.json())["items"]
+            path, pages = response.headers.get("Link", "").partition(">")[0].lstrip("<"), pages + 1
+
+    assert pages == 2
+    assert listed == sorted([*made[:3], blocked[1]], key=lambda each: each["id"])
+    found = [
+        (await call(client, "GET", "/api/customers", admin, params=query))[1]["items"]
+        for query in (
+            {"email": "ADA2+x@example.org"},
+            {"email": "nobody@example.org"},
+            {"status": "blocked"},
+            {"email": "ada2+x@example.org", "status": "blocked"},
+        )
+    ]
+    assert found == [[made[2]], [], [blocked[1]], []]
+    assert (await call(client, "GET", "/api/customers", ada))[0] == 403
+
+
+@pytest.mark.parametrize("asked", ["limit=0", "limit=101", "cursor=x", "status=gone", "email=a", "name=Ada"])
+async def test_a_list_that_can_not_be_is_refused(client: Client, admin: dict[str, str], asked: str) -> None:
+    assert (await call(client, "GET", f"/api/customers?{asked}", admin))[0] == 422
+
+
+async def test_an_erasure_heeds_the_version_that_it_is_given(client: Client, ada: dict[str, str]) -> None:
+    await call(client, "POST", "/api/customers", ada, json=PROFILE)
+
+    assert (await call(client, "DELETE", PATH, ada, headers={"If-Match": '"v2"'}))[0] == 412
+    assert (await call(client, "DELETE", PATH, ada, headers={"If-Match": '"v1"'}))[0] == 204
+
+
+async def test_what_is_known_already_is_not_sent_again(client: Client, ada: dict[str, str]) -> None:
+    await call(client, "POST", "/api/customers", ada, json=PROFILE)
+
+    assert (await call(client, "GET", PATH, ada, headers={"If-None-Match": '"v1"'}))[0] == 304
+    assert (await call(client, "GET", PATH, ada, headers={"If-None-Match": '"v0"'}))[0] == 200
 
 
 @pytest.mark.parametrize("who", ["ada", "admin"])
@@ -206,6 +310,20 @@ async def test_what_is_no_id_is_the_id_of_nobody(client: Client, admin: dict[str
         ({"address": HOME | {"postal_code": "\u0000"}}, "address.postal_code"),
         ({"address": HOME | {"floor": 3}}, "address"),
         ({"address": []}, "address"),
+        ({"addresses": [OFFICE, HOME]}, "addresses[1]"),
+        ({"address": None, "addresses": [OFFICE, OFFICE]}, "addresses[1].name"),
+        ({"address": None, "addresses": [OFFICE | {"country": "ZZ"}]}, "addresses[0].country"),
+        ({"address": None, "addresses": [OFFICE | {"name": ""}]}, "addresses[0].name"),
+        ({"address": None, "addresses": [OFFICE | {"name": "x" * 51}]}, "addresses[0].name"),
+        ({"address": None, "addresses": [OFFICE | {"phone": "call me"}]}, "addresses[0].phone"),
+        ({"address": None, "addresses": [OFFICE | {"phone": "+49 228 1\n"}]}, "addresses[0].phone"),
+        ({"address": None, "addresses": [OFFICE | {"name": str(number)} for number in range(11)]}, "addresses"),
+        ({"address": None, "addresses": [OFFICE], "delivery_address": "Hof"}, "delivery_address"),
+        ({"address": None, "addresses": [OFFICE], "billing_address": "Hof"}, "billing_address"),
+        ({"billing_address": "main"}, "billing_address"),
+        ({"addresses": [OFFICE]}, "address"),
+        ({"preferences": {"marketing": "yes"}}, "preferences.marketing"),
+        ({"preferences": {"order_news": False}}, "preferences"),
         ({"id": str(BOB)}, "body"),
         ({"version": 7}, "body"),
     ],

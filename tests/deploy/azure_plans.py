@@ -43,7 +43,7 @@ ENVIRONMENT = {
     "OPERATOR_NAME": "ada@example.com",
     "OPERATOR_ADDRESS": "203.0.113.7",
     "API_CLIENT_ID": "22222222-2222-4222-8222-222222222222",
-    "SMTP_HOST": "smtp.example.com",
+    "MAIL_URL": "smtp://smtp.example.com",
     "MAIL_FROM": "store@example.com",
     "AKS_ISSUER": "https://oidc.example.com/cluster",
     **{f"SERVICE_{name.upper()}_IMAGE_NAME": f"example.azurecr.io/store/{name}:1" for name in SETTINGS},

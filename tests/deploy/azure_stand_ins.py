@@ -75,7 +75,7 @@ def stand_in(folder: Path, secrets: list[str]) -> Cloud:
         "OPERATOR_NAME": "ada@example.com",
         "OPERATOR_ADDRESS": "203.0.113.7",
         "API_CLIENT_ID": "id-of-api",
-        "SMTP_HOST": "smtp.example.com",
+        "MAIL_URL": "smtp://smtp.example.com",
         "MAIL_FROM": "store@example.com",
         "STORE_VAULT": "store-vault",
         "STORE_SECRETS": json.dumps(secrets),

@@ -40,10 +40,10 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(hook: str, cloud: Cl
 
 
 def test_what_is_missing_is_said_at_once_before_anything_is_made(cloud: Cloud) -> None:
-    done = cloud.run("preprovision", SMTP_HOST="", MAIL_FROM="", ORDERS_ENGINE="mysql")
+    done = cloud.run("preprovision", MAIL_URL="", MAIL_FROM="", ORDERS_ENGINE="mysql")
 
     assert done.returncode == 1
-    assert "SMTP_HOST is not set: azd env set SMTP_HOST" in done.stderr
+    assert "MAIL_URL is not set: azd env set MAIL_URL" in done.stderr
     assert "MAIL_FROM is not set" in done.stderr
     assert "ORDERS_ENGINE=mysql is unknown: it is one of postgres, azuresql, tables, cosmos" in done.stderr
     assert cloud.heard("") == []

@@ -7,6 +7,7 @@ import pytest
 from aiohttp.test_utils import TestServer
 
 from functions.connections import TIMEOUT, Connections
+from functions.mail import open_mail
 from functions.settings import Settings
 from tests.functions.surroundings import Credential, Mailbox, Owners, Queue
 
@@ -40,8 +41,8 @@ async def to(owners: Owners, mailbox: Mailbox, credential: Credential) -> AsyncI
         told = Settings(
             customers_url=url,
             orders_url=url,
-            smtp_host="127.0.0.1",
-            smtp_port=mailbox.port,
+            catalog_url=url,
+            mail_url=f"smtp://127.0.0.1:{mailbox.port}",
             mail_from="Store <store@example.org>",
         )
-        yield Connections(told, session, credential)
+        yield Connections(told, session, credential, open_mail(told.mail_url, "", credential))

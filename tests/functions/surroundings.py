@@ -30,12 +30,26 @@ PROFILE: dict[str, Any] = {
     "email": "ada@example.org",
     "language": "de",
     "address": {"street": "Weg 1", "city": "Köln", "postal_code": "50667", "country": "DE"},
+    "addresses": [
+        {
+            "street": "Weg 1",
+            "city": "Köln",
+            "postal_code": "50667",
+            "country": "DE",
+            "name": "Hof",
+            "phone": "+49 221 1",
+        },
+        {"street": "Gasse 2", "city": "Bonn", "postal_code": "53111", "country": "DE", "name": "Büro", "phone": ""},
+    ],
+    "delivery_address": "Hof",
+    "billing_address": "Büro",
+    "preferences": {"back_in_stock": True, "marketing": False},
     "status": "active",
     "version": 3,
 }
 LINES = [
-    OrderedLine(product_id=LAMP, sku="LAMP", name="Lamp", price=4900, quantity=2),
-    OrderedLine(product_id=DESK, sku="DESK", name="Desk", price=25000, quantity=1),
+    OrderedLine(product_id=LAMP, sku="LAMP", name="Lamp", price=4900, quantity=2, tax_rate=1900, tax=1565),
+    OrderedLine(product_id=DESK, sku="DESK", name="Desk", price=25000, quantity=1, tax_rate=700, tax=1636),
 ]
 
 
@@ -93,10 +107,11 @@ Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @dataclass(slots=True)
 class Owners:
-    """Stands for the services customers and orders; a test says what they answer."""
+    """Stands for the services customers, orders and catalog; a test says what they answer."""
 
     customer: Answer = field(default_factory=lambda: answers(PROFILE))
     orders: Answer = field(default_factory=lambda: answers({"items": [], "next": None}))
+    waiting: Answer = field(default_factory=lambda: answers({"items": []}))
     asked: list[web.Request] = field(default_factory=list)
 
     def app(self) -> web.Application:
@@ -108,8 +123,13 @@ class Owners:
             self.asked.append(request)
             return await self.orders(request)
 
+        async def waiting(request: web.Request) -> web.StreamResponse:
+            self.asked.append(request)
+            return await self.waiting(request)
+
         app = web.Application()
         app.add_routes([web.get("/api/customers/{id}", customer), web.get("/api/orders", orders)])
+        app.add_routes([web.get("/api/waiting", waiting)])
         return app
 
 

@@ -79,7 +79,7 @@ async def services(database: Postgres, verifier: Verifier, tokens: Tokens) -> As
 def real(to: Connections, services: Services) -> Connections:
     token = services.bearer(Role.SERVICE)["Authorization"].removeprefix("Bearer ")
     customers_url, orders_url = (str(each.make_url("")).rstrip("/") for each in (services.customers, services.orders))
-    told = replace(to.settings, customers_url=customers_url, orders_url=orders_url)
+    told = replace(to.settings, customers_url=customers_url, orders_url=orders_url, catalog_url=orders_url)
     return replace(to, settings=told, credential=Credential(token))
 
 
@@ -96,9 +96,11 @@ async def test_customers_get_all_that_is_known_of_them(services: Services, real:
     answer = await customer_data(asks(services.bearer(Role.CUSTOMER)), real)
 
     entries = json.loads(answer.get_body())
-    assert [entry["kind"] for entry in entries] == ["profile", "address", *["order"] * 101]
-    assert len({entry["id"] for entry in entries[2:]}) == 101
-    assert entries[1] == {"kind": "address"} | PROFILE["address"]  # type: ignore[operator]
+    assert [entry["kind"] for entry in entries] == ["profile", "address", "preferences", *["order"] * 101]
+    assert len({entry["id"] for entry in entries[3:]}) == 101
+    named = {"name": "main", "phone": "", "delivery": True, "billing": True}
+    assert entries[1] == {"kind": "address"} | PROFILE["address"] | named  # type: ignore[operator]
+    assert entries[2] == {"kind": "preferences", "back_in_stock": True, "marketing": False}
 
 
 async def test_staff_get_the_orders_of_that_customer_only(services: Services, real: Connections) -> None:
@@ -115,8 +117,8 @@ async def test_staff_get_the_orders_of_that_customer_only(services: Services, re
     of_eve = await customer_data(request, real)
     of_ada = await customer_data(asks(services.bearer(Role.ADMIN)), real)
 
-    assert [entry["kind"] for entry in json.loads(of_eve.get_body())] == ["profile", "address"]
-    assert [entry["kind"] for entry in json.loads(of_ada.get_body())] == ["profile", "address", "order"]
+    assert [entry["kind"] for entry in json.loads(of_eve.get_body())] == ["profile", "address", "preferences"]
+    assert [entry["kind"] for entry in json.loads(of_ada.get_body())] == ["profile", "address", "preferences", "order"]
 
 
 async def test_others_get_nothing(services: Services, real: Connections) -> None:

@@ -1,7 +1,9 @@
 """Everything on a customer as one list, to whom the owners allow it."""
 
 import asyncio
+import csv
 import json
+from io import StringIO
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +15,8 @@ from functions import customer_data as module
 from functions.connections import Connections
 from functions.customer_data import customer_data
 from tests.functions.surroundings import ADA, PROFILE, TRACE_ID, TRACEPARENT, TRANSIENT, Owners, answers, refuses
+
+WAITING = {"product_id": str(UUID(int=7)), "since": "2026-06-02T12:00:00Z"}
 
 
 def asks(customer_id: object = ADA, **headers: str) -> func.HttpRequest:
@@ -34,7 +38,13 @@ def order(number: int) -> dict[str, Any]:
         "reason": "",
         "currency": "EUR",
         "total": 100,
-        "lines": [{"product_id": str(UUID(int=1)), "sku": "L", "name": "Lamp", "price": 100, "quantity": 1}],
+        "tax": 16,
+        "lines": [
+            {
+                **{"product_id": str(UUID(int=1)), "sku": "L", "name": '=1+1 "Lamp",\nblue', "price": 100},
+                **{"quantity": 1, "tax_rate": 1900, "tax": 16},
+            }
+        ],
         "placed_at": "2026-06-01T12:00:00Z",
         "version": 2,
     }
@@ -48,36 +58,114 @@ def pages(count: int) -> Any:
     return answer
 
 
-async def test_profile_address_and_orders_are_one_list(to: Connections, owners: Owners) -> None:
-    owners.orders = pages(3)
+async def test_all_that_is_held_is_one_list(to: Connections, owners: Owners) -> None:
+    owners.orders, owners.waiting = pages(3), answers({"items": [WAITING]})
 
     answer = await customer_data(asks(), to)
 
     entries = json.loads(answer.get_body())
     assert (answer.status_code, answer.mimetype) == (200, "application/json")
     assert answer.headers["Cache-Control"] == "no-store"
-    assert [entry["kind"] for entry in entries] == ["profile", "address", "order", "order", "order"]
+    assert [entry["kind"] for entry in entries] == [
+        *("profile", "address", "address", "preferences", "order", "order", "order", "waiting")
+    ]
     assert entries[0] == {
         "kind": "profile",
         **{name: PROFILE[name] for name in ("id", "name", "email", "language", "status")},
     }
-    assert entries[1] == {"kind": "address", **PROFILE["address"]}
-    expected = order(0)
-    assert entries[2] == {"kind": "order"} | {k: v for k, v in expected.items() if k not in ("customer_id", "version")}
+    hof, buero = PROFILE["addresses"]
+    assert entries[1:3] == [
+        {"kind": "address", **hof, "delivery": True, "billing": False},
+        {"kind": "address", **buero, "delivery": False, "billing": True},
+    ]
+    assert entries[3] == {"kind": "preferences", **PROFILE["preferences"]}
+    expected = {name: value for name, value in order(0).items() if name not in ("customer_id", "version")}
+    assert entries[4] == {"kind": "order", "carrier": "", "tracking": ""} | expected
+    assert entries[7] == {"kind": "waiting", **WAITING}
 
 
 async def test_without_an_address_there_is_no_entry_for_it(to: Connections, owners: Owners) -> None:
-    owners.customer = answers(PROFILE | {"address": None})
+    owners.customer = answers(PROFILE | {"address": None, "addresses": []})
 
     answer = await customer_data(asks(), to)
 
-    assert [entry["kind"] for entry in json.loads(answer.get_body())] == ["profile"]
+    assert [entry["kind"] for entry in json.loads(answer.get_body())] == ["profile", "preferences"]
+
+
+async def test_what_the_version_before_says_of_a_customer_is_enough(to: Connections, owners: Owners) -> None:
+    news = ("addresses", "delivery_address", "billing_address", "preferences")
+    owners.customer = answers({name: value for name, value in PROFILE.items() if name not in news})
+
+    entries = json.loads((await customer_data(asks(), to)).get_body())
+
+    assert entries[1] == {"kind": "address", **PROFILE["address"], "name": "", "phone": ""} | {
+        "delivery": True,
+        "billing": True,
+    }
+
+
+async def test_where_the_catalogue_knows_of_no_waiting_lists_there_are_none(to: Connections, owners: Owners) -> None:
+    owners.waiting = refuses(404)
+
+    answer = await customer_data(asks(), to)
+
+    assert answer.status_code == 200
+    assert "waiting" not in [entry["kind"] for entry in json.loads(answer.get_body())]
+
+
+async def test_a_spreadsheet_gets_every_entry_and_no_formula(to: Connections, owners: Owners) -> None:
+    owners.orders, owners.waiting = pages(1), answers({"items": [WAITING]})
+
+    answer = await customer_data(asks(accept="text/csv"), to)
+
+    assert (answer.status_code, answer.mimetype, answer.headers["Vary"]) == (200, "text/csv", "Accept")
+    lines = answer.get_body().decode()
+    assert lines.endswith("\r\n")
+    assert '"\'=1+1 ""Lamp"",\nblue"' in lines
+    rows = list(csv.DictReader(StringIO(lines, newline="")))
+    assert [row["kind"] for row in rows] == [
+        *("profile", "address", "address", "preferences", "order", "line", "waiting")
+    ]
+    assert (rows[1]["phone"], rows[1]["delivery"], rows[2]["delivery"]) == ("'+49 221 1", "true", "false")
+    assert (rows[4]["id"], rows[4]["total"], rows[5]["order_id"]) == (rows[5]["order_id"], "100", str(UUID(int=0)))
+    assert rows[6]["since"] == WAITING["since"]
+
+
+@pytest.mark.parametrize(
+    ("accept", "form"),
+    [
+        (None, "application/json"),
+        ("", "application/json"),
+        ("*/*", "application/json"),
+        ("text/*", "text/csv"),
+        ("TEXT/CSV;charset=utf-8", "text/csv"),
+        ("text/csv;q=0.5, application/json;q=0.4", "text/csv"),
+        ("text/csv;q=0.5, */*;q=0.6", "application/json"),
+        ("application/json;q=0, */*", "text/csv"),
+        ("text/html, application/xhtml+xml, */*;q=0.1", "application/json"),
+        ("text/csv;q=2, nonsense, application/json;q=0.9", "text/csv"),
+    ],
+)
+async def test_the_caller_chooses_the_form(to: Connections, accept: str | None, form: str) -> None:
+    answer = await customer_data(asks(**({} if accept is None else {"accept": accept})), to)
+
+    assert (answer.status_code, answer.mimetype) == (200, form)
+
+
+@pytest.mark.parametrize("accept", ["text/html", "application/json;q=0, text/csv;q=0.000", "*/*;q=0", "x"])
+async def test_another_form_is_refused_before_anything_is_asked(to: Connections, owners: Owners, accept: str) -> None:
+    answer = await customer_data(asks(accept=accept), to)
+
+    assert (answer.status_code, answer.mimetype) == (406, "application/problem+json")
+    assert "text/csv" in json.loads(answer.get_body())["detail"]
+    assert owners.asked == []
 
 
 async def test_the_owners_see_the_callers_own_token_and_trace(to: Connections, owners: Owners) -> None:
     answer = await customer_data(asks(), to)
 
-    assert [request.path for request in owners.asked] == [f"/api/customers/{ADA}", "/api/orders"]
+    assert [request.path for request in owners.asked] == [f"/api/customers/{ADA}", "/api/orders", "/api/waiting"]
+    assert owners.asked[2].query["customer"] == str(ADA)
     assert {request.headers["Authorization"] for request in owners.asked} == {"Bearer theirs"}
     assert owners.asked[1].query["customer"] == str(ADA)
     traces = {request.headers["traceparent"] for request in owners.asked} | {answer.headers["traceparent"]}
@@ -90,7 +178,7 @@ async def test_a_list_that_is_too_long_says_where_it_goes_on(to: Connections, ow
 
     answer = await customer_data(asks(), to)
 
-    assert len(json.loads(answer.get_body())) == 2 + module.MOST_PAGES
+    assert len(json.loads(answer.get_body())) == 4 + module.MOST_PAGES
     assert answer.headers["Link"] == f'</api/orders?customer={ADA}&limit=100&cursor=20>; rel="next"'
 
 
@@ -106,7 +194,7 @@ async def test_a_refusal_of_an_owner_is_ours(to: Connections, owners: Owners, ow
     assert answer.headers.get("WWW-Authenticate") == ("Bearer" if status == 401 else None)
 
 
-@pytest.mark.parametrize("owner", ["customer", "orders"])
+@pytest.mark.parametrize("owner", ["customer", "orders", "waiting"])
 @pytest.mark.parametrize("reason", ["500", "a gateway's own 404", "no JSON", "another shape", "hanging up"])
 async def test_while_an_owner_can_not_say_it_is_503(to: Connections, owners: Owners, owner: str, reason: str) -> None:
     setattr(owners, owner, TRANSIENT[reason])

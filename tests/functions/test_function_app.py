@@ -6,6 +6,9 @@ import os
 import re
 import sys
 import tomllib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +18,18 @@ from aiohttp.test_utils import TestServer
 
 from libs.common.messages import encode_fact
 from libs.common.messages.orders import OrderConfirmed
-from localcloud import functions_keys, topology
+from localcloud import certificates, functions_keys, topology
+from localcloud.servicebus import Broker
 from tests.functions.surroundings import ADA, LINES, NOON, ORDER, TRACE_ID, TRACEPARENT, Mailbox, Owners
 
 ROOT = Path(__file__).parents[2]
-TOLD = {"CUSTOMERS_URL": "http://c", "ORDERS_URL": "http://o", "SMTP_HOST": "h", "SMTP_PORT": "1", "MAIL_FROM": "a@b.c"}
+TOLD = {
+    "CUSTOMERS_URL": "http://c",
+    "ORDERS_URL": "http://o",
+    "CATALOG_URL": "http://p",
+    "MAIL_URL": "smtp://h",
+    "MAIL_FROM": "a@b.c",
+}
 NOT_IN_THE_IMAGE = ("services", "localcloud", "asyncpg", "azure.servicebus", "azure.eventgrid", "joserfc", "uvloop")
 SHOW = """
 import json, sys
@@ -62,7 +72,12 @@ async def test_the_app_needs_no_more_than_its_image_holds_and_is_what_the_topolo
         subscription.to.function for subscription in store.subscriptions if subscription.to.function
     }
     outputs = {(name, each["queueName"]) for name, bound in loaded.items() for each in bound if "queueName" in each}
-    assert outputs == {("process_order", "catalog"), ("process_order", "orders"), ("update_inventory", "catalog")}
+    assert outputs == {
+        ("process_order", "catalog"),
+        ("process_order", "orders"),
+        ("update_inventory", "catalog"),
+        ("notify_customer", "orders"),
+    }
     rights = {right.on for right in store.identities["functions"].rights}
     assert {f"queues/{queue}" for _, queue in outputs} <= rights
 
@@ -93,12 +108,17 @@ def test_the_pins_are_those_of_the_lock() -> None:
 async def test_in_a_host_the_letter_and_the_data_go_out_under_the_callers_trace(
     owners: Owners, mailbox: Mailbox, tmp_path: Path, unused_tcp_port: int
 ) -> None:
-    functions_keys.ensure(tmp_path)
-    key = functions_keys.read(tmp_path / functions_keys.EVENT_GRID)
+    functions_keys.ensure(tmp_path / "keys")
+    key = functions_keys.read(tmp_path / "keys" / functions_keys.EVENT_GRID)
     app = owners.app()
     app.router.add_get("/msi/token", give_token)
-    async with TestServer(app) as server, ClientSession(f"http://127.0.0.1:{unused_tcp_port}") as client:
-        host = await start(str(server.make_url("")).rstrip("/"), mailbox.port, keys=tmp_path, port=unused_tcp_port)
+    async with (
+        TestServer(app) as server,
+        ClientSession(f"http://127.0.0.1:{unused_tcp_port}") as client,
+        commands(tmp_path / "bus") as (broker, bus),
+    ):
+        told = bus | {"MAIL_URL": f"smtp://127.0.0.1:{mailbox.port}"}
+        host = await start(str(server.make_url("")).rstrip("/"), told, keys=tmp_path / "keys", port=unused_tcp_port)
         try:
             lines = [await log_until(host, "host.started")]
             notified = await client.post(
@@ -107,21 +127,21 @@ async def test_in_a_host_the_letter_and_the_data_go_out_under_the_callers_trace(
                 data=encode_fact(CONFIRMED, TRACEPARENT),
                 headers={"aeg-event-type": "Notification"},
             )
-            told = await client.get(
+            data = await client.get(
                 f"/api/customer-data/{ADA}", headers={"Authorization": "Bearer theirs", "traceparent": TRACEPARENT}
             )
             lines.append(await log_until(host, "request.answered"))
         finally:
             host.kill()
             await host.wait()
+        assert broker.counts("orders").active == 1
 
-    assert (notified.status, told.status) == (202, 200)
+    assert (notified.status, data.status) == (202, 200)
     (letter,) = mailbox.letters
     assert letter["X-Trace-Id"] == TRACE_ID
     assert [request.headers["Authorization"] for request in owners.asked] == [
         "Bearer given",
-        "Bearer theirs",
-        "Bearer theirs",
+        *["Bearer theirs"] * 3,
     ]
     log = b"".join(lines)
     assert log.count(TRACE_ID.encode()) >= 3
@@ -129,24 +149,42 @@ async def test_in_a_host_the_letter_and_the_data_go_out_under_the_callers_trace(
 
 
 async def give_token(request: web.Request) -> web.Response:
-    assert request.query["resource"] == "api://store"
+    assert request.query["resource"].rstrip("/") in ("api://store", "https://servicebus.azure.net")
     return web.json_response(
         {"access_token": "given", "expires_on": str(2**32), "resource": "", "token_type": "Bearer"}
     )
 
 
-async def start(owners: str, smtp_port: int, *, keys: Path, port: int) -> asyncio.subprocess.Process:
+@asynccontextmanager
+async def commands(state: Path) -> AsyncIterator[tuple[Broker, dict[str, str]]]:
+    """A Service Bus that takes any token, and what a host is told of it."""
+    files = certificates.ensure(state, datetime.now(UTC))
+    queues = {name: topology.Queue() for name in ("catalog", "orders")}
+    async with (
+        Broker.open(queues, state / "bus.sqlite", lambda *_: None) as broker,
+        broker.listen("127.0.0.1", 0, files.server_context()) as port,
+    ):
+        yield (
+            broker,
+            {
+                "SERVICE_BUS_ENDPOINT": f"sb://127.0.0.1:{port}",
+                "ServiceBus__fullyQualifiedNamespace": "store.servicebus.windows.net",
+                "SSL_CERT_FILE": str(files.bundle),
+            },
+        )
+
+
+async def start(owners: str, told: dict[str, str], *, keys: Path, port: int) -> asyncio.subprocess.Process:
     environment = TOLD | {
         "CUSTOMERS_URL": owners,
         "ORDERS_URL": owners,
-        "SMTP_HOST": "127.0.0.1",
-        "SMTP_PORT": str(smtp_port),
+        "CATALOG_URL": owners,
         "MAIL_FROM": "Store <store@example.org>",
-        "ServiceBus__fullyQualifiedNamespace": "127.0.0.1",
         "IDENTITY_ENDPOINT": f"{owners}/msi/token",
         "IDENTITY_HEADER": "secret",
         "AZURE_TOKEN_CREDENTIALS": "ManagedIdentityCredential",
         "PATH": os.environ["PATH"],
+        **told,
     }
     arguments = ["--app", "functions", "--port", str(port), "--keys", str(keys)]
     return await asyncio.create_subprocess_exec(

@@ -47,8 +47,8 @@ INSIDE: Mapping[str, set[str]] = {name: {f"services/{name}"} for name in SERVICE
 SETTINGS = {
     "CUSTOMERS_URL": "http://customers",
     "ORDERS_URL": "http://orders",
-    "SMTP_HOST": "mail",
-    "SMTP_PORT": "25",
+    "CATALOG_URL": "http://catalog",
+    "MAIL_URL": "smtp://mail",
     "MAIL_FROM": "Store <store@example.org>",
 }
 LOOK = f"""

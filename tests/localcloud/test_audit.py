@@ -14,8 +14,10 @@ MUG, LAMP = UUID(int=1), UUID(int=2)
 BOUGHT, REFUSED = UUID(int=11), UUID(int=12)
 ADA = UUID(int=21)
 
+STOCKS = [Stock(MUG, received=10, on_hand=8, reserved=0, sold=2), Stock(LAMP, 0, 0, 0, 0)]
 BALANCED = Books(
-    stocks=[Stock(MUG, received=10, on_hand=8, reserved=0, sold=2), Stock(LAMP, 0, 0, 0, 0)],
+    stocks=STOCKS,
+    rebuilt=STOCKS[:1],  # nothing has moved of what was never counted
     reservations={BOUGHT: Reservation("sold", Counter({MUG: 2})), REFUSED: Reservation("refused", Counter())},
     orders={
         BOUGHT: Order(ADA, "confirmed", Counter({MUG: 2}), ["placed", "confirmed"]),
@@ -29,7 +31,12 @@ BALANCED = Books(
 
 
 def stock(*parts: int) -> Callable[[Books], Books]:
-    return lambda books: replace(books, stocks=[Stock(MUG, *parts), books.stocks[1]])
+    """So the ledger says, too."""
+    return lambda books: replace(books, stocks=[Stock(MUG, *parts), books.stocks[1]], rebuilt=[Stock(MUG, *parts)])
+
+
+def ledger(*parts: int) -> Callable[[Books], Books]:
+    return lambda books: replace(books, rebuilt=[Stock(MUG, *parts)])
 
 
 def order(status: str, *history: str) -> Callable[[Books], Books]:
@@ -49,15 +56,22 @@ def without_order(books: Books) -> Books:
 BROKEN: dict[str, tuple[Callable[[Books], Books], set[int]]] = {
     "a piece is lost": (stock(10, 7, 0, 2), {1}),
     "stock is negative": (stock(1, -1, 0, 2), {1}),
+    "the ledger lacks a movement": (ledger(10, 10, 0, 0), {1}),
+    "the ledger is lost": (lambda books: replace(books, rebuilt=[]), {1}),
+    "the ledger tells of a product that is none": (
+        lambda books: replace(books, rebuilt=[*books.rebuilt, Stock(UUID(int=3), 1, 1, 0, 0)]),
+        {1},
+    ),
     "an order is not settled": (order("placed", "placed"), {2, 3, 4}),
     "an order is settled twice": (order("confirmed", "placed", "rejected", "confirmed"), {2}),
     "a transition is there twice": (order("confirmed", "placed", "confirmed", "confirmed"), {2}),
     "the history ends otherwise": (order("rejected", "placed", "confirmed"), {2, 3}),
     "stock is still held": (reservation("held"), {3}),
     "stock is sold short": (reservation("sold", pieces=1), {3}),
+    "what came back is still sold": (order("returned", "placed", "confirmed", "returned"), {3}),
     "stock is sold for a rejected order": (order("rejected", "placed", "rejected"), {3, 4}),
     "stock is sold twice": (stock(10, 6, 0, 4), {3}),
-    "stock is sold that was never counted": (lambda books: replace(books, stocks=[]), {3}),
+    "stock is sold that was never counted": (lambda books: replace(books, stocks=[], rebuilt=[]), {3}),
     "a customer was not told": (lambda books: replace(books, letters=frozenset()), {4}),
     "a message waits": (lambda books: replace(books, waiting={"queue orders": 1}), {5}),
     "a message is dead": (lambda books: replace(books, dead={"queue orders": 1}), {5}),
@@ -78,6 +92,12 @@ def test_what_is_wrong_is_found(name: str) -> None:
     found = violations(damage(BALANCED))
 
     assert {violation.law for violation in found} == laws
+
+
+def test_what_came_back_is_on_hand_again() -> None:
+    back = reservation("returned")(order("returned", "placed", "confirmed", "returned")(stock(10, 10, 0, 0)(BALANCED)))
+
+    assert violations(back) == []
 
 
 def test_an_erased_customers_orders_need_neither_letter_nor_key() -> None:

@@ -28,8 +28,8 @@ from localcloud.library import Library
 from localcloud.mail import Letters
 from services.catalog import store as catalog_store
 from services.catalog.domain import Details, Product
-from services.catalog.stock import Reservation as Reserving
-from services.catalog.stock import ReservationStatus
+from services.catalog.reservations import ReservationStatus
+from services.catalog.stock import Kind, Movement
 from services.catalog.store.tables import TablesStore
 from services.catalog.store.tables_stock import Figures, Intent, Record
 from services.customers import store as customers_store
@@ -42,7 +42,7 @@ pytestmark = pytest.mark.real
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 ADA, MUG, LAMP = UUID(int=21), UUID(int=1), UUID(int=2)
-BOUGHT, REFUSED, OPEN = (uuid7_beside(ADA, NOON, Random(seed).getrandbits) for seed in (1, 2, 3))
+BOUGHT, REFUSED, OPEN, BACK = (uuid7_beside(ADA, NOON, Random(seed).getrandbits) for seed in (1, 2, 3, 4))
 LETTER = b"Message-ID: <confirmed-1@store>\r\n\r\nHello"
 
 by_product = attrgetter("product_id")
@@ -91,14 +91,20 @@ async def hold(store: catalog_store.Store, order_id: UUID, product_id: UUID, qua
 
 
 async def keep_shop(store: catalog_store.Store) -> None:
-    """Two of ten mugs are sold, one is held, and there is no lamp."""
-    for product_id, count in ((MUG, 10), (LAMP, 0)):
+    """Two of eleven mugs are sold, one is held, three were returned, and there is no lamp."""
+    for product_id, count in ((MUG, 11), (LAMP, 0)):
         await store.add(product(product_id), NOON)
         await store.change_stock(product_id, opened_with(count))
     await hold(store, BOUGHT, MUG, 2)
-    await store.change_reservation(BOUGHT, Reserving.sell, cause="confirmed")
+    await store.change_reservation(
+        BOUGHT, lambda reservation, shelves: reservation.sell(shelves, NOON), cause="confirmed"
+    )
     await hold(store, REFUSED, LAMP, 1)
     await hold(store, OPEN, MUG, 1)
+    await hold(store, BACK, MUG, 3)
+    await store.change_reservation(
+        BACK, lambda reservation, shelves: reservation.take_back(shelves, NOON), cause="returned"
+    )
 
 
 async def go_shopping(store: orders_store.Store) -> None:
@@ -148,12 +154,17 @@ async def test_the_books_are_read_as_they_are_written(
             library = Library(first, second, third, tmp_path / "mail.sqlite")
             read = await library.read(await library.waiting(), await library.dead())
 
-    assert replace(read, stocks=sorted(read.stocks, key=by_product)) == Books(
-        stocks=[Stock(MUG, received=10, on_hand=7, reserved=1, sold=2), Stock(LAMP, 0, 0, 0, 0)],
+    there = [Stock(MUG, received=11, on_hand=8, reserved=1, sold=2), Stock(LAMP, 0, 0, 0, 0)]
+    assert replace(
+        read, stocks=sorted(read.stocks, key=by_product), rebuilt=sorted(read.rebuilt, key=by_product)
+    ) == Books(
+        stocks=there,
+        rebuilt=there,
         reservations={
             BOUGHT: Reservation("sold", Counter({MUG: 2})),
             REFUSED: Reservation("refused", Counter({LAMP: 1})),
             OPEN: Reservation("held", Counter({MUG: 1})),
+            BACK: Reservation("returned", Counter({MUG: 3})),
         },
         orders={
             BOUGHT: Order(ADA, "confirmed", Counter({MUG: 2}), ["placed", "confirmed"]),
@@ -162,7 +173,7 @@ async def test_the_books_are_read_as_they_are_written(
         },
         keys=Counter({BOUGHT: 1, REFUSED: 1, OPEN: 1}),
         letters=frozenset({"<confirmed-1@store>"}),
-        waiting={"outbox of catalog": 6, "outbox of orders": 5, "orders": 1},
+        waiting={"outbox of catalog": 7, "outbox of orders": 5, "orders": 1},
         dead={"outbox of catalog": 1},
     )
 
@@ -180,11 +191,13 @@ async def test_in_tables_what_is_committed_counts_and_what_is_only_intended_does
             await store.ledger.intend(Intent(order, "lost"), [await store.ledger.settled(each)])
         lines = [ReservedLine(product_id=MUG, quantity=2)]
         redo = [Figures(MUG, on_hand=8, reserved=2, received=10, version=2)]
-        await store.ledger.write_reserved(known[0], Record(ReservationStatus.HELD, lines, 1, "lost", redo))
+        moved = [Movement(product_id=MUG, version=2, kind=Kind.RESERVED, on_hand=-2, reserved=2, at=NOON)]
+        await store.ledger.write_reserved(known[0], Record(ReservationStatus.HELD, lines, 1, "lost", redo, moved))
         await store.ledger.write_reserved(known[1], Record())  # so that the attempt fails
 
-        stocks, reservations = await books.stocks(), await books.reservations()
+        stocks, rebuilt, reservations = await books.stocks(), await books.movements(), await books.reservations()
 
+    assert sorted(rebuilt, key=by_product) == sorted(stocks, key=by_product)
     assert sorted(stocks, key=by_product) == [Stock(MUG, 10, 8, 2, 0), Stock(LAMP, 10, 10, 0, 0)]
     assert reservations == {BOUGHT: Reservation("held", Counter({MUG: 2}))}
 

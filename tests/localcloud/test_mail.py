@@ -2,6 +2,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from localcloud.mail import LARGEST_LETTER, MOST_LETTERS, MOST_RECIPIENTS, Lette
 
 SENDER = "store@store.example"
 ANNA = "anna@customers.example"
+NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,3 +204,61 @@ async def test_a_disk_that_is_full_is_a_reason_to_try_again_later(office: Office
         await office.send(letter(text="x" * 60 + "\n" + "y" * 100_000))
 
     assert raised.value.code == 451
+
+
+def written(message_id: str, at: datetime, customer: str = "c-1") -> EmailMessage:
+    letter = EmailMessage()
+    letter["Message-ID"], letter["X-Customer-Id"], letter["Date"] = message_id, customer, at
+    letter["To"], letter["Subject"] = ANNA, "News"
+    letter.set_content("Hello")
+    return letter
+
+
+async def test_letters_to_the_erased_are_forgotten_and_those_to_others_kept(office: Office) -> None:
+    for number, customer in enumerate(("c-1", "c-2", "c-1")):
+        await office.send(written(f"<{number}@store>", NOON, customer))
+
+    await office.kept.forget("c-1", NOON)
+
+    assert [letter["message_id"] for letter in await office.letters()] == ["<1@store>"]
+
+
+async def test_what_was_written_before_an_erasure_and_comes_after_it_is_not_kept(office: Office) -> None:
+    await office.kept.forget("c-1", NOON)
+    await office.kept.forget("c-1", NOON - timedelta(days=1))  # told late
+
+    await office.send(written("<late@store>", NOON - timedelta(seconds=1)))
+    await office.send(written("<same@store>", NOON))
+    await office.send(written("<anew@store>", NOON + timedelta(seconds=1)))  # who has registered again
+
+    assert [letter["message_id"] for letter in await office.letters()] == ["<anew@store>"]
+
+
+async def test_what_is_forgotten_stays_forgotten_after_a_restart(tmp_path: Path) -> None:
+    async with opened(tmp_path) as office:
+        await office.send(written("<1@store>", NOON))
+        await office.kept.forget("c-1", NOON)
+
+    async with opened(tmp_path) as office:
+        await office.send(written("<2@store>", NOON))
+        assert await office.letters() == []
+
+
+async def test_a_letter_without_a_date_is_of_now(office: Office) -> None:
+    await office.kept.forget("c-1", datetime.now(UTC) - timedelta(minutes=1))
+    letter = written("<1@store>", NOON)
+    for date in (None, "nonsense"):
+        del letter["Date"], letter["Message-ID"]
+        letter["Message-ID"] = f"<{date}@store>"
+        content = letter.as_bytes().replace(b"Subject", f"Date: {date}\r\nSubject".encode() if date else b"Subject")
+        await office.send(content)
+
+    assert len(await office.letters()) == 2
+
+
+async def test_only_the_newest_letters_have_owners(tmp_path: Path) -> None:
+    async with opened(tmp_path, most=2) as office:
+        for number in range(4):
+            await office.send(written(f"<{number}@store>", NOON))
+
+        assert await office.kept.journal.read("SELECT letter FROM owners ORDER BY letter") == [(3,), (4,)]

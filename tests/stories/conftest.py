@@ -27,6 +27,8 @@ async def started(told_on: Ground, tmp_path_factory: pytest.TempPathFactory) -> 
     with state_of(tmp_path_factory.mktemp("store")) as folder:
         async with told_on.cleared(), RunningStore.start(folder, told_on.engine) as running:
             yield running
+            # Law 7: all customers of the stories have such an address, and none is in a line of any log.
+            assert running.logged(b"@example.org") == {}
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import aiohttp
 
+from libs.common.migrations import steps
 from localcloud.addresses import Port
 from localcloud.program import Program
 from localcloud.store import Store
@@ -37,8 +38,9 @@ class Change:
         for part in PARTS:
             shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
         schema = folder / f"services/{self.service}/store/postgres.sql"
-        step = f"\n-- migration 2: where it came from\n\nALTER TABLE {self.table} ADD COLUMN origin text;\n"
-        schema.write_text(schema.read_text() + step)
+        script = schema.read_text()
+        step = f"\n-- migration {len(steps(script)) + 1}: where it came from\n\n"
+        schema.write_text(f"{script}{step}ALTER TABLE {self.table} ADD COLUMN origin text;\n")
         messages = folder / f"libs/common/messages/{self.service}.py"
         known = messages.read_text()
         line = f'    type: ClassVar[str] = "{self.fact}"\n'

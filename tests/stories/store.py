@@ -26,7 +26,7 @@ from tests.waiting import so, until
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 120
 STOP_SECONDS = 60
-PORTS = 16
+PORTS = 17
 
 
 @dataclass(frozen=True)
@@ -107,6 +107,12 @@ class RunningStore:
     def log_lines(self, part: str, trace_id: str) -> list[dict[str, Any]]:
         lines = (self.folder / "logs" / f"{part}.log").read_bytes().splitlines()
         return [msgspec.json.decode(line) for line in lines if trace_id.encode() in line]
+
+    def logged(self, what: bytes) -> dict[str, bytes]:
+        """The first line of each part's log that has it, by the part."""
+        logs = {path.stem: path.read_bytes().splitlines() for path in (self.folder / "logs").glob("*.log")}
+        found = {part: next((line for line in lines if what in line), None) for part, lines in logs.items()}
+        return {part: line for part, line in found.items() if line}
 
     def resident_megabytes(self) -> float:
         """Of all processes together; pages that they share are counted once (proportional set size)."""

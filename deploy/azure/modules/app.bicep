@@ -12,6 +12,8 @@ param more array = []
 @secure()
 param keys object = {}
 param keysPath string = ''
+@description('{variable: the URL of a secret in Key Vault}, which the app reads as itself.')
+param references object = {}
 param names object
 param location string
 param tags object
@@ -20,6 +22,10 @@ var told = spec.properties.template
 var secrets = map(objectKeys(keys), path => {
   path: path
   secretRef: toLower(replace(replace(path, '.', '-'), '_', '-'))
+})
+var referred = map(objectKeys(references), variable => {
+  name: variable
+  secretRef: toLower(replace(variable, '_', '-'))
 })
 var mounts = empty(secrets)
   ? []
@@ -117,19 +123,26 @@ resource app 'Microsoft.App/containerApps@2026-01-01' = {
           lifecycle: 'None'
         }
       ]
-      secrets: map(secrets, secret => {
-        name: secret.secretRef
-        value: keys[secret.path]
-      })
+      secrets: concat(
+        map(secrets, secret => {
+          name: secret.secretRef
+          value: keys[secret.path]
+        }),
+        map(referred, each => {
+          name: each.secretRef
+          keyVaultUrl: references[each.name]
+          identity: identity.id
+        })
+      )
     })
     template: union(
       told,
       {
-        containers: map(told.containers, each => completed(each, image, settings, more, mounts))
+        containers: map(told.containers, each => completed(each, image, settings, concat(more, referred), mounts))
         volumes: concat(told.?volumes ?? [], volumes)
       },
       contains(told, 'initContainers')
-        ? { initContainers: map(told.initContainers, each => completed(each, image, settings, more, mounts)) }
+        ? { initContainers: map(told.initContainers, each => completed(each, image, settings, concat(more, referred), mounts)) }
         : {},
       // Functions have none: the platform makes theirs of the triggers, and lets nobody say other ones.
       contains(told.scale, 'rules')

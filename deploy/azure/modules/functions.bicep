@@ -5,8 +5,9 @@ import { namesOf } from 'names.bicep'
 param spec object
 param image string
 param apiClientId string
-param smtpHost string
-param smtpPort string
+param mailUrl string
+@description('Of a secret in Key Vault; empty: no password is needed.')
+param mailPasswordUrl string = ''
 param mailFrom string
 @secure()
 param masterKey string
@@ -45,9 +46,9 @@ module app 'app.bicep' = {
       ServiceBus__clientId: identity.properties.clientId
       CUSTOMERS_URL: 'https://customers.internal.${apps.properties.defaultDomain}'
       ORDERS_URL: 'https://orders.internal.${apps.properties.defaultDomain}'
+      CATALOG_URL: 'https://catalog.internal.${apps.properties.defaultDomain}'
       API_SCOPE: 'api://${apiClientId}/.default'
-      SMTP_HOST: smtpHost
-      SMTP_PORT: smtpPort
+      MAIL_URL: mailUrl
       MAIL_FROM: mailFrom
       AZURE_CLIENT_ID: identity.properties.clientId
     }
@@ -67,6 +68,7 @@ module app 'app.bicep' = {
       'host.systemKey.eventgrid_extension': eventGridKey
     }
     keysPath: '/run/secrets/functions-keys'
+    references: empty(mailPasswordUrl) ? {} : { MAIL_PASSWORD: mailPasswordUrl }
     names: names
     location: location
     tags: { 'azd-env-name': environmentName }

@@ -55,6 +55,17 @@ resource opening 'Microsoft.DBforPostgreSQL/flexibleServers/firewallRules@2025-0
   }
 ]
 
+// Else its log has the row that an index refuses, and with it personal data.
+resource terse 'Microsoft.DBforPostgreSQL/flexibleServers/configurations@2025-08-01' = {
+  parent: server
+  name: 'log_error_verbosity'
+  properties: {
+    value: 'terse'
+    source: 'user-override'
+  }
+  dependsOn: [opening]
+}
+
 @batchSize(1)
 resource database 'Microsoft.DBforPostgreSQL/flexibleServers/databases@2025-08-01' = [
   for each in databases: {
@@ -64,6 +75,6 @@ resource database 'Microsoft.DBforPostgreSQL/flexibleServers/databases@2025-08-0
       charset: 'UTF8'
       collation: 'en_US.utf8'
     }
-    dependsOn: [opening]
+    dependsOn: [terse]
   }
 ]

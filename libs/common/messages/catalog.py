@@ -8,6 +8,7 @@ from msgspec import Meta, Struct
 from libs.common.messages import Command, Fact
 
 MOST_PIECES = 1_000_000  # of one product
+MOST_CALLED = 100  # customers, by one fact
 
 
 class ProductCreated(Fact, frozen=True, kw_only=True):
@@ -79,6 +80,40 @@ class StockChanged(Fact, frozen=True, kw_only=True):
     on_hand: int
     reserved: int
     reason: str = ""
+
+
+class StockLow(Fact, frozen=True, kw_only=True):
+    """No more of a product is left than staff want to have. Told once, and again only after there was more."""
+
+    type: ClassVar[str] = "store.catalog.stock-low.v1"
+    subject: ClassVar[str] = "product_id"
+
+    product_id: UUID
+    sku: str
+    name: str
+    on_hand: int
+    reorder_level: int
+
+
+class StockReplenished(Fact, frozen=True, kw_only=True):
+    """There is some of a product again, and customers wait for it."""
+
+    type: ClassVar[str] = "store.catalog.stock-replenished.v1"
+    subject: ClassVar[str] = "product_id"
+
+    product_id: UUID
+
+
+class BackInStock(Fact, frozen=True, kw_only=True):
+    """There is some of a product again: these have waited to hear it. Where more have, there are several of these."""
+
+    type: ClassVar[str] = "store.catalog.back-in-stock.v1"
+    subject: ClassVar[str] = "product_id"
+
+    product_id: UUID
+    sku: str
+    name: str
+    customers: Annotated[list[UUID], Meta(max_length=MOST_CALLED)]
 
 
 class ReservedLine(Struct, frozen=True, kw_only=True):

@@ -70,8 +70,9 @@ def _implied(route: Route) -> Iterator[type[StoreError]]:
     yield from (Malformed, TooLarge, Invalid) if told.body is not None else ()
     yield from (Invalid,) if told.query is not None else ()
     yield from (NotFound,) if "{" in route.path else ()
-    for name in route.headers:
-        yield from HEADERS[name].refusals
+    for name, required in route.headers.items():
+        yield from HEADERS[name].unfit
+        yield from HEADERS[name].missing if required else ()
     yield Unavailable
 
 

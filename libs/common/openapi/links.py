@@ -18,8 +18,9 @@ class Place(NamedTuple):
         return re.sub(r"(}).*", r"\1", self.path)
 
     @property
-    def asks(self) -> set[str]:
-        return {each["name"] for each in self.operation["parameters"]}
+    def asks(self) -> dict[str, bool]:
+        """And whether it must be said."""
+        return {each["name"]: each["required"] for each in self.operation["parameters"]}
 
 
 def linked(paths: dict[str, Document], components: Mapping[str, Document]) -> dict[str, Document]:
@@ -42,7 +43,7 @@ def _links(
         if of is None or target is source:
             continue
         parameters = {"path.id": of} | _match(source, target, answer) | _inner(target, fields)
-        needed = set(re.findall(r"{(\w+)}", target.path)) | (target.asks & {"If-Match"})
+        needed = set(re.findall(r"{(\w+)}", target.path)) | ({"If-Match"} if target.asks.get("If-Match") else set())
         if needed <= {name.partition(".")[2] for name in parameters}:
             yield (
                 target.operation["operationId"],

@@ -11,27 +11,27 @@ from libs.common.operations import Operation
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """`refusals`: what is answered without it, or where it does not fit."""
+    """What is answered where it is `missing`, and where it does not fit."""
 
     says: str
     schema: Document
-    required: bool = False
-    refusals: tuple[type[StoreError], ...] = ()
+    missing: tuple[type[StoreError], ...] = ()
+    unfit: tuple[type[StoreError], ...] = ()
 
 
 HEADERS: Mapping[str, Header] = {
     "If-Match": Header(
         "The ETag that you read, so that nobody's change is overwritten.",
         ETAG,
-        required=True,
-        refusals=(Stale, MatchRequired),
+        missing=(MatchRequired,),
+        unfit=(Stale,),
     ),
     "If-None-Match": Header("The ETag of what you have: where it is still that, the answer is 304.", TEXT),
     "Idempotency-Key": Header(
         "New for each new thing; with the same key you get the same answer again.",
         TEXT | {"pattern": r"^[!#-\[\]-~]{1,255}$"},
-        required=True,
-        refusals=(Malformed,),
+        missing=(Malformed,),
+        unfit=(Malformed,),
     ),
 }
 
@@ -39,9 +39,8 @@ HEADERS: Mapping[str, Header] = {
 def parameters(route: Route, schemas: Schemas) -> Iterator[Document]:
     yield from _of_path(route.path)
     yield from _of_query(route.operation, schemas)
-    for name in route.headers:
-        header = HEADERS[name]
-        said = {"required": header.required, "schema": header.schema, "description": header.says}
+    for name, required in route.headers.items():
+        said = {"required": required, "schema": HEADERS[name].schema, "description": HEADERS[name].says}
         yield {"name": name, "in": "header"} | said
 
 

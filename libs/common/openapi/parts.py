@@ -28,10 +28,11 @@ class Route:
     policy: frozenset[Role]
 
     @property
-    def headers(self) -> list[str]:
-        """That it asks for. What has a version can be known already."""
+    def headers(self) -> Mapping[str, bool]:
+        """That it heeds, and whether they must be there. What has a version can be known already."""
         can_be_known = self.method == "GET" and any(map(has_version, self.operation.answers.values()))
-        return [*self.operation.headers, *["If-None-Match"] * can_be_known]
+        heeded = [*self.operation.optional_headers, *["If-None-Match"] * can_be_known]
+        return dict.fromkeys(self.operation.headers, True) | dict.fromkeys(heeded, False)
 
     @property
     def has_pages(self) -> bool:

@@ -1,10 +1,16 @@
-"""HTTP in: products, their stock and images, and categories. Anyone may read; staff write."""
+"""HTTP in: products, their stock and images, and categories. Anyone may read; staff write; customers may wait."""
 
 from aiohttp import web
 
-from services.catalog.routes import categories, media, products, stock
+from services.catalog.routes import categories, media, products, stock, waiting
 from services.catalog.routes.keys import CURSORS as CURSORS
 from services.catalog.routes.keys import IMAGES as IMAGES
 from services.catalog.routes.keys import STORE as STORE
 
-routes: list[web.AbstractRouteDef] = [*products.routes, *media.routes, *stock.routes, *categories.routes]
+routes: list[web.AbstractRouteDef] = [
+    *products.routes,
+    *media.routes,
+    *stock.routes,
+    *waiting.routes,
+    *categories.routes,
+]

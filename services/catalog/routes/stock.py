@@ -1,24 +1,39 @@
-"""Stock in: anyone reads the counts, staff correct them."""
+"""Stock in: anyone reads the counts; staff correct them, take deliveries in, and read how it all came to be."""
 
+import re
+from typing import Annotated
 from uuid import UUID
 
 from aiohttp import web
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from libs.common.auth import Role
 from libs.common.clock import now
-from libs.common.http import if_match, path_id, read, reply
+from libs.common.errors import Invalid, Malformed
+from libs.common.http import if_match, path_id, query, read, reply
+from libs.common.messages.catalog import MOST_PIECES
 from libs.common.operations import Operation, allow
 from services.catalog.routes.bodies import Pieces, Reason
-from services.catalog.routes.keys import STORE
-from services.catalog.stock import BelowReserved, Stock
+from services.catalog.routes.keys import CURSORS, STORE
+from services.catalog.stock import BelowReserved, Movement, NotCounted, Stock, TooMuchStock
 
 routes = web.RouteTableDef()
+
+NEWEST = 10**12  # no stock has moved so often
 
 
 class Recount(Struct, frozen=True, forbid_unknown_fields=True):
     count: Pieces
     reason: Reason
+
+
+class Receipt(Struct, frozen=True, forbid_unknown_fields=True):
+    quantity: Annotated[int, Meta(ge=1, le=MOST_PIECES)]
+    reason: Reason
+
+
+class ReorderLevel(Struct, frozen=True, forbid_unknown_fields=True):
+    level: Pieces | None
 
 
 class StockBody(Struct, frozen=True):
@@ -28,7 +43,25 @@ class StockBody(Struct, frozen=True):
     sold: int
     received: int
     count: int
+    reorder_level: int | None
     version: int
+
+
+class Ledger(Struct, frozen=True, forbid_unknown_fields=True):
+    limit: Annotated[int, Meta(ge=1, le=100)] = 20
+    cursor: str | None = None
+
+
+class LedgerPosition(Struct, frozen=True):
+    """Where a page of a product's movements ended."""
+
+    product_id: UUID
+    version: int
+
+
+class LedgerPage(Struct, frozen=True):
+    items: list[Movement]
+    next: str | None
 
 
 @routes.get("/api/products/{id}/stock")
@@ -50,6 +83,58 @@ async def recount_stock(request: web.Request) -> web.Response:
     return reply(stock_body(stock), version=stock.version)
 
 
+@routes.post("/api/products/{id}/stock/receipts")
+@allow(Role.ADMIN)
+@Operation(
+    body=Receipt, headers=["Idempotency-Key"], answers={200: StockBody}, refuses=[NotCounted, TooMuchStock, Malformed]
+)
+async def receive_stock(request: web.Request) -> web.Response:
+    """Adds a delivery, however often it is sent with the same Idempotency-Key; orders may move the stock meanwhile."""
+    product_id, key, wanted, at = path_id(request), idempotency_key(request), await read(request, Receipt), now()
+    stock = await request.app[STORE].change_stock(
+        product_id,
+        lambda stock: stock.receive(wanted.quantity, wanted.reason, at),
+        cause=f"receipt {product_id} {key}",
+    )
+    return reply(stock_body(stock), version=stock.version)
+
+
+@routes.put("/api/products/{id}/stock/reorder-level")
+@allow(Role.ADMIN)
+@Operation(body=ReorderLevel, headers=["If-Match"], answers={200: StockBody}, refuses=[NotCounted])
+async def set_reorder_level(request: web.Request) -> web.Response:
+    """Staff get a letter when no more than this is on hand. `null`: they get none."""
+    version, wanted, at = if_match(request), await read(request, ReorderLevel), now()
+    stock = await request.app[STORE].change_stock(
+        path_id(request), lambda stock: stock.reorder_at(wanted.level, at), version=version
+    )
+    return reply(stock_body(stock), version=stock.version)
+
+
+@routes.get("/api/products/{id}/stock/ledger")
+@allow(Role.ADMIN)
+@Operation(query=Ledger, answers={200: LedgerPage})
+async def read_ledger(request: web.Request) -> web.Response:
+    """Every movement, the newest first, also of what is no longer sold. Their sums are the counts."""
+    asked, cursors, product_id = query(request, Ledger), request.app[CURSORS], path_id(request)
+    after = cursors.open(asked.cursor, LedgerPosition) if asked.cursor else LedgerPosition(product_id, NEWEST)
+    if after.product_id != product_id:
+        raise Invalid("cursor", "the cursor is of another product's ledger")
+    movements = await request.app[STORE].movements(product_id, after.version, asked.limit)
+    full = len(movements) == asked.limit
+    following = cursors.seal(LedgerPosition(product_id, movements[-1].version)) if full else None
+    headers = {"Link": f'<{request.rel_url.update_query(cursor=following)}>; rel="next"'} if following else {}
+    return reply(LedgerPage(movements, following), headers=headers)
+
+
+def idempotency_key(request: web.Request) -> str:
+    """draft-ietf-httpapi-idempotency-key-header-07: a quoted string; bare ones are taken too. Raises Malformed."""
+    match = re.fullmatch(r'"?([!#-\[\]-~]{1,255})"?', request.headers.get("Idempotency-Key", ""))
+    if match is None:
+        raise Malformed("send an Idempotency-Key header: 1 to 255 visible ASCII characters, new for each delivery")
+    return match[1]
+
+
 def stock_body(stock: Stock) -> StockBody:
     return StockBody(
         product_id=stock.product_id,
@@ -58,5 +143,6 @@ def stock_body(stock: Stock) -> StockBody:
         sold=stock.sold,
         received=stock.received,
         count=stock.count,
+        reorder_level=stock.reorder_level,
         version=stock.version,
     )

@@ -1,6 +1,6 @@
 """Where the catalogue is kept: the contract, and the engine that a URL asks for."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -9,17 +9,21 @@ from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from libs.common.archive import Archive
+from libs.common.clock import now
 from libs.common.database import Database
 from libs.common.errors import Conflict, Invalid, StoreError
 from libs.common.messages import Fact
 from services.catalog.domain import Category, Parents, Product
-from services.catalog.stock import Reservation, Shelves, Stock
+from services.catalog.reservations import Reservation
+from services.catalog.stock import Movement, Shelves, Stock
 from services.catalog.store.rows import ROWS as ROWS
 
 ProductAction = Callable[[Product], Fact | None]
 CategoryAction = Callable[[Category, Parents], None]
-StockAction = Callable[[Stock], Fact | None]
-ReservationAction = Callable[[Reservation, Shelves], Fact | None]
+StockAction = Callable[[Stock], Sequence[Fact]]
+ReservationAction = Callable[[Reservation, Shelves], Sequence[Fact]]
+
+BALANCED_AT_ONCE = 500  # products
 
 
 class SkuTaken(Invalid):
@@ -105,12 +109,39 @@ class Store(Protocol):
     async def change_stock(
         self, product_id: UUID, act: StockAction, *, version: int | None = None, cause: str | None = None
     ) -> Stock:
-        """The change and its fact together; a cause only once. Raises NotFound or Stale."""
+        """The change, its facts and its movements together; a cause only once. Raises NotFound or Stale."""
 
     async def change_reservation(
         self, order_id: UUID, act: ReservationAction, *, cause: str, products: Iterable[UUID] = ()
     ) -> None:
-        """The reservation, the stock of `products` and of its own, and the fact together; a cause only once."""
+        """The reservation, the stock of `products` and of its own, what moved, and the facts together; a cause only
+        once.
+        """
+
+    async def movements(self, product_id: UUID, before: int, limit: int) -> list[Movement]:
+        """Those to versions before that one, the newest first. Raises NotFound; what is no longer sold has one."""
+
+    async def balance(self, at: datetime) -> None:
+        """What moved past the ledger is written into it, some products at a time."""
+
+    async def wait(self, product_id: UUID, customer_id: UUID, at: datetime) -> datetime:
+        """Since when the customer waits. Raises NotFound, InStock, WaitingListFull or TooManyWaits."""
+
+    async def waits_since(self, product_id: UUID, customer_id: UUID) -> datetime | None: ...
+
+    async def waits_of(self, customer_id: UUID) -> dict[UUID, datetime]:
+        """For which products the customer waits, and since when."""
+
+    async def stop_waiting(self, product_id: UUID, customer_id: UUID) -> None:
+        """Whether or not there is such a product, or the customer waits for it."""
+
+    async def call_waiting(self, product_id: UUID, at: datetime) -> bool:
+        """Where there is some of it, CALLED_AT_ONCE of those who wait are told and wait no more, in one commit; whether
+        there may be others. Of what is no longer sold they are told nothing.
+        """
+
+    async def forget_customer(self, customer_id: UUID) -> None:
+        """They wait for nothing any more."""
 
 
 async def open_store(database: Database) -> Store:
@@ -121,7 +152,10 @@ async def open_store(database: Database) -> Store:
 
 
 async def migrate(database: Database) -> None:
-    await database.migrate("catalog", _engine(database).schema)
+    """Also writes into the ledger what moved past it: before there was one, or by an instance that knew none."""
+    engine = _engine(database)
+    await database.migrate("catalog", engine.schema)
+    await engine.store(database).balance(now())
 
 
 def open_archive(database: Database) -> Archive:

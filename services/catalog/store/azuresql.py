@@ -1,6 +1,6 @@
 """The catalogue in Azure SQL."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -9,31 +9,21 @@ from uuid import UUID
 
 import msgspec
 
-from libs.common.azuresql import AzureSql, ForeignKeyViolation, Row, Transaction, UniqueViolation
+from libs.common.azuresql import ForeignKeyViolation, Row, Transaction, UniqueViolation
 from libs.common.errors import Invalid, NotFound, Stale
 from services.catalog.domain import Category, Details, Media, Parents, Product, admit
-from services.catalog.stock import Stock
 from services.catalog.store import (
     CategoryAction,
     CategoryInUse,
     Page,
     Position,
     ProductAction,
-    ReservationAction,
     SkuTaken,
     Sort,
-    StockAction,
     Wanted,
 )
 from services.catalog.store.azuresql_list import listing, position
-from services.catalog.store.azuresql_stock import (
-    STOCK,
-    lock_reservation,
-    lock_stock,
-    stock_of,
-    write_reservation,
-    write_stock,
-)
+from services.catalog.store.azuresql_waiting import AzureSqlWaiting
 
 SCHEMA = Path(__file__).with_name("azuresql.sql").read_text()
 
@@ -55,10 +45,7 @@ FROM products AS p WITH (UPDLOCK, ROWLOCK) JOIN stock AS s ON s.product_id = p.i
 _CATEGORIES = "SELECT id, name, parent_id, version FROM categories ORDER BY name, id"
 
 
-class AzureSqlStore:
-    def __init__(self, database: AzureSql) -> None:
-        self._database = database
-
+class AzureSqlStore(AzureSqlWaiting):
     async def add(self, product: Product, at: datetime) -> None:
         def work(tx: Transaction) -> None:
             with _refused(product.details):
@@ -145,44 +132,6 @@ class AzureSqlStore:
     async def categories(self) -> list[Category]:
         return [_category(row) for row in await self._database.fetch(_CATEGORIES)]
 
-    async def stock(self, product_id: UUID) -> Stock:
-        row = await self._database.fetchrow(STOCK, product_id.bytes)
-        return _on_sale(stock_of(row) if row else None)
-
-    async def change_stock(
-        self, product_id: UUID, act: StockAction, *, version: int | None = None, cause: str | None = None
-    ) -> Stock:
-        def work(tx: Transaction) -> Stock:
-            stock = _on_sale(lock_stock(tx, [product_id]).get(product_id))
-            if version not in (None, stock.version):
-                raise Stale
-            if tx.first_time(cause) and (fact := act(stock)):
-                write_stock(tx, [stock])
-                tx.tell(fact)
-            return stock
-
-        return await self._database.transact(work)
-
-    async def change_reservation(
-        self, order_id: UUID, act: ReservationAction, *, cause: str, products: Iterable[UUID] = ()
-    ) -> None:
-        def work(tx: Transaction) -> None:
-            if not tx.first_time(cause):
-                return
-            reservation = lock_reservation(tx, order_id)
-            before = reservation.version
-            shelves = lock_stock(tx, [*products, *(line.product_id for line in reservation.lines)])
-            fact = act(reservation, shelves)
-            if reservation.version > before:
-                write_reservation(tx, reservation, shelves)
-            if fact:
-                tx.tell(fact)
-
-        try:
-            await self._database.transact(work)
-        except UniqueViolation:  # another began this reservation at the same time: now there is one to lock
-            await self._database.transact(work)
-
 
 def _product(row: Row | None) -> Product:
     if row is None:
@@ -245,9 +194,3 @@ def _category(row: Row) -> Category:
 def _category_columns(category: Category) -> tuple[Any, ...]:
     parent_id = category.parent_id and category.parent_id.bytes
     return (category.name, parent_id, category.version, category.id.bytes)
-
-
-def _on_sale(stock: Stock | None) -> Stock:
-    if stock is None or stock.deleted:
-        raise NotFound
-    return stock

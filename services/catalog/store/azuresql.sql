@@ -47,3 +47,37 @@ CREATE TABLE reservations (
     lines nvarchar(max) NOT NULL DEFAULT '[]' CHECK (ISJSON(lines) = 1),
     version bigint NOT NULL DEFAULT 0
 );
+
+-- migration 2: the ledger of stock, reorder levels, what came back, who waits for what
+
+-- A row for each movement; what moved before is written by `balance`, after this step. No reference to stock: each row
+-- is written with the stock's own, which is locked, and the look would be paid for by every order.
+CREATE TABLE movements (
+    product_id binary(16) NOT NULL,
+    version bigint NOT NULL, -- of the stock, once it had moved
+    kind varchar(9) NOT NULL,
+    on_hand bigint NOT NULL, -- by how much it changed, like the next three
+    reserved bigint NOT NULL,
+    sold bigint NOT NULL,
+    received bigint NOT NULL,
+    reason nvarchar(max) NOT NULL,
+    order_id binary(16) NULL,
+    at datetimeoffset(6) NOT NULL,
+    PRIMARY KEY (product_id, version),
+    CHECK (received = on_hand + reserved + sold)
+);
+
+CREATE TABLE waiting (
+    product_id binary(16) NOT NULL REFERENCES stock (product_id),
+    customer_id binary(16) NOT NULL,
+    since datetimeoffset(6) NOT NULL,
+    PRIMARY KEY (product_id, customer_id)
+);
+CREATE INDEX waiting_by_customer ON waiting (customer_id);
+
+ALTER TABLE stock ADD reorder_level bigint NULL CHECK (reorder_level >= 0);
+ALTER TABLE stock ADD waiting bigint NOT NULL DEFAULT 0 CHECK (waiting >= 0);
+ALTER TABLE stock ADD recorded bigint NOT NULL DEFAULT 0; -- the version up to which the ledger tells all
+
+-- Not another status: the version before would not know it, and to that what came back is as good as sold.
+ALTER TABLE reservations ADD returned bit NOT NULL DEFAULT 0;

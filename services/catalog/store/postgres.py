@@ -1,7 +1,7 @@
 """The catalogue in PostgreSQL."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -12,22 +12,19 @@ import msgspec
 from asyncpg import ForeignKeyViolationError, Record, UniqueViolationError
 
 from libs.common.errors import Invalid, NotFound, Stale
-from libs.common.postgres import Postgres, Transaction
+from libs.common.postgres import Transaction
 from services.catalog.domain import Category, Details, Media, Parents, Product, admit
-from services.catalog.stock import Stock
 from services.catalog.store import (
     CategoryAction,
     CategoryInUse,
     Page,
     Position,
     ProductAction,
-    ReservationAction,
     SkuTaken,
     Sort,
-    StockAction,
     Wanted,
 )
-from services.catalog.store.postgres_stock import STOCK, lock_reservation, lock_stock, write_reservation, write_stock
+from services.catalog.store.postgres_waiting import PostgresWaiting
 
 SCHEMA = Path(__file__).with_name("postgres.sql").read_text()
 
@@ -60,10 +57,7 @@ _FILTERS = {
 }
 
 
-class PostgresStore:
-    def __init__(self, database: Postgres) -> None:
-        self._database = database
-
+class PostgresStore(PostgresWaiting):
     async def add(self, product: Product, at: datetime) -> None:
         async with self._database.transaction() as tx:
             with _refused(product.details):
@@ -153,37 +147,6 @@ class PostgresStore:
     async def categories(self) -> list[Category]:
         return [Category(**row) for row in await self._database.fetch(f"{_CATEGORIES} ORDER BY name, id")]
 
-    async def stock(self, product_id: UUID) -> Stock:
-        row = await self._database.fetchrow(f"{STOCK} WHERE s.product_id = $1", product_id)
-        return _on_sale(Stock(**row) if row else None)
-
-    async def change_stock(
-        self, product_id: UUID, act: StockAction, *, version: int | None = None, cause: str | None = None
-    ) -> Stock:
-        async with self._database.transaction() as tx:
-            stock = _on_sale((await lock_stock(tx, [product_id])).get(product_id))
-            if version not in (None, stock.version):
-                raise Stale
-            if await tx.first_time(cause) and (fact := act(stock)):
-                await write_stock(tx, [stock])
-                await tx.tell(fact)
-        return stock
-
-    async def change_reservation(
-        self, order_id: UUID, act: ReservationAction, *, cause: str, products: Iterable[UUID] = ()
-    ) -> None:
-        async with self._database.transaction() as tx:
-            if not await tx.first_time(cause):
-                return
-            reservation = await lock_reservation(tx, order_id)
-            before = reservation.version
-            shelves = await lock_stock(tx, [*products, *(line.product_id for line in reservation.lines)])
-            fact = act(reservation, shelves)
-            if reservation.version > before:
-                await write_reservation(tx, reservation, shelves)
-            if fact:
-                await tx.tell(fact)
-
 
 def _product(row: Record | None) -> Product:
     if row is None:
@@ -254,9 +217,3 @@ def _found(row: Record | None) -> Category:
     if row is None:
         raise NotFound
     return Category(**row)
-
-
-def _on_sale(stock: Stock | None) -> Stock:
-    if stock is None or stock.deleted:
-        raise NotFound
-    return stock

@@ -42,3 +42,37 @@ CREATE TABLE reservations (
     lines jsonb NOT NULL DEFAULT '[]',
     version bigint NOT NULL DEFAULT 0
 );
+
+-- migration 2: the ledger of stock, reorder levels, what came back, who waits for what
+
+-- A row for each movement; what moved before is written by `balance`, after this step. No reference to stock: each row
+-- is written with the stock's own, which is locked, and the look would be paid for by every order.
+CREATE TABLE movements (
+    product_id uuid NOT NULL,
+    version bigint NOT NULL, -- of the stock, once it had moved
+    kind text NOT NULL,
+    on_hand bigint NOT NULL, -- by how much it changed, like the next three
+    reserved bigint NOT NULL,
+    sold bigint NOT NULL,
+    received bigint NOT NULL CHECK (received = on_hand + reserved + sold),
+    reason text NOT NULL,
+    order_id uuid,
+    at timestamptz NOT NULL,
+    PRIMARY KEY (product_id, version)
+);
+
+CREATE TABLE waiting (
+    product_id uuid NOT NULL REFERENCES stock,
+    customer_id uuid NOT NULL,
+    since timestamptz NOT NULL,
+    PRIMARY KEY (product_id, customer_id)
+);
+CREATE INDEX waiting_by_customer ON waiting (customer_id);
+
+ALTER TABLE stock
+    ADD COLUMN reorder_level bigint CHECK (reorder_level >= 0),
+    ADD COLUMN waiting bigint NOT NULL DEFAULT 0 CHECK (waiting >= 0),
+    ADD COLUMN recorded bigint NOT NULL DEFAULT 0; -- the version up to which the ledger tells all
+
+-- Not another status: the version before would not know it, and to that what came back is as good as sold.
+ALTER TABLE reservations ADD COLUMN returned boolean NOT NULL DEFAULT false;

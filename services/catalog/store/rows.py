@@ -1,11 +1,13 @@
 """What is kept of the catalogue, as rows of tables: the same on every engine."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
 from libs.common.archive import MESSAGING, Row
 from libs.common.messages.catalog import ReservedLine
 from services.catalog.domain import Media
+from services.catalog.reservations import ReservationStatus
 
 
 class CategoryRow(Row, frozen=True, kw_only=True):
@@ -47,6 +49,9 @@ class StockRow(Row, frozen=True, kw_only=True):
     sold: int
     received: int
     version: int
+    reorder_level: int | None
+    waiting: int
+    recorded: int
 
 
 class ReservationRow(Row, frozen=True, kw_only=True):
@@ -55,8 +60,52 @@ class ReservationRow(Row, frozen=True, kw_only=True):
 
     order_id: UUID
     status: str
+    returned: bool
     lines: Sequence[ReservedLine]
     version: int
 
 
-ROWS: tuple[type[Row], ...] = (CategoryRow, ProductRow, StockRow, ReservationRow, *MESSAGING)
+class MovementRow(Row, frozen=True, kw_only=True):
+    table = "movements"
+    sorted_by = ("product_id", "version")
+
+    product_id: UUID
+    version: int
+    kind: str
+    on_hand: int
+    reserved: int
+    sold: int
+    received: int
+    reason: str
+    order_id: UUID | None
+    at: datetime
+
+
+class WaitingRow(Row, frozen=True, kw_only=True):
+    table = "waiting"
+    sorted_by = ("product_id", "customer_id")
+
+    product_id: UUID
+    customer_id: UUID
+    since: datetime
+
+
+ROWS: tuple[type[Row], ...] = (
+    CategoryRow,
+    ProductRow,
+    StockRow,
+    ReservationRow,
+    MovementRow,
+    WaitingRow,
+    *MESSAGING,
+)
+
+
+def kept_status(status: ReservationStatus) -> tuple[str, bool]:
+    """What came back is kept as sold, and a mark: the version before this one knows no more than that it was sold."""
+    returned = status is ReservationStatus.RETURNED
+    return str(ReservationStatus.SOLD if returned else status), returned
+
+
+def status_of(kept: str, *, returned: bool) -> ReservationStatus:
+    return ReservationStatus.RETURNED if returned else ReservationStatus(kept)

@@ -6,31 +6,34 @@ from collections.abc import Iterable, Mapping
 from contextlib import AsyncExitStack, suppress
 from uuid import UUID
 
+from libs.common.entities import Change
 from libs.common.errors import NotFound, Stale
-from libs.common.tables import Tables
 from services.catalog.domain import Product
-from services.catalog.stock import Reservation, Stock
+from services.catalog.reservations import Reservation, ReservationStatus
+from services.catalog.stock import Stock
 from services.catalog.store import ReservationAction, StockAction
-from services.catalog.store.tables_products import Products, row_of
+from services.catalog.store.rows import kept_status, status_of
+from services.catalog.store.tables_ledger import stock_of, turn_of
+from services.catalog.store.tables_products import row_of
 from services.catalog.store.tables_stock import (
     Figures,
-    Ledger,
     Record,
     Reserved,
     Settled,
+    figures_of,
     partition_of,
     partition_of_stock,
 )
+from services.catalog.store.tables_waiting import TablesWaiting
 
-SCHEMA = "-- migration 1: categories `k|`, products `p|` and their lists `l-…|`, stock `s|`, reservations `r|`\n"
+SCHEMA = """
+-- migration 1: categories `k|`, products `p|` and their lists `l-…|`, stock `s|`, reservations `r|`
+-- migration 2: movements `m|` and who waits `w|` beside the stock, for what each customer waits `c|`
+"""
 ATTEMPT_BITS = 64
 
 
-class TablesStore(Products):
-    def __init__(self, database: Tables) -> None:
-        super().__init__(database)
-        self.ledger = Ledger(database.table)
-
+class TablesStore(TablesWaiting):
     async def read(self, product_id: UUID) -> Product:
         (_, product), figures = await asyncio.gather(self._on_sale(product_id), self.ledger.figures(product_id))
         product.in_stock = figures.on_hand > 0
@@ -38,7 +41,7 @@ class TablesStore(Products):
 
     async def stock(self, product_id: UUID) -> Stock:
         (_, product), figures = await asyncio.gather(self._on_sale(product_id), self.ledger.figures(product_id))
-        return _stock(product, figures)
+        return stock_of(product, figures)
 
     async def change_stock(
         self, product_id: UUID, act: StockAction, *, version: int | None = None, cause: str | None = None
@@ -49,15 +52,18 @@ class TablesStore(Products):
                 self.ledger.settled(product_id),
                 self._table.first_time(partition_of_stock(product_id), cause),
             )
-            stock = _stock(product, known.figures)
+            stock = stock_of(product, known.figures)
             if version not in (None, stock.version):
                 raise Stale
             if first:
-                fact = act(stock)
-                await self.ledger.change_stock(known, _figures(stock), cause, fact)
+                change = Change(partition_of_stock(product_id))
+                change.note(cause)
+                facts = act(stock)
+                becomes = stock if stock.version > known.figures.version else None
+                await self.ledger.change_stock(known, becomes, change, facts)
             return stock
 
-        stock = await self._table.retried(_turn(product_id), attempt)
+        stock = await self._table.retried(turn_of(product_id), attempt)
         await self.show(product_id)
         return stock
 
@@ -71,7 +77,7 @@ class TablesStore(Products):
             concerned = sorted({*products, *(line.product_id for line in known.record.lines)})
             async with AsyncExitStack() as turns:
                 for product_id in concerned:
-                    await turns.enter_async_context(self._table.turn(_turn(product_id)))
+                    await turns.enter_async_context(self._table.turn(turn_of(product_id)))
                 settled = await asyncio.gather(*(self.ledger.settled(each, order_id) for each in concerned))
                 if first:
                     await self._decide(known, act, dict(zip(concerned, settled, strict=True)), cause)
@@ -87,21 +93,16 @@ class TablesStore(Products):
         """Raises Overtaken."""
         record = known.record
         stocks = {key: stock for key, each in shelves.items() if (stock := await self._stock_of(each.figures))}
-        reservation = Reservation(known.order_id, record.status, record.lines, record.version)
-        fact = act(reservation, stocks)
-        becomes = record
-        if reservation.version > record.version:
-            redo = [
-                _figures(each) for each in stocks.values() if each.version > shelves[each.product_id].figures.version
-            ]
-            attempt = f"{secrets.randbits(ATTEMPT_BITS):x}"
-            becomes = Record(reservation.status, reservation.lines, reservation.version, attempt, redo)
-        await self.ledger.change_reserved(known, becomes, shelves, cause, fact)
+        status = status_of(record.status, returned=record.returned)
+        reservation = Reservation(known.order_id, status, record.lines, record.version)
+        facts = act(reservation, stocks)
+        becomes = _becomes(reservation, stocks, shelves) if reservation.version > record.version else record
+        await self.ledger.change_reserved(known, becomes, shelves, cause, facts)
 
     async def _stock_of(self, figures: Figures) -> Stock | None:
         """Also of what is no longer sold; None where there has never been such a product."""
         try:
-            return _stock((await self.known(figures.product_id))[1], figures)
+            return stock_of((await self.known(figures.product_id))[1], figures)
         except NotFound:
             return None
 
@@ -119,14 +120,16 @@ class TablesStore(Products):
             continue
 
 
-def _turn(product_id: UUID) -> str:
-    return f"stock {product_id}"
-
-
-def _stock(product: Product, figures: Figures) -> Stock:
-    counted = (figures.on_hand, figures.reserved, figures.sold, figures.received, figures.version)
-    return Stock(product.id, product.details.name, product.deleted, *counted)
-
-
-def _figures(stock: Stock) -> Figures:
-    return Figures(stock.product_id, stock.on_hand, stock.reserved, stock.sold, stock.received, stock.version)
+def _becomes(reservation: Reservation, stocks: Mapping[UUID, Stock], shelves: Mapping[UUID, Settled]) -> Record:
+    status, returned = kept_status(reservation.status)
+    before = {key: each.figures for key, each in shelves.items()}
+    changed = [each for key, each in stocks.items() if each.version > before[key].version]
+    return Record(
+        status=ReservationStatus(status),
+        lines=reservation.lines,
+        version=reservation.version,
+        attempt=f"{secrets.randbits(ATTEMPT_BITS):x}",
+        redo=[figures_of(stock, before[stock.product_id]) for stock in changed],
+        moved=[movement for stock in changed for movement in stock.movements],
+        returned=returned,
+    )

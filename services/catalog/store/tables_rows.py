@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from uuid import UUID
 
 import msgspec
@@ -11,11 +12,27 @@ from libs.common.entities import Entity
 from libs.common.tables import Tables
 from libs.common.tables_archive import Kept, Place, TablesArchive, id_in, like
 from services.catalog.domain import Category, Details, Product
-from services.catalog.store.rows import CategoryRow, ProductRow, ReservationRow, StockRow
+from services.catalog.stock import Movement
+from services.catalog.store.rows import CategoryRow, MovementRow, ProductRow, ReservationRow, StockRow, WaitingRow
 from services.catalog.store.tables import TablesStore
 from services.catalog.store.tables_categories import CATALOG, row_of_category
+from services.catalog.store.tables_ledger import STOCK
 from services.catalog.store.tables_products import lists_of, row_of
-from services.catalog.store.tables_stock import Figures, Ledger, Record, Shelf, partition_of, partition_of_stock
+from services.catalog.store.tables_stock import (
+    Figures,
+    Ledger,
+    Record,
+    Shelf,
+    partition_of,
+    partition_of_stock,
+    row_of_movement,
+)
+from services.catalog.store.tables_waiting import (
+    customer_in,
+    partition_of_customer,
+    row_listed,
+    row_of_waiting,
+)
 
 NIBBLES = [UUID(int=each) for each in range(16)]
 RESERVATIONS = [partition_of(each) for each in NIBBLES]
@@ -55,8 +72,10 @@ class KeptStock(Kept):
     """Read along the products: there is no entity for what was never counted."""
 
     async def row(self, database: Tables, entity: Entity) -> StockRow:
-        product_id = id_in(entity)
-        return like(StockRow, await Ledger(database.table).figures(product_id))
+        """What is committed is written first, so that the movements, which are read later, tell of it."""
+        product_id, ledger = id_in(entity), Ledger(database.table)
+        written = await database.table.retried(str(product_id), lambda: ledger.write_what_is_committed(product_id))
+        return like(StockRow, written)
 
     def places(self, row: StockRow) -> Iterable[Place]:
         body = msgspec.json.encode(Shelf(like(Figures, row)))
@@ -72,10 +91,37 @@ class KeptReservations(Kept):
     async def row(self, database: Tables, entity: Entity) -> ReservationRow:
         record = msgspec.json.decode(entity.body, type=Record)
         order_id = id_in(entity)
-        return ReservationRow(order_id=order_id, status=record.status, lines=record.lines, version=record.version)
+        return ReservationRow(
+            order_id=order_id,
+            status=record.status,
+            returned=record.returned,
+            lines=record.lines,
+            version=record.version,
+        )
 
     def places(self, row: ReservationRow) -> Iterable[Place]:
         yield Place(partition_of(row.order_id), f"r|{row.order_id}", msgspec.json.encode(like(Record, row)))
+
+
+class KeptMovements(Kept):
+    async def row(self, database: Tables, entity: Entity) -> MovementRow:
+        return like(MovementRow, msgspec.json.decode(entity.body, type=Movement))
+
+    def places(self, row: MovementRow) -> Iterable[Place]:
+        body = msgspec.json.encode(like(Movement, row))
+        yield Place(partition_of_stock(row.product_id), row_of_movement(row.product_id, row.version), body)
+
+
+class KeptWaiting(Kept):
+    async def row(self, database: Tables, entity: Entity) -> WaitingRow:
+        since = msgspec.json.decode(entity.body, type=datetime)
+        return WaitingRow(product_id=id_in(entity), customer_id=customer_in(entity), since=since)
+
+    def places(self, row: WaitingRow) -> Iterable[Place]:
+        listed = row_listed(row.customer_id, row.product_id)
+        yield Place(partition_of_customer(row.customer_id), listed, b"")
+        waits = row_of_waiting(row.product_id, row.customer_id)
+        yield Place(partition_of_stock(row.product_id), waits, msgspec.json.encode(row.since))
 
 
 KEPT: dict[type[Row], Kept] = {
@@ -83,8 +129,10 @@ KEPT: dict[type[Row], Kept] = {
     ProductRow: KeptProducts([CATALOG], "p|"),
     StockRow: KeptStock([CATALOG], "p|"),
     ReservationRow: KeptReservations(RESERVATIONS, "r|"),
+    MovementRow: KeptMovements(STOCK, "m|"),
+    WaitingRow: KeptWaiting(STOCK, "w|"),
 }
-MARKED: tuple[str, ...] = (*RESERVATIONS, *(partition_of_stock(each) for each in NIBBLES))
+MARKED: tuple[str, ...] = (*RESERVATIONS, *STOCK)
 
 
 def archive(database: Tables) -> TablesArchive:

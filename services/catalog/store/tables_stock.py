@@ -4,7 +4,7 @@ What an order changes is decided on what was read. Then
 
 1. each stock entity that changes gets an intent, if it still is as it was read;
 2. the reservation is written, with the new figures, the inbox mark and the fact: this is the commit;
-3. each stock entity gets its new figures, and the intent is gone.
+3. each stock entity gets its new figures, and with them in its partition what moved; and the intent is gone.
 
 Who meets an intent asks the reservation. Where that tells of the same attempt, the new figures hold, and whoever comes
 first writes them. Where it does not, the attempt may still be under way. If it is for longer than PATIENCE_SECONDS, the
@@ -24,9 +24,11 @@ from msgspec import Struct
 from libs.common.entities import Change, Entity, Overtaken, Table
 from libs.common.messages import Fact
 from libs.common.messages.catalog import ReservedLine
-from services.catalog.stock import ReservationStatus
+from services.catalog.reservations import ReservationStatus
+from services.catalog.stock import Movement, Stock
 
 PATIENCE_SECONDS = 3.0
+HIGHEST_VERSION = 10**12 - 1
 
 
 class Intent(Struct, frozen=True):
@@ -41,6 +43,9 @@ class Figures(Struct, frozen=True):
     sold: int = 0
     received: int = 0
     version: int = 0
+    reorder_level: int | None = None
+    waiting: int = 0
+    recorded: int = 0  # the version up to which the ledger tells all; 0 from an instance that knows none
 
 
 class Shelf(Struct, frozen=True):
@@ -49,13 +54,21 @@ class Shelf(Struct, frozen=True):
 
 
 class Record(Struct, frozen=True):
-    """A reservation, and what its last change has made of the stock."""
+    """A reservation, and what its last change has made of the stock, and how.
+
+    What came back is kept as sold, and a mark: the version before this one knows no more than that it was sold.
+    """
 
     status: ReservationStatus = ReservationStatus.NEW
     lines: Sequence[ReservedLine] = ()
     version: int = 0
     attempt: str = ""
     redo: Sequence[Figures] = ()
+    moved: Sequence[Movement] = ()
+    returned: bool = False
+
+    def of(self, product_id: UUID) -> Sequence[Movement]:
+        return [each for each in self.moved if each.product_id == product_id]
 
 
 class Settled(NamedTuple):
@@ -73,6 +86,7 @@ class Reserved(NamedTuple):
     record: Record
 
 
+NOTHING = Record()
 _shelf = msgspec.json.Decoder(Shelf)
 _record = msgspec.json.Decoder(Record)
 
@@ -102,31 +116,41 @@ class Ledger:
             self._met.pop(product_id, None)
             return Settled(entity, shelf.figures)
         owner = await self.reserved(shelf.intent.order_id)
-        figures = _redone(shelf, owner.record)
-        if figures is None:
-            if owner.order_id != order_id:
-                self._be_patient(entity, product_id)
-            figures = shelf.figures
-            await self.write_reserved(owner, owner.record)  # fences the attempt off
-        return await self._put_back(entity, figures)
+        if figures := _redone(shelf, owner.record):
+            return await self._put_back(entity, figures, owner.record.of(product_id))
+        if owner.order_id != order_id:
+            self._be_patient(entity, product_id)
+        await self.write_reserved(owner, owner.record)  # fences the attempt off
+        return await self._put_back(entity, shelf.figures)
 
-    async def change_stock(self, known: Settled, figures: Figures, cause: str | None, fact: Fact | None) -> None:
-        """Within one partition. Raises Overtaken."""
-        change = Change(partition_of_stock(figures.product_id))
-        change.note(cause)
-        if fact:
-            _put(change, known.entity, figures)
+    async def write_what_is_committed(self, product_id: UUID) -> Figures:
+        """So that the ledger tells it, too. Raises Overtaken."""
+        entity, shelf = await self._shelf(product_id)
+        if entity and shelf.intent:
+            owner = await self.reserved(shelf.intent.order_id)
+            if figures := _redone(shelf, owner.record):
+                return (await self._put_back(entity, figures, owner.record.of(product_id))).figures
+        return shelf.figures
+
+    async def change_stock(
+        self, known: Settled, becomes: Stock | None, change: Change, facts: Iterable[Fact] = ()
+    ) -> None:
+        """Within one partition, with whatever else is in the change. Raises Overtaken."""
+        if becomes:
+            _put(change, known.entity, figures_of(becomes, known.figures))
+            _note_moved(change, becomes.movements)
+        for fact in facts:
             change.tell(fact)
         if change.operations:
             await self.table.submit(change)
 
     async def change_reserved(
-        self, known: Reserved, becomes: Record, shelves: Mapping[UUID, Settled], cause: str, fact: Fact | None
+        self, known: Reserved, becomes: Record, shelves: Mapping[UUID, Settled], cause: str, facts: Iterable[Fact]
     ) -> None:
         """Across partitions: the three steps above. Raises Overtaken."""
         change = Change(partition_of(known.order_id))
         change.note(cause)
-        if fact:
+        for fact in facts:
             change.tell(fact)
         if becomes == known.record:
             await self.table.submit(change)
@@ -138,7 +162,8 @@ class Ledger:
         except Overtaken:
             await self.finish(held)
             raise
-        await self.finish(Settled(each.entity, figures) for each, figures in zip(held, becomes.redo, strict=True))
+        written = (Settled(each.entity, figures) for each, figures in zip(held, becomes.redo, strict=True))
+        await self.finish(written, becomes)
 
     async def reserved(self, order_id: UUID) -> Reserved:
         entity = await self.table.read(partition_of(order_id), f"r|{order_id}")
@@ -156,7 +181,7 @@ class Ledger:
     async def intend(self, intent: Intent, shelves: Sequence[Settled]) -> list[Settled]:
         """On all of them or on none: raises Overtaken."""
         results = await asyncio.gather(
-            *(self._put_back(entity, figures, intent) for entity, figures in shelves), return_exceptions=True
+            *(self._put_back(*each, intent=intent) for each in shelves), return_exceptions=True
         )
         held = [result for result in results if isinstance(result, Settled)]
         if failures := [result for result in results if isinstance(result, BaseException)]:
@@ -164,18 +189,27 @@ class Ledger:
             raise failures[0]
         return held
 
-    async def finish(self, held: Iterable[Settled]) -> None:
+    async def finish(self, held: Iterable[Settled], becomes: Record = NOTHING) -> None:
         """In place of the intents. Where somebody was faster, the same figures were written."""
-        results = await asyncio.gather(*(self._put_back(*each) for each in held), return_exceptions=True)
+        writing = (self._put_back(*each, becomes.of(each.figures.product_id)) for each in held)
+        results = await asyncio.gather(*writing, return_exceptions=True)
         for result in results:
             if isinstance(result, BaseException) and not isinstance(result, Overtaken):
                 raise result
 
-    async def _put_back(self, entity: Entity | None, figures: Figures, intent: Intent | None = None) -> Settled:
+    async def _put_back(
+        self,
+        entity: Entity | None,
+        figures: Figures,
+        moved: Iterable[Movement] = (),
+        *,
+        intent: Intent | None = None,
+    ) -> Settled:
         """Raises Overtaken where it is no longer as it was read."""
         change = Change(partition_of_stock(figures.product_id))
         row = _put(change, entity, figures, intent)
-        (etag,) = await self.table.submit(change)
+        _note_moved(change, moved)
+        etag, *_ = await self.table.submit(change)
         return Settled(Entity(row, b"", etag), figures)
 
     async def write_reserved(self, known: Reserved, becomes: Record, change: Change | None = None) -> None:
@@ -199,6 +233,31 @@ def partition_of(order_id: UUID) -> str:
 
 def partition_of_stock(product_id: UUID) -> str:
     return f"stock-{product_id.int & 0xF:x}"
+
+
+def row_of_movement(product_id: UUID, version: int) -> str:
+    """The newest comes first."""
+    return f"m|{product_id}|{HIGHEST_VERSION - version:012}"
+
+
+def figures_of(stock: Stock, before: Figures) -> Figures:
+    """What has moved is recorded with it; what moved past the ledger before is still not."""
+    return Figures(
+        product_id=stock.product_id,
+        on_hand=stock.on_hand,
+        reserved=stock.reserved,
+        sold=stock.sold,
+        received=stock.received,
+        version=stock.version,
+        reorder_level=stock.reorder_level,
+        waiting=stock.waiting,
+        recorded=stock.version if before.recorded == before.version else before.recorded,
+    )
+
+
+def _note_moved(change: Change, moved: Iterable[Movement]) -> None:
+    for each in moved:
+        change.put(row_of_movement(each.product_id, each.version), msgspec.json.encode(each))
 
 
 def _put(change: Change, entity: Entity | None, figures: Figures, intent: Intent | None = None) -> str:

@@ -8,6 +8,7 @@ from libs.common.archive import Archive
 from libs.common.database import Database
 from libs.common.errors import Conflict
 from libs.common.messages import Fact
+from libs.common.messages.customers import Status
 from services.customers.domain import Customer
 from services.customers.store.rows import ROWS as ROWS
 
@@ -16,6 +17,20 @@ Action = Callable[[Customer], Fact | None]
 
 class EmailTaken(Conflict):
     """Another customer has this e-mail address."""
+
+
+class Wanted(NamedTuple):
+    """What customers on a list have in common."""
+
+    email: str | None = None
+    status: Status | None = None
+
+
+class Page(NamedTuple):
+    """By their ids. `reached` is where the list goes on; a page may be short all the same, and even empty."""
+
+    customers: list[Customer]
+    reached: UUID | None
 
 
 class Store(Protocol):
@@ -30,6 +45,9 @@ class Store(Protocol):
 
     async def read(self, customer_id: UUID) -> Customer:
         """Raises NotFound, also for the erased."""
+
+    async def page(self, wanted: Wanted, after: UUID | None, limit: int) -> Page:
+        """At most so many of those who are registered, in the order of their ids."""
 
 
 async def open_store(database: Database) -> Store:

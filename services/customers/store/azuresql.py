@@ -1,30 +1,36 @@
 """Customers in Azure SQL."""
 
 from pathlib import Path
+from typing import Any
 from uuid import UUID
-
-import msgspec
 
 from libs.common.azuresql import AzureSql, Row, Transaction, UniqueViolation
 from libs.common.errors import NotFound, Stale
-from services.customers.domain import Address, Customer, Profile
-from services.customers.store import Action, EmailTaken
+from services.customers.domain import Customer
+from services.customers.store import Action, EmailTaken, Page, Wanted
+from services.customers.store.rows import CustomerRow
 
 SCHEMA = Path(__file__).with_name("azuresql.sql").read_text()
+FIRST = bytes(16)
 
 # Two who find no row both insert one; the second waits for the first, and inserts nothing.
 _ENSURE = """
 INSERT INTO customers (id)
 SELECT ? WHERE NOT EXISTS (SELECT 1 FROM customers WITH (UPDLOCK, HOLDLOCK) WHERE id = ?)
 """
-_CUSTOMER = "SELECT id, name, email, language, address, status, version FROM customers WHERE id = ?"
-_LOCK = "SELECT id, name, email, language, address, status, version FROM customers WITH (UPDLOCK, ROWLOCK) WHERE id = ?"
+_CUSTOMER = "SELECT id, name, email, language, address, preferences, status, version FROM customers WHERE id = ?"
+_LOCK = """
+SELECT id, name, email, language, address, preferences, status, version
+FROM customers WITH (UPDLOCK, ROWLOCK) WHERE id = ?
+"""
+_PAGE = """
+SELECT TOP (?) id, name, email, language, address, preferences, status, version
+FROM customers WHERE name IS NOT NULL AND id > ?
+"""
 _WRITE = """
 UPDATE customers
-SET name = ?, email = ?, language = ?, address = ?, status = ?, version = ? WHERE id = ?
+SET name = ?, email = ?, language = ?, address = ?, preferences = ?, status = ?, version = ? WHERE id = ?
 """
-
-_address = msgspec.json.Decoder(Address)
 
 
 class AzureSqlStore:
@@ -51,6 +57,25 @@ class AzureSqlStore:
         row = await self._database.fetchrow(_CUSTOMER, customer_id.bytes)
         return _registered(_customer(customer_id, row))
 
+    async def page(self, wanted: Wanted, after: UUID | None, limit: int) -> Page:
+        where, values = _where(wanted)
+        beyond = after.bytes if after else FIRST
+        rows = await self._database.fetch(f"{_PAGE}{where} ORDER BY id", limit, beyond, *values)
+        customers = [_customer(UUID(bytes=row.id), row) for row in rows]
+        return Page(customers, customers[-1].id if len(rows) == limit else None)
+
+
+def _where(wanted: Wanted) -> tuple[str, list[Any]]:
+    """Only what is asked for is in the statement, so that each has a plan of its own."""
+    where, values = "", list[Any]()
+    if wanted.email is not None:
+        values.append(wanted.email.lower())
+        where += " AND email_key = ?"
+    if wanted.status is not None:
+        values.append(wanted.status)
+        where += " AND status = ?"
+    return where, values
+
 
 def _locked(tx: Transaction, customer_id: UUID) -> Customer:
     return _customer(customer_id, tx.fetchrow(_LOCK, customer_id.bytes))
@@ -64,18 +89,10 @@ def _change(tx: Transaction, customer: Customer, act: Action) -> Customer:
 
 
 def _write(tx: Transaction, customer: Customer) -> None:
-    profile = customer.profile
+    row = CustomerRow.of(customer).to_columns()
+    del row["id"]
     try:
-        tx.execute(
-            _WRITE,
-            profile and profile.name,
-            profile and profile.email,
-            profile and profile.language,
-            msgspec.json.encode(profile.address).decode() if profile and profile.address else None,
-            customer.status,
-            customer.version,
-            customer.id.bytes,
-        )
+        tx.execute(_WRITE, *row.values(), customer.id.bytes)
     except UniqueViolation:
         raise EmailTaken from None  # the database's own error holds the address
 
@@ -89,11 +106,5 @@ def _registered(customer: Customer) -> Customer:
 def _customer(customer_id: UUID, row: Row | None) -> Customer:
     if row is None:
         return Customer(customer_id)
-    return Customer(customer_id, _profile(row), status=row.status, version=row.version)
-
-
-def _profile(row: Row) -> Profile | None:
-    if row.name is None:
-        return None
-    address = _address.decode(row.address) if row.address else None
-    return Profile(name=row.name, email=row.email, language=row.language, address=address)
+    columns = {name: getattr(row, name) for name in CustomerRow.columns()}
+    return CustomerRow.from_columns(columns | {"id": customer_id}).customer()

@@ -16,3 +16,9 @@ CREATE TABLE customers (
     )
 );
 CREATE UNIQUE INDEX customers_by_email ON customers (email_key) WHERE email IS NOT NULL;
+
+-- migration 2: letters wanted, a list for staff
+
+-- NULL: as it is where nothing is said. More addresses lie in `address`, which the version before empties, too.
+ALTER TABLE customers ADD preferences nvarchar(max) CHECK (ISJSON(preferences) = 1);
+CREATE INDEX customers_by_status ON customers (status, id) WHERE name IS NOT NULL;

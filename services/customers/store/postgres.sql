@@ -13,3 +13,9 @@ CREATE TABLE customers (
 );
 -- Addresses are ASCII; "C", because lower() of other collations is not theirs (a Turkish I).
 CREATE UNIQUE INDEX customers_by_email ON customers (lower(email COLLATE "C"));
+
+-- migration 2: letters wanted, a list for staff
+
+-- NULL: as it is where nothing is said. More addresses lie in `address`, which the version before empties, too.
+ALTER TABLE customers ADD COLUMN preferences jsonb;
+CREATE INDEX customers_by_status ON customers (status, id) WHERE name IS NOT NULL;

@@ -18,7 +18,7 @@ UNLESS_THERE = re.compile(r"\s*IF OBJECT_ID\(N'\w+', N'U'\) IS NULL\s+(?P<then>C
 OBJECT_ID = re.compile(r"OBJECT_ID\(N'(?P<name>\w+)', N'U'\)", re.I)
 DATABASES = re.compile(r"\bsys\.databases\b", re.I)
 ALL_DATABASES = "(SELECT datname AS name, 1 AS is_read_committed_snapshot_on FROM pg_database) AS databases"
-DEFINITION = re.compile(r"\s*(--[^\n]*\n\s*)*CREATE ", re.I)
+DEFINITION = re.compile(r"\s*(--[^\n]*\n\s*)*(CREATE|ALTER TABLE) ", re.I)
 DELETE_TOP = re.compile(r"\s*DELETE TOP \((?P<most>@P\d+)\) FROM (?P<table>\w+)\s+WHERE (?P<where>.*)", re.I | re.S)
 
 # In the order in which they are replaced, in the text of a definition.
