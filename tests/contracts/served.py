@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
 from uuid import UUID
 
 from aiohttp import web
@@ -26,38 +27,45 @@ CALLER = UUID(int=1)
 LAMP, DESK = UUID(int=0x1A), UUID(int=0xDE)
 
 
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    database: Postgres
+    verifier: Verifier
+    azurite: Azurite
+
+
 @asynccontextmanager
-async def catalog_app(database: Postgres, verifier: Verifier, azurite: Azurite) -> AsyncIterator[web.Application]:
-    await catalog_store.migrate(database)
-    app = http.application(with_pages("catalog", catalog.routes), verifier, database.ping)
-    app[catalog.STORE], app[catalog.CURSORS] = await catalog_store.open_store(database), Cursors(b"key")
-    ca = str(azurite.certificates.ca)
-    async with BlobServiceClient(azurite.blobs, azurite.key, connection_verify=ca, retry_total=0) as blobs:
-        app[catalog.IMAGES] = Images(blobs.get_container_client(CONTAINER), f"{azurite.blobs}/{CONTAINER}")
+async def catalog_app(here: Surroundings) -> AsyncIterator[web.Application]:
+    await catalog_store.migrate(here.database)
+    app = http.application(with_pages("catalog", catalog.routes), here.verifier, here.database.ping)
+    app[catalog.STORE], app[catalog.CURSORS] = await catalog_store.open_store(here.database), Cursors(b"key")
+    ca = str(here.azurite.certificates.ca)
+    async with BlobServiceClient(here.azurite.blobs, here.azurite.key, connection_verify=ca, retry_total=0) as blobs:
+        app[catalog.IMAGES] = Images(blobs.get_container_client(CONTAINER), f"{here.azurite.blobs}/{CONTAINER}")
         yield app
 
 
 @asynccontextmanager
-async def orders_app(database: Postgres, verifier: Verifier, _: Azurite) -> AsyncIterator[web.Application]:
-    await orders_store.migrate(database)
-    store = await orders_store.open_store(database)
+async def orders_app(here: Surroundings) -> AsyncIterator[web.Application]:
+    await orders_store.migrate(here.database)
+    store = await orders_store.open_store(here.database)
     for product_id, sku in ((LAMP, "LAMP"), (DESK, "DESK")):
         await store.list_price(Price(product_id, sku, sku.title(), 4900, "EUR", version=1))
     await store.know_customer(CALLER, "active", 1)
-    app = http.application(with_pages("orders", orders.routes), verifier, database.ping)
+    app = http.application(with_pages("orders", orders.routes), here.verifier, here.database.ping)
     app[orders.STORE], app[orders.CURSORS] = store, Cursors(b"key")
     yield app
 
 
 @asynccontextmanager
-async def customers_app(database: Postgres, verifier: Verifier, _: Azurite) -> AsyncIterator[web.Application]:
-    await customers_store.migrate(database)
-    app = http.application(with_pages("customers", customers.routes), verifier, database.ping)
-    app[customers.STORE], app[customers.CURSORS] = await customers_store.open_store(database), Cursors(b"key")
+async def customers_app(here: Surroundings) -> AsyncIterator[web.Application]:
+    await customers_store.migrate(here.database)
+    app = http.application(with_pages("customers", customers.routes), here.verifier, here.database.ping)
+    app[customers.STORE], app[customers.CURSORS] = await customers_store.open_store(here.database), Cursors(b"key")
     yield app
 
 
-SERVED: dict[str, Callable[[Postgres, Verifier, Azurite], AbstractAsyncContextManager[web.Application]]] = {
+SERVED: dict[str, Callable[[Surroundings], AbstractAsyncContextManager[web.Application]]] = {
     "catalog": catalog_app,
     "orders": orders_app,
     "customers": customers_app,
