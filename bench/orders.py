@@ -1,7 +1,7 @@
 """What an order takes of each process's CPU: `make bench-orders` starts the whole store, and writes docs/scaling.json.
 
 First with everything running. Then in two halves, to tell the steps of one process apart: while the catalogue stands
-still, orders are placed and examined; then it goes on, and they are reserved, confirmed, sold and told of.
+still, orders are placed and examined; then it goes on, and they are reserved, paid, confirmed, sold and told of.
 """
 
 import argparse

@@ -23,6 +23,7 @@ from services.catalog.store import Wanted as Filter
 from services.catalog.store.rows import ProductRow, StockRow
 from services.orders import store as orders
 from services.orders.domain import Order, Price, Wanted, place
+from services.orders.store import Note
 from services.orders.store.rows import BuyerRow, PriceRow
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -77,10 +78,16 @@ class Shop:
 
         products = [line.product_id for line in lines]
         await self.catalog.change_reservation(order.id, hold, cause=f"reserve {order.id}", products=products)
-        await self.orders.change(order.id, lambda order: order.confirm(NOON), cause=f"reserved {order.id}")
+        await self.orders.change(order.id, lambda order: order.reserve(NOON), cause=f"reserved {order.id}")
+        paid = Note(f"paid {order.id}", "payment", "authorised", NOON)
+        await self.orders.change(order.id, _authorise, cause=paid.mark, heard=paid)
         await self.catalog.change_reservation(
             order.id, lambda reservation, shelves: reservation.sell(shelves, NOON), cause=f"confirmed {order.id}"
         )
+
+
+def _authorise(order: Order) -> Any:
+    return order.record_payment("authorised", order.total, "", NOON)
 
 
 async def stock_up(catalogue: Database, ordered: Database) -> None:
@@ -140,6 +147,7 @@ def _price(product_id: UUID) -> PriceRow:
         currency="EUR",
         version=1,
         listed=True,
+        tax_rate=0,
     )
 
 

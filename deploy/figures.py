@@ -15,10 +15,10 @@ Numbers = Mapping[str, float]
 # A step's figure: whose processor, in which half of an order's way, and how many times an order takes it.
 STEPS = {
     "cpu_ms_place": ("orders", "place", 1),
-    "cpu_ms_confirm": ("orders", "settle", 1),
+    "cpu_ms_orders_message": ("orders", "settle", 3),
     "cpu_ms_catalog_message": ("catalog", "settle", 2),
     "cpu_ms_examine": ("functions", "place", 1),
-    "cpu_ms_notify": ("functions", "settle", 1),
+    "cpu_ms_call": ("functions", "settle", 3),
     "cpu_ms_lookup": ("customers", "place", 1),
     "cpu_ms_address": ("customers", "settle", 1),
 }

@@ -35,11 +35,15 @@ WAY = {
     "place": Work("orders", "cpu_ms_place", queued=False, then=("examine", "look up")),
     "look up": Work("customers", "cpu_ms_lookup", queued=False),
     "examine": Work("functions", "cpu_ms_examine", queued=False, then=("reserve",)),
-    "reserve": Work("catalog", "cpu_ms_catalog_message", queued=True, then=("confirm",)),
-    "confirm": Work("orders", "cpu_ms_confirm", queued=True, then=("sell", "notify", "find address")),
+    "reserve": Work("catalog", "cpu_ms_catalog_message", queued=True, then=("ask for payment",)),
+    "ask for payment": Work("orders", "cpu_ms_orders_message", queued=True, then=("authorise",)),
+    "authorise": Work("functions", "cpu_ms_call", queued=False, then=("confirm",)),
+    "confirm": Work("orders", "cpu_ms_orders_message", queued=True, then=("sell", "notify", "find address", "capture")),
     "sell": Work("catalog", "cpu_ms_catalog_message", queued=True),
-    "notify": Work("functions", "cpu_ms_notify", queued=False),
+    "notify": Work("functions", "cpu_ms_call", queued=False),
     "find address": Work("customers", "cpu_ms_address", queued=False),
+    "capture": Work("functions", "cpu_ms_call", queued=False, then=("note payment",)),
+    "note payment": Work("orders", "cpu_ms_orders_message", queued=True),
 }
 
 

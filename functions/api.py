@@ -11,6 +11,7 @@ import msgspec
 from azure.core.exceptions import AzureError
 from msgspec import Struct
 
+from functions.answers import body
 from functions.connections import Connections
 from libs.common import telemetry
 from libs.common.clock import Moment
@@ -135,7 +136,7 @@ async def _get(to: Connections, url: str, authorization: str, kind: type[T]) -> 
     try:
         async with to.session.get(url, headers=headers, allow_redirects=False) as response:
             _refuse(response)
-            return msgspec.json.decode(await _body(response), type=kind)
+            return msgspec.json.decode(await body(response, MOST_BYTES), type=kind)
     except (aiohttp.ClientError, TimeoutError, msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise Unavailable(f"{urlsplit(url).path} can't be read now: {type(error).__name__}") from error
 
@@ -147,11 +148,3 @@ def _refuse(response: aiohttp.ClientResponse) -> None:
     if response.content_type == "application/problem+json" and response.status in REFUSALS:
         raise REFUSALS[response.status]
     raise Unavailable(f"{response.url.path} can't be read now: {response.status}")
-
-
-async def _body(response: aiohttp.ClientResponse) -> bytes:
-    try:
-        await response.content.readexactly(MOST_BYTES + 1)
-    except asyncio.IncompleteReadError as end:
-        return end.partial
-    raise Unavailable(f"{response.url.path} answers more than {MOST_BYTES} bytes")

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from datetime import datetime
 from typing import TypeVar
 
 import azure.functions as func
@@ -35,11 +36,10 @@ def read(event: func.CloudEvent, kinds: Sequence[type[F]]) -> F:
 
 def send(command: Command, queues: Queues, *, sender: str, because: func.CloudEvent, fact: Fact) -> None:
     """To the queue of the service that takes it. A repeat of the event sends the command under the same id."""
-    body = encode_command(
-        command,
-        f"/functions/{sender}",
-        cause=f"{because.source} {because.id}",
-        at=fact.at,
-        traceparent=telemetry.traceparent(),
-    )
+    put(command, queues, sender=sender, cause=f"{because.source} {because.id}", at=fact.at)
+
+
+def put(command: Command, queues: Queues, *, sender: str, cause: str, at: datetime) -> None:
+    """The same, because of what is no event of ours."""
+    body = encode_command(command, f"/functions/{sender}", cause=cause, at=at, traceparent=telemetry.traceparent())
     queues[command.owner()].set(body.decode())

@@ -12,8 +12,10 @@ from functions.customer_data import customer_data
 from functions.notify_customer import notify_customer
 from functions.notify_staff import notify_staff
 from functions.notify_waiting import notify_waiting
+from functions.payment_callback import payment_callback
 from functions.process_order import process_order
 from functions.settings import Settings
+from functions.take_payment import take_payment
 from functions.update_inventory import update_inventory
 from libs.common import logs, settings
 
@@ -56,6 +58,20 @@ async def on_stock_low(event: func.CloudEvent) -> None:
 @app.event_grid_trigger("event")
 async def on_back_in_stock(event: func.CloudEvent) -> None:
     await notify_waiting(event, connections(TOLD))
+
+
+@app.function_name("take_payment")
+@app.event_grid_trigger("event")
+@app.service_bus_queue_output("orders", connection="ServiceBus", queue_name="orders")
+async def on_payment_due(event: func.CloudEvent, orders: func.Out[str]) -> None:
+    await take_payment(event, {"orders": orders}, connections(TOLD))
+
+
+@app.function_name("payment_callback")
+@app.route("payment-callback", methods=["POST"])
+@app.service_bus_queue_output("orders", connection="ServiceBus", queue_name="orders")
+async def on_payment_settled(req: func.HttpRequest, orders: func.Out[str]) -> func.HttpResponse:
+    return payment_callback(req, {"orders": orders}, TOLD.payments_key)
 
 
 @app.function_name("customer_data")

@@ -14,6 +14,8 @@ class Settings:
     mail_url: str  # smtp://user@host:port, smtps://…, or https://….communication.azure.com
     mail_password: str = field(default="", repr=False)  # where it names a user
     mail_from: str
+    payments_url: str  # where the payment provider, or the adapter to it, answers: docs/payments.md
+    payments_key: str = field(repr=False)  # shown to it, and what it signs its call-backs with
     staff_mail: str = ""  # who hears that little is left of a product; empty: the sender of the letters
     staff_language: str = "en"
     log_level: str = "INFO"

@@ -26,6 +26,7 @@ class Port(IntEnum):
     TABLE = 14
     POSTGRES = 15
     EMAIL = 16  # letters by Azure Communication Services; TLS
+    PAYMENTS = 17
 
 
 @dataclass(frozen=True, slots=True)

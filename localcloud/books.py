@@ -23,6 +23,7 @@ class Unreadable(Exception):
 class Line(Struct, frozen=True):
     product_id: UUID
     quantity: int
+    price: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,21 +44,54 @@ class Reservation:
 @dataclass(frozen=True, slots=True)
 class Order:
     customer_id: UUID
-    status: str
+    status: str  # that it was settled with: what was shipped, delivered or returned is confirmed
     pieces: Counter[UUID]
     history: list[str]  # every status it has had
+    total: int = 0  # minor units
+    returned: bool = False
+
+    @classmethod
+    def of(cls, customer_id: UUID, status: str, lines: Sequence[Line], history: list[str]) -> "Order":
+        """`status` may be one on the way to the customer and back, too."""
+        total = sum(line.price * line.quantity for line in lines)
+        settled = "confirmed" if status in ("shipped", "delivered", "returned") else status
+        return cls(customer_id, settled, pieces(lines), history, total, status == "returned")
 
     @property
     def confirmed(self) -> bool:
         return "confirmed" in self.history
 
     @property
-    def returned(self) -> bool:
-        return self.status == "returned"
+    def owed(self) -> int:
+        """What is to be captured of it and not refunded."""
+        return self.total if self.status == "confirmed" and not self.returned else 0
+
+    @property
+    def ended(self) -> bool:
+        return self.given_up or self.returned
 
     @property
     def given_up(self) -> bool:
         return self.status in ("rejected", "cancelled")
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """By the provider's books."""
+
+    status: str
+    movements: list[tuple[str, int]]  # every status that it has had, with the amount
+
+    @property
+    def kept(self) -> int:
+        """Captured minus refunded."""
+        return self._moved("captured") - self._moved("refunded")
+
+    def count(self, status: str) -> int:
+        return sum(each == status for each, _ in self.movements)
+
+    def _moved(self, status: str) -> int:
+        return sum(amount for each, amount in self.movements if each == status)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +101,7 @@ class Books:
     reservations: dict[UUID, Reservation]  # by order
     orders: dict[UUID, Order]
     keys: Counter[UUID]  # idempotency records, by order
+    payments: dict[UUID, Payment]  # by order
     letters: frozenset[str]  # by Message-ID
     waiting: dict[str, int]  # what is still on its way: where, and how much
     dead: dict[str, int]  # what was given up

@@ -14,6 +14,7 @@ import pyodbc
 from localcloud import azuresql
 from localcloud.books import Line, Order, Reservation, Stock, Unreadable, pieces
 
+ORDERS = "SELECT id, customer_id, status, fulfilment, lines FROM orders"
 STOCK = "SELECT product_id, received, on_hand, reserved, sold FROM stock"
 MOVEMENTS = """
 SELECT product_id, SUM(received) AS received, SUM(on_hand) AS on_hand, SUM(reserved) AS reserved, SUM(sold) AS sold
@@ -65,8 +66,8 @@ class AzureSqlLedger:
         for key, status in await self._rows("SELECT order_id, status FROM history ORDER BY order_id, version"):
             history.setdefault(key, []).append(status)
         return {
-            UUID(bytes=key): Order(UUID(bytes=buyer), status, pieces(_lines.decode(lines)), history.get(key, []))
-            for key, buyer, status, lines in await self._rows("SELECT id, customer_id, status, lines FROM orders")
+            UUID(bytes=key): Order.of(UUID(bytes=buyer), now or status, _lines.decode(lines), history.get(key, []))
+            for key, buyer, status, now, lines in await self._rows(ORDERS)
         }
 
     async def keys(self) -> Counter[UUID]:

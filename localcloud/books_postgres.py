@@ -25,7 +25,7 @@ RESERVATIONS = """
 SELECT order_id, CASE WHEN returned THEN 'returned' ELSE status END AS status, lines FROM reservations
 """
 ORDERS = """
-SELECT id, customer_id, status, lines,
+SELECT id, customer_id, status, fulfilment, lines,
        ARRAY(SELECT h.status FROM history h WHERE h.order_id = o.id ORDER BY h.version) AS history
 FROM orders o
 """
@@ -76,7 +76,9 @@ class PostgresLedger:
 
     async def orders(self) -> dict[UUID, Order]:
         return {
-            row["id"]: Order(row["customer_id"], row["status"], pieces(_lines.decode(row["lines"])), row["history"])
+            row["id"]: Order.of(
+                row["customer_id"], row["fulfilment"] or row["status"], _lines.decode(row["lines"]), row["history"]
+            )
             for row in await self._rows(ORDERS)
         }
 

@@ -129,7 +129,7 @@ class TablesLedger:
             _, order_id, _ = entity.row.split("|")
             history.setdefault(UUID(order_id), []).append(msgspec.json.decode(entity.body, type=Entry).status)
         return {
-            order.id: Order(order.customer_id, order.status, pieces(order.lines), history.get(order.id, []))
+            order.id: Order.of(order.customer_id, order.status, order.lines, history.get(order.id, []))
             for order in await self._ordered()
         }
 

@@ -21,7 +21,7 @@ from localcloud.addresses import HOST, Addresses, Port
 from localcloud.engines import USUAL
 from localcloud.runfile import Run
 from localcloud.state import State, made_once, write_private
-from localcloud.store import PROJECT, Store, state_folder
+from localcloud.store import PAYMENTS_KEY_FILE, PROJECT, Store, state_folder
 
 STOP = {signal.SIGTERM, signal.SIGINT}
 FOR_ALL = 0o644
@@ -48,6 +48,7 @@ def fill(volumes: Volumes, environ: Mapping[str, str], at: datetime) -> None:
     state.identity.mkdir(mode=0o700, exist_ok=True)
     write_private(state.identity / "header", environ["IDENTITY_HEADER"].encode())
     write_private(volumes.state / "azurite.key", environ["STORAGE_KEY"].encode())
+    write_private(volumes.state / PAYMENTS_KEY_FILE, environ["PAYMENTS_KEY"].encode())
     password = made_once(volumes.state / "superuser", lambda: secrets.token_urlsafe(24).encode())
     (volumes.superuser / "password").write_bytes(password)
     (volumes.superuser / "password").chmod(FOR_ALL)

@@ -1,4 +1,4 @@
-"""The books of a store that runs here: its three services', each on its engine, and its letters."""
+"""The books of a store that runs here: its three services', each on its engine, its letters and payments."""
 
 import asyncio
 import sqlite3
@@ -8,13 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import UUID
 
-from localcloud.books import Books, CatalogLedger, Ledger, OrdersLedger, Unreadable
+from localcloud.books import Books, CatalogLedger, Ledger, OrdersLedger, Payment, Unreadable
 from localcloud.books_postgres import PostgresLedger
 from localcloud.books_tables import TablesLedger
 from localcloud.store import Store
 
 LETTERS = "SELECT message_id FROM letters"
+PAYMENTS = "SELECT order_id, status FROM payments"
+MOVEMENTS = "SELECT order_id, status, amount FROM movements ORDER BY number"
+TO_COME = "SELECT (SELECT count(*) FROM callbacks WHERE NOT dead) + (SELECT count(settles_at) FROM payments)"
+GIVEN_UP = "SELECT count(*) FROM callbacks WHERE dead"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +28,7 @@ class Library:
     orders: OrdersLedger
     customers: Ledger
     mail: Path  # the mail server's journal
+    provider: Path  # the payment provider's
 
     @classmethod
     @asynccontextmanager
@@ -32,16 +38,18 @@ class Library:
             catalog, orders, customers = [
                 await opened.enter_async_context(_ledger(store, name)) for name in ("catalog", "orders", "customers")
             ]
-            yield cls(catalog, orders, customers, store.state.journal("mail"))
+            yield cls(catalog, orders, customers, store.state.journal("mail"), store.state.journal("payments"))
 
     async def waiting(self) -> dict[str, int]:
         """Facts that are not published yet, and orders that are not settled yet."""
         outboxes = {f"outbox of {name}": await each.unpublished() for name, each in self._ledgers().items()}
-        return _some({**outboxes, "orders": await self.orders.unsettled()})
+        to_come = (await self._rows(self.provider, TO_COME))[0][0]
+        return _some({**outboxes, "orders": await self.orders.unsettled(), "call-backs of payments": to_come})
 
     async def dead(self) -> dict[str, int]:
-        """Facts that Event Grid will never take."""
-        return _some({f"outbox of {name}": await each.unpublishable() for name, each in self._ledgers().items()})
+        """Facts that Event Grid will never take, and call-backs that we never will."""
+        outboxes = {f"outbox of {name}": await each.unpublishable() for name, each in self._ledgers().items()}
+        return _some({**outboxes, "call-backs of payments": (await self._rows(self.provider, GIVEN_UP))[0][0]})
 
     async def read(self, waiting: dict[str, int], dead: dict[str, int]) -> Books:
         return Books(
@@ -50,7 +58,8 @@ class Library:
             reservations=await self.catalog.reservations(),
             orders=await self.orders.orders(),
             keys=await self.orders.keys(),
-            letters=await asyncio.to_thread(self._letters),
+            letters=frozenset(key for (key,) in await self._rows(self.mail, LETTERS) if key),
+            payments=await self._payments(),
             waiting=waiting,
             dead=dead,
         )
@@ -58,9 +67,20 @@ class Library:
     def _ledgers(self) -> dict[str, Ledger]:
         return {"catalog": self.catalog, "orders": self.orders, "customers": self.customers}
 
-    def _letters(self) -> frozenset[str]:
-        with closing(sqlite3.connect(f"file:{self.mail}?mode=ro", uri=True)) as journal:
-            return frozenset(message_id for (message_id,) in journal.execute(LETTERS) if message_id)
+    async def _payments(self) -> dict[UUID, Payment]:
+        movements: dict[str, list[tuple[str, int]]] = {}
+        for order_id, status, amount in await self._rows(self.provider, MOVEMENTS):
+            movements.setdefault(order_id, []).append((status, amount))
+        known = await self._rows(self.provider, PAYMENTS)
+        return {UUID(order_id): Payment(status, movements.get(order_id, [])) for order_id, status in known}
+
+    async def _rows(self, journal: Path, sql: str) -> list[Any]:
+        return await asyncio.to_thread(_read, journal, sql)
+
+
+def _read(journal: Path, sql: str) -> list[Any]:
+    with closing(sqlite3.connect(f"file:{journal}?mode=ro", uri=True)) as opened:
+        return opened.execute(sql).fetchall()
 
 
 def _ledger(store: Store, name: str) -> AbstractAsyncContextManager[Any]:

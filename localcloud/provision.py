@@ -14,6 +14,7 @@ from localcloud.store import Store
 
 TIMEOUT = aiohttp.ClientTimeout(total=10)
 SECRET_BYTES = 32
+PAYMENTS_KEY = "functions-payments-key"
 
 
 async def provision(store: Store, processes: Processes) -> None:
@@ -25,9 +26,8 @@ async def provision(store: Store, processes: Processes) -> None:
 
 async def secrets_and_roles(store: Store) -> None:
     """All but the databases on Azure SQL, which a program of their own makes."""
-    made = await _secrets(
-        store, {_password_of(name): azuresql.password(store.azuresql) for name in store.on("azuresql")}
-    )
+    passwords = {_password_of(name): azuresql.password(store.azuresql) for name in store.on("azuresql")}
+    made = await _secrets(store, {**passwords, PAYMENTS_KEY: store.payments_key})
     if owners := store.on("postgres"):
         await postgres.prepare(store.database, {name: made[_password_of(name)] for name in owners})
 

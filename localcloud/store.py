@@ -2,6 +2,7 @@
 
 import functools
 import os
+import secrets
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from localcloud.certificates import Certificates
 from localcloud.engines import SERVICES, Engine, Engines
 from localcloud.postgres import Cluster
 from localcloud.program import Program, listening
-from localcloud.state import State
+from localcloud.state import State, made_once
 from localcloud.topology import Topology
 
 PROJECT = Path(__file__).parents[1]
@@ -45,6 +46,7 @@ SCHEMES = {
     Port.TABLE: "https",
     Port.POSTGRES: "postgresql",
 }
+PAYMENTS_KEY_FILE = "payments.key"
 MAIL_FROM = "Store <store@localhost>"
 ANSWER = aiohttp.ClientTimeout(total=2)
 
@@ -91,7 +93,7 @@ class Store:
     def ground(self) -> list[Program]:
         """What the services stand on; each stands by itself."""
         own = [self.cluster.program()] if self.cluster else []
-        return [*own, self._cloud()]
+        return [*own, self._cloud(), self._payments()]
 
     def azurite(self) -> Program:
         return self.storage.program(PROJECT / ".tools")
@@ -129,6 +131,18 @@ class Store:
             argv=_python("localcloud", options),
             ready=functools.partial(_answers, f"{self.addresses.http(Port.LETTERS)}/state"),
             ports=tuple(map(self.addresses.port, CLOUD)),
+        )
+
+    def _payments(self) -> Program:
+        port = self.addresses.port(Port.PAYMENTS)
+        callback = f"{self.url(Port.GATEWAY)}/api/payment-callback"
+        options = {"state": self.state.folder, "port": port, "callback": callback}
+        return Program(
+            name="payments",
+            argv=_python("localcloud.payments", options),
+            ready=functools.partial(listening, port),
+            ports=(port,),
+            env={"PAYMENTS_KEY": self.payments_key},
         )
 
     def _service(self, name: str) -> Program:
@@ -196,9 +210,17 @@ class Store:
             "CATALOG_URL": self.url(Port.CATALOG),
             **_mail(self.url(Port.SMTP)),
             "MAIL_FROM": MAIL_FROM,
+            "PAYMENTS_URL": self.url(Port.PAYMENTS),
+            "PAYMENTS_KEY": self.payments_key,
             "ServiceBus__fullyQualifiedNamespace": f"{self.topology.namespace}.servicebus.windows.net",
             "SERVICE_BUS_ENDPOINT": self.url(Port.SERVICEBUS),
         }
+
+    @property
+    def payments_key(self) -> str:
+        """Made on first use. In Azure it is in Key Vault."""
+        made = made_once(self.state.folder / PAYMENTS_KEY_FILE, lambda: secrets.token_urlsafe(32).encode())
+        return made.decode()
 
     # --- where they are, and on what ----------------------------------------------------------------------------------
 

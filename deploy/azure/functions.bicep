@@ -9,6 +9,8 @@ param mailUrl string
 @description('Of the secret in Key Vault with the password of the user in it; empty: there is none.')
 param mailPasswordUrl string = ''
 param mailFrom string
+@description('The payment provider, or the adapter to it that speaks as docs/payments.md says.')
+param paymentsUrl string
 param environmentName string
 param location string = resourceGroup().location
 
@@ -28,6 +30,7 @@ module functions 'modules/functions.bicep' = {
     mailUrl: mailUrl
     mailPasswordUrl: mailPasswordUrl
     mailFrom: mailFrom
+    paymentsUrl: paymentsUrl
     masterKey: vault.getSecret(keys.master)
     defaultKey: vault.getSecret(keys.default)
     eventGridKey: vault.getSecret(keys.eventGrid)

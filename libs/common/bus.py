@@ -104,11 +104,11 @@ class _Desk:
 
     async def _try(self, message: ServiceBusReceivedMessage, reactions: Reactions[S], store: S) -> Exception | None:
         """None, or why it failed. While the database is away the message waits here, and that costs it no try."""
-        body, failures = b"".join(message.body), 0
+        body, attempt, failures = b"".join(message.body), (message.delivery_count or 0) + 1, 0
         until = asyncio.get_running_loop().time() + PATIENCE_SECONDS
         while True:
             try:
-                await react(body, reactions, store)
+                await react(body, reactions, store, attempt=attempt)
                 return None
             except Unavailable as error:
                 failures += 1

@@ -18,6 +18,11 @@ def uuid7_beside(other: UUID, at: datetime, randbits: Callable[[int], int]) -> U
     return UUID(int=uuid7(at, randbits).int & ~(SHARDS - 1) | shard_of(other))
 
 
+def first_at(at: datetime) -> UUID:
+    """Lower than every id of version 7 that is made in that millisecond or later, and higher than all before."""
+    return UUID(int=max(0, int(at.timestamp() * 1000)) << 80)
+
+
 def shard_of(known: UUID) -> int:
     """By the last four bits, which are chance."""
     return known.int & (SHARDS - 1)

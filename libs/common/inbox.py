@@ -1,7 +1,7 @@
 """Messages in: decode, find the reaction, run it; what can't be understood is refused with a reason."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import structlog
 
@@ -14,16 +14,30 @@ log = structlog.get_logger()
 
 S = TypeVar("S")
 
+
+class Cause(str):
+    """Identifies a message: all that `first_time` wants to know. `attempt` is which delivery this is, from 1."""
+
+    __slots__ = ("attempt",)
+
+    attempt: int
+
+    def __new__(cls, source_and_id: str, attempt: int = 1) -> Self:
+        cause = super().__new__(cls, source_and_id)
+        cause.attempt = attempt
+        return cause
+
+
 # What a service does when it hears a message: reaction(store, message, cause). It may run twice, early or late;
 # `cause` identifies the message, and the store's `first_time(cause)` makes its effect happen once.
-Reactions = Mapping[type[Message], Callable[[S, Any, str], Awaitable[None]]]
+Reactions = Mapping[type[Message], Callable[[S, Any, Cause], Awaitable[None]]]
 
 
 class UnknownType(StoreError):
     """No reaction here is for messages of this type."""
 
 
-async def react(body: bytes, reactions: Reactions[S], store: S) -> None:
+async def react(body: bytes, reactions: Reactions[S], store: S, *, attempt: int = 1) -> None:
     """Raises Malformed or UnknownType (they will never succeed), or whatever the reaction raises."""
     event = CloudEvent.decode(body)
     kinds = {kind.type: kind for kind in reactions}
@@ -32,5 +46,5 @@ async def react(body: bytes, reactions: Reactions[S], store: S) -> None:
     kind = kinds[event.type]
     with telemetry.trace(event.traceparent):
         reaction = reactions[kind]
-        await reaction(store, read(event, heard(kind, reaction)), event.cause)
+        await reaction(store, read(event, heard(kind, reaction)), Cause(event.cause, attempt))
         log.info("message.handled", type=event.type, subject=event.subject, id=event.id)

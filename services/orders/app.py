@@ -1,4 +1,4 @@
-"""Wiring: the three loops."""
+"""Wiring: the three loops, and two of orders' own: what expires, and what other processes change."""
 
 import asyncio
 import random
@@ -6,6 +6,7 @@ import random
 from libs.common import bus, http, outbox, service
 from libs.common.cursors import Cursors
 from libs.common.pages import with_pages
+from services.orders.expiry import expire
 from services.orders.reactions import REACTIONS
 from services.orders.routes import CURSORS, STORE, routes
 from services.orders.settings import Settings
@@ -24,3 +25,5 @@ async def run(settings: Settings) -> None:
             loops.create_task(serving, name="serve")
             loops.create_task(bus.listen(to.bus, "orders", REACTIONS, store, stop=stop, chance=chance), name="listen")
             loops.create_task(outbox.relay(to.database, to.topic, stop=stop, chance=chance), name="relay")
+            loops.create_task(expire(store, settings.expire_seconds, stop=stop, chance=chance), name="expire")
+            loops.create_task(store.watch.follow(store.versions, stop), name="watch")

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import TypedDict
 from uuid import UUID
 
@@ -12,17 +11,19 @@ from libs.common.messages.orders import (
     MOST_TOTAL,
     OrderCancelled,
     OrderConfirmed,
+    OrderDelivered,
     OrderedLine,
     OrderPlaced,
     OrderRejected,
+    OrderReturned,
+    OrderShipped,
+    Outcome,
+    PaymentRequested,
 )
+from services.orders.transitions import PAYMENTS, Payment, Status, Verb, next_status
 
-
-class Status(StrEnum):
-    PLACED = "placed"
-    CONFIRMED = "confirmed"
-    REJECTED = "rejected"
-    CANCELLED = "cancelled"
+WHOLE = 10_000  # basis points
+EXPIRED = "it was not paid in time"
 
 
 class UnknownCustomer(Conflict):
@@ -33,17 +34,9 @@ class BlockedCustomer(Conflict):
     """Your account is blocked and can't place orders; please write to us."""
 
 
-class AlreadyConfirmed(Conflict):
-    """The order is confirmed and can no longer be cancelled."""
-
-
-class AlreadyRejected(Conflict):
-    """The order was rejected; there is nothing to cancel."""
-
-
 @dataclass(frozen=True, slots=True)
 class Price:
-    """A line of the price list: what one piece costs, in minor units, as of `version` of the product."""
+    """A line of the price list: what one piece costs, tax included, in minor units, as of `version` of the product."""
 
     product_id: UUID
     sku: str
@@ -51,6 +44,7 @@ class Price:
     price: int
     currency: str
     version: int
+    tax_rate: int = 0  # basis points
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +60,7 @@ class _Facts(TypedDict):
     customer_id: UUID
     currency: str
     total: int
+    tax: int
     lines: list[OrderedLine]
 
 
@@ -79,39 +74,102 @@ class Order:
     status: Status = Status.PLACED
     version: int = 1
     reason: str = ""
+    payment: Payment = Payment.NONE
+    carrier: str = ""
+    tracking: str = ""
 
     @property
     def total(self) -> int:
         return sum(line.price * line.quantity for line in self.lines)
 
-    def confirm(self, at: datetime) -> OrderConfirmed | None:
-        """Stock came too late for an order that is settled: the catalogue hears of that and takes it back."""
-        if self.status is not Status.PLACED:
+    @property
+    def tax(self) -> int:
+        return sum(line.tax for line in self.lines)
+
+    def reserve(self, at: datetime) -> PaymentRequested | OrderConfirmed | None:
+        """Stock is set aside: what costs something is to be paid now, what costs nothing is confirmed.
+
+        Where it is settled already it came too late: the catalogue hears of that and takes it back.
+        """
+        if self.status is not Status.PLACED or self.payment is not Payment.NONE:
             return None
-        self._become(Status.CONFIRMED)
+        if self.total == 0:
+            return self.confirm(at)
+        self.payment, self.version = Payment.REQUESTED, self.version + 1
+        return PaymentRequested(version=self.version, at=at, **self._facts())
+
+    def record_payment(
+        self, outcome: Outcome, amount: int, reason: str, at: datetime
+    ) -> OrderConfirmed | OrderRejected | None:
+        """Late and repeated ones change nothing, nor does an authorisation of what is settled otherwise: being told of
+        that, the provider gives it back."""
+        following = PAYMENTS[outcome].get(self.payment)
+        waits = self.status is Status.PLACED
+        if following is None or (outcome in ("authorised", "declined") and not waits):
+            return None
+        if outcome == "authorised" and amount != self.total:
+            return self.reject(f"{amount} of {self.total} minor units were authorised", at)
+        self.payment = following
+        if outcome == "authorised":
+            return self.confirm(at)
+        if outcome == "declined":
+            return self.reject(reason or "the payment was declined", at)
+        self.version += 1
+        return None
+
+    def confirm(self, at: datetime) -> OrderConfirmed | None:
+        if not self._become(Verb.CONFIRM):
+            return None
         return OrderConfirmed(version=self.version, at=at, **self._facts())
 
     def reject(self, reason: str, at: datetime) -> OrderRejected | None:
-        if self.status is not Status.PLACED:
+        if not self._become(Verb.REJECT, reason):
             return None
-        self._become(Status.REJECTED, reason)
         return OrderRejected(version=self.version, at=at, reason=reason, **self._facts())
 
     def cancel(self, reason: str, at: datetime) -> OrderCancelled | None:
-        if self.status is Status.CANCELLED:
-            return None  # nothing new is true
-        if self.status is Status.CONFIRMED:
-            raise AlreadyConfirmed
-        if self.status is Status.REJECTED:
-            raise AlreadyRejected
-        self._become(Status.CANCELLED, reason)
-        return OrderCancelled(version=self.version, at=at, reason=reason, **self._facts())
+        return self._call_off(Verb.CANCEL, reason, at)
+
+    def expire(self, at: datetime) -> OrderCancelled | None:
+        return self._call_off(Verb.EXPIRE, EXPIRED, at)
+
+    def ship(self, carrier: str, tracking: str, at: datetime) -> OrderShipped | None:
+        """Where it is shipped already, what was said first stays."""
+        if not self._become(Verb.SHIP):
+            return None
+        self.carrier, self.tracking = carrier, tracking
+        return OrderShipped(version=self.version, at=at, carrier=carrier, tracking=tracking, **self._facts())
+
+    def deliver(self, at: datetime) -> OrderDelivered | None:
+        if not self._become(Verb.DELIVER):
+            return None
+        return OrderDelivered(version=self.version, at=at, **self._facts())
+
+    def take_back(self, reason: str, at: datetime) -> OrderReturned | None:
+        if not self._become(Verb.RETURN, reason):
+            return None
+        return OrderReturned(version=self.version, at=at, reason=reason, **self._facts())
 
     def placed(self) -> OrderPlaced:
         return OrderPlaced(version=self.version, at=self.placed_at, **self._facts())
 
-    def _become(self, status: Status, reason: str = "") -> None:
-        self.status, self.reason, self.version = status, reason, self.version + 1
+    def disown(self, nobody: UUID) -> None:
+        """Its customer is erased, and with them what people wrote about it."""
+        self.customer_id, self.version = nobody, self.version + 1
+        self.reason = self.carrier = self.tracking = ""
+
+    def _call_off(self, verb: Verb, reason: str, at: datetime) -> OrderCancelled | None:
+        if not self._become(verb, reason):
+            return None
+        return OrderCancelled(version=self.version, at=at, reason=reason, **self._facts())
+
+    def _become(self, verb: Verb, reason: str = "") -> bool:
+        """Whether that is new. Raises the Conflict that the table tells."""
+        following = next_status(verb, self.status)
+        if following is None:
+            return False
+        self.status, self.reason, self.version = following, reason, self.version + 1
+        return True
 
     def _facts(self) -> _Facts:
         return {
@@ -119,6 +177,7 @@ class Order:
             "customer_id": self.customer_id,
             "currency": self.currency,
             "total": self.total,
+            "tax": self.tax,
             "lines": self.lines,
         }
 
@@ -144,8 +203,19 @@ def _priced(number: int, want: Wanted, prices: Mapping[UUID, Price]) -> OrderedL
     if price is None:
         raise Invalid(f"lines[{number}].product_id", f"there is no product {want.product_id}")
     return OrderedLine(
-        product_id=price.product_id, sku=price.sku, name=price.name, price=price.price, quantity=want.quantity
+        product_id=price.product_id,
+        sku=price.sku,
+        name=price.name,
+        price=price.price,
+        quantity=want.quantity,
+        tax_rate=price.tax_rate,
+        tax=tax_within(price.price * want.quantity, price.tax_rate),
     )
+
+
+def tax_within(gross: int, rate: int) -> int:
+    """The tax that a gross amount contains, at a rate in basis points, rounded half up to a minor unit."""
+    return (2 * gross * rate + WHOLE + rate) // (2 * (WHOLE + rate))
 
 
 def _refuse_repeats(wanted: Sequence[Wanted]) -> None:

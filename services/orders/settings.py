@@ -7,4 +7,4 @@ from libs.common.settings import ServiceSettings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings(ServiceSettings):
-    """Nothing beyond what every service is told."""
+    expire_seconds: float = 900.0  # after which an order that is not settled is cancelled

@@ -16,7 +16,7 @@ from azure.servicebus.aio import ServiceBusClient
 
 from libs.common.bus import MOST_TRIES, listen
 from libs.common.errors import Unavailable
-from libs.common.inbox import Reactions
+from libs.common.inbox import Cause, Reactions
 from libs.common.messages import encode_fact
 from libs.common.messages.catalog import StockRefused, StockReserved
 from localcloud import certificates
@@ -39,10 +39,12 @@ class Heard:
     """What a reaction was told; `fail` lets it fail first."""
 
     subjects: list[str] = field(default_factory=list)
+    attempts: list[int] = field(default_factory=list)
     fail: Callable[[], Awaitable[None]] | None = None
 
 
-async def hear(store: Heard, event: StockReserved, cause: str) -> None:
+async def hear(store: Heard, event: StockReserved, cause: Cause) -> None:
+    store.attempts.append(cause.attempt)
     if store.fail:
         await store.fail()
     store.subjects.append(str(event.order_id))

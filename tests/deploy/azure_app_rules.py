@@ -35,12 +35,20 @@ def settings(root: Path) -> Faults:
         app = one(things, "Microsoft.App/containerApps")
         template = app.body["properties"]["template"]
         for container in [*template["containers"], *template.get("initContainers", [])]:
-            told = {each["name"]: each["value"] for each in container["env"]}
+            told = {each["name"]: each.get("value", each.get("secretRef")) for each in container["env"]}
+            kept = {each["name"] for each in app.body["properties"]["configuration"]["secrets"]}
+            asked = {each["secretRef"] for each in container["env"] if "secretRef" in each}
+            yield from (f"{name}: there is no secret {each}" for each in asked - kept)
+            yield from (f"{name}: {key} is plain to read" for key in told if _is_secret(key) and told[key] not in asked)
             yield from (f"{name}: {key} is set by nobody" for key, value in told.items() if value in (UNSET, ""))
             required = [each.name.upper() for each in fields(kind) if each.default is MISSING] if kind else []
             yield from (f"{name}: {key} is missing" for key in required if key not in told)
         given = next(each for each in things if each.name == f"{name}-app").body["params"]["settings"]
         yield from (f"{name}: {key} is given, and nobody asks for it" for key in given if key not in told)
+
+
+def _is_secret(key: str) -> bool:
+    return key.endswith("_KEY")
 
 
 def stores(root: Path) -> Faults:

@@ -45,6 +45,7 @@ ENVIRONMENT = {
     "API_CLIENT_ID": "22222222-2222-4222-8222-222222222222",
     "MAIL_URL": "smtp://smtp.example.com",
     "MAIL_FROM": "store@example.com",
+    "PAYMENTS_URL": "https://payments.example.com",
     "AKS_ISSUER": "https://oidc.example.com/cluster",
     **{f"SERVICE_{name.upper()}_IMAGE_NAME": f"example.azurecr.io/store/{name}:1" for name in SETTINGS},
 }

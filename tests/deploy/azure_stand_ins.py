@@ -77,6 +77,7 @@ def stand_in(folder: Path, secrets: list[str]) -> Cloud:
         "API_CLIENT_ID": "id-of-api",
         "MAIL_URL": "smtp://smtp.example.com",
         "MAIL_FROM": "store@example.com",
+        "PAYMENTS_URL": "https://payments.example.com",
         "STORE_VAULT": "store-vault",
         "STORE_SECRETS": json.dumps(secrets),
         "STORE_PRINCIPALS": json.dumps(PRINCIPALS),

@@ -22,6 +22,7 @@ SECRETIVE = re.compile(r"PASSWORD|SECRET|TOKEN|CREDENTIAL|_KEY|HEADER|ACCOUNTS",
 HARMLESS = {
     ("IDENTITY_HEADER", "within-this-network"),
     ("STORAGE_KEY", "c3RvcmU="),
+    ("PAYMENTS_KEY", "within-this-network"),
     ("AZURITE_ACCOUNTS", "store:c3RvcmU="),
     ("AZURE_TOKEN_CREDENTIALS", "ManagedIdentityCredential"),
     ("AzureWebJobsSecretStorageType", "ContainerApps"),

@@ -19,6 +19,8 @@ SLIPS = [
      "      - name: ISSUER\n        value: set-by-the-environment\n", "", app.settings, "orders: ISSUER is missing"),
     ("a setting without a value", AZURE + "functions.bicepparam", "'MAIL_URL'", "'MAILURL'", app.settings,
      "functions: MAIL_URL is set by nobody"),
+    ("a secret that is plain to read", MODULES + "functions.bicep", "PAYMENTS_KEY:", "MAIL_PASSWORD:", app.settings,
+     "functions: PAYMENTS_KEY is plain to read"),
     ("a server that is not", MODULES + "names.bicep", "'mssql://${service}@${names.azuresql}",
      "'mssql://${service}@sql-${names.azuresql}", app.stores, "does not lead to"),
     ("a way in by password", MODULES + "names.bicep", "/${service}?authentication=entra'\n    : engine",

@@ -23,7 +23,8 @@ pytestmark = pytest.mark.deploy
 
 SCHEMA = ROOT.parent / "shared/schemas/compose-spec.json"
 OPERATORS_DATABASE = "postgresql://store@127.0.0.1:8095/postgres?sslmode=disable"
-PATHS = {"SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "IDENTITY_HEADER"}  # another file, another word, the same meaning
+# Another file, another word, the same meaning.
+PATHS = {"SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "IDENTITY_HEADER", "PAYMENTS_KEY"}
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +74,7 @@ def test_the_ports_outside_can_be_chosen(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_without_a_profile_the_store_is_all_there_is() -> None:
     assert set(resolved()["services"]) == {
-        *("loopback", "postgres", "azurite", "cloud", "provision", "seed"), *DOCKERFILES
+        *("loopback", "postgres", "azurite", "cloud", "payments", "provision", "seed"), *DOCKERFILES
     } - {"localcloud"}  # fmt: skip
 
 
@@ -93,6 +94,7 @@ def test_the_local_cloud_and_the_functions_host_are_started_as_by_make_run(proje
     by_make_run = {program.name: program for program in (*laptop.ground(), *laptop.workers())}
 
     assert arguments(project, "functions") == bare(by_make_run["functions"], laptop)
+    assert arguments(project, "payments") == bare(by_make_run["payments"], laptop)
     assert arguments(project, "cloud") == bare(by_make_run["cloud"], laptop) | {
         "letters-host": "0.0.0.0",
         "base-port": "8080",

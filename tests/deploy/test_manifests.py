@@ -4,6 +4,7 @@ import copy
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -141,15 +142,28 @@ def test_compose_can_be_laid_on_the_network_of_the_node() -> None:
 
 def test_the_host_of_functions_finds_the_keys_that_bicep_knows(rendered: Rendered) -> None:
     keys = json.loads((ROOT / "deploy" / "azure" / "keys.json").read_text())
-    (provider,) = of_kind(rendered("overlays/aks/functions"), "SecretProviderClass")
+    documents = rendered("overlays/aks/functions")
 
-    objects = [yaml.safe_load(each) for each in yaml.safe_load(provider["spec"]["parameters"]["objects"])["array"]]
-
-    assert {each["objectAlias"]: each["objectName"] for each in objects} == {
+    assert {each.get("objectAlias"): each["objectName"] for each in read_from_vault(documents, "functions-keys")} == {
         "host.master": keys["master"],
         "host.function.default": keys["default"],
         "host.systemKey.eventgrid_extension": keys["eventGrid"],
     }
+
+
+def read_from_vault(documents: Sequence[Document], provider: str) -> list[Document]:
+    (found,) = (each for each in of_kind(documents, "SecretProviderClass") if each["metadata"]["name"] == provider)
+    return [yaml.safe_load(each) for each in yaml.safe_load(found["spec"]["parameters"]["objects"])["array"]]
+
+
+def test_the_functions_may_read_the_key_of_the_payment_provider_under_one_name(
+    rendered: Rendered, store: Topology
+) -> None:
+    (secret,) = read_from_vault(rendered("overlays/aks/functions"), "functions-payments")
+
+    assert secret["objectName"] in store.secrets
+    assert f"secrets/{secret['objectName']}" in {right.on for right in store.identities["functions"].rights}
+    assert f"/secrets/{secret['objectName']}'" in (ROOT / "deploy/azure/modules/functions.bicep").read_text()
 
 
 def test_without_a_cluster_nothing_is_asked_of_its_extensions(rendered: Rendered) -> None:

@@ -1,6 +1,7 @@
 """A function's surroundings, on loopback."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -9,7 +10,9 @@ from aiohttp.test_utils import TestServer
 from functions.connections import TIMEOUT, Connections
 from functions.mail import open_mail
 from functions.settings import Settings
-from tests.functions.surroundings import Credential, Mailbox, Owners, Queue
+from localcloud.payments.server import Provider
+from localcloud.payments.till import Till
+from tests.functions.surroundings import KEY, Credential, Mailbox, Owners, Queue
 
 
 @pytest.fixture
@@ -35,7 +38,20 @@ def queues() -> dict[str, Queue]:
 
 
 @pytest.fixture
-async def to(owners: Owners, mailbox: Mailbox, credential: Credential) -> AsyncIterator[Connections]:
+async def till(tmp_path: Path) -> AsyncIterator[Till]:
+    async with Till.open(tmp_path / "payments.sqlite") as till:
+        yield till
+
+
+@pytest.fixture
+async def payments(till: Till) -> AsyncIterator[str]:
+    """The simulated provider, which stands for the real one."""
+    async with TestServer(Provider(till, KEY).app()) as server:
+        yield str(server.make_url("")).rstrip("/")
+
+
+@pytest.fixture
+async def to(owners: Owners, mailbox: Mailbox, credential: Credential, payments: str) -> AsyncIterator[Connections]:
     async with TestServer(owners.app()) as server, aiohttp.ClientSession(timeout=TIMEOUT) as session:
         url = str(server.make_url("")).rstrip("/")
         told = Settings(
@@ -44,5 +60,7 @@ async def to(owners: Owners, mailbox: Mailbox, credential: Credential) -> AsyncI
             catalog_url=url,
             mail_url=f"smtp://127.0.0.1:{mailbox.port}",
             mail_from="Store <store@example.org>",
+            payments_url=payments,
+            payments_key=KEY,
         )
         yield Connections(told, session, credential, open_mail(told.mail_url, "", credential))

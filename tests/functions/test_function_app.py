@@ -29,6 +29,8 @@ TOLD = {
     "CATALOG_URL": "http://p",
     "MAIL_URL": "smtp://h",
     "MAIL_FROM": "a@b.c",
+    "PAYMENTS_URL": "http://p",
+    "PAYMENTS_KEY": "secret",
 }
 NOT_IN_THE_IMAGE = ("services", "localcloud", "asyncpg", "azure.servicebus", "azure.eventgrid", "joserfc", "uvloop")
 SHOW = """
@@ -76,6 +78,8 @@ async def test_the_app_needs_no_more_than_its_image_holds_and_is_what_the_topolo
         ("process_order", "catalog"),
         ("process_order", "orders"),
         ("update_inventory", "catalog"),
+        ("take_payment", "orders"),
+        ("payment_callback", "orders"),
         ("notify_customer", "orders"),
     }
     rights = {right.on for right in store.identities["functions"].rights}

@@ -50,6 +50,8 @@ SETTINGS = {
     "CATALOG_URL": "http://catalog",
     "MAIL_URL": "smtp://mail",
     "MAIL_FROM": "Store <store@example.org>",
+    "PAYMENTS_URL": "http://payments",
+    "PAYMENTS_KEY": "secret",
 }
 LOOK = f"""
 import json, os

@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from localcloud.audit import report, violations
-from localcloud.books import NOBODY, Books, Order, Reservation, Stock
+from localcloud.books import NOBODY, Books, Order, Payment, Reservation, Stock
 
 MUG, LAMP = UUID(int=1), UUID(int=2)
 BOUGHT, REFUSED = UUID(int=11), UUID(int=12)
@@ -20,11 +20,12 @@ BALANCED = Books(
     rebuilt=STOCKS[:1],  # nothing has moved of what was never counted
     reservations={BOUGHT: Reservation("sold", Counter({MUG: 2})), REFUSED: Reservation("refused", Counter())},
     orders={
-        BOUGHT: Order(ADA, "confirmed", Counter({MUG: 2}), ["placed", "confirmed"]),
-        REFUSED: Order(ADA, "rejected", Counter({LAMP: 1}), ["placed", "rejected"]),
+        BOUGHT: Order(ADA, "confirmed", Counter({MUG: 2}), ["placed", "confirmed"], total=500),
+        REFUSED: Order(ADA, "rejected", Counter({LAMP: 1}), ["placed", "rejected"], total=70),
     },
     keys=Counter({BOUGHT: 1, REFUSED: 1}),
     letters=frozenset({f"<confirmed-{BOUGHT}@store>", f"<rejected-{REFUSED}@store>"}),
+    payments={BOUGHT: Payment("captured", [("authorised", 500), ("captured", 500)]), REFUSED: Payment("declined", [])},
     waiting={},
     dead={},
 )
@@ -49,6 +50,23 @@ def reservation(status: str, pieces: int = 2) -> Callable[[Books], Books]:
     return lambda books: replace(books, reservations=books.reservations | {BOUGHT: changed})
 
 
+def paid(order_id: UUID, *movements: tuple[str, int]) -> Callable[[Books], Books]:
+    changed = Payment(movements[-1][0] if movements else "declined", list(movements))
+    return lambda books: replace(books, payments=books.payments | {order_id: changed})
+
+
+def back(books: Books) -> Books:
+    return replace(books, orders=books.orders | {BOUGHT: replace(books.orders[BOUGHT], returned=True)})
+
+
+def on_hand_again(books: Books) -> Books:
+    return reservation("returned")(back(stock(10, 10, 0, 0)(books)))
+
+
+def refunded(books: Books) -> Books:
+    return paid(BOUGHT, ("authorised", 500), ("captured", 500), ("refunded", 500))(books)
+
+
 def without_order(books: Books) -> Books:
     return replace(books, orders={REFUSED: books.orders[REFUSED]})
 
@@ -62,20 +80,28 @@ BROKEN: dict[str, tuple[Callable[[Books], Books], set[int]]] = {
         lambda books: replace(books, rebuilt=[*books.rebuilt, Stock(UUID(int=3), 1, 1, 0, 0)]),
         {1},
     ),
-    "an order is not settled": (order("placed", "placed"), {2, 3, 4}),
+    "an order is not settled": (order("placed", "placed"), {2, 3, 4, 8}),
     "an order is settled twice": (order("confirmed", "placed", "rejected", "confirmed"), {2}),
     "a transition is there twice": (order("confirmed", "placed", "confirmed", "confirmed"), {2}),
-    "the history ends otherwise": (order("rejected", "placed", "confirmed"), {2, 3}),
+    "the history ends otherwise": (order("rejected", "placed", "confirmed"), {2, 3, 8}),
     "stock is still held": (reservation("held"), {3}),
     "stock is sold short": (reservation("sold", pieces=1), {3}),
-    "what came back is still sold": (order("returned", "placed", "confirmed", "returned"), {3}),
-    "stock is sold for a rejected order": (order("rejected", "placed", "rejected"), {3, 4}),
+    "what came back is still sold": (lambda books: refunded(back(books)), {3}),
+    "stock is sold for a rejected order": (order("rejected", "placed", "rejected"), {3, 4, 8}),
     "stock is sold twice": (stock(10, 6, 0, 4), {3}),
     "stock is sold that was never counted": (lambda books: replace(books, stocks=[], rebuilt=[]), {3}),
     "a customer was not told": (lambda books: replace(books, letters=frozenset()), {4}),
     "a message waits": (lambda books: replace(books, waiting={"queue orders": 1}), {5}),
     "a message is dead": (lambda books: replace(books, dead={"queue orders": 1}), {5}),
-    "an acknowledged order is gone": (without_order, {3, 6}),
+    "an acknowledged order is gone": (without_order, {3, 6, 8}),
+    "an order was not paid": (lambda books: replace(books, payments={}), {8}),
+    "an order is only authorised": (paid(BOUGHT, ("authorised", 500)), {8}),
+    "an order is paid short": (paid(BOUGHT, ("authorised", 500), ("captured", 499)), {8}),
+    "an order is charged twice": (paid(BOUGHT, ("captured", 500), ("captured", 500), ("refunded", 500)), {8}),
+    "a rejected order was paid": (paid(REFUSED, ("authorised", 70), ("captured", 70)), {8}),
+    "a rejected order's payment stays authorised": (paid(REFUSED, ("authorised", 70)), {8}),
+    "what came back was not refunded": (on_hand_again, {8}),
+    "an order that is not there was paid": (paid(UUID(int=99), ("authorised", 1), ("captured", 1)), {8}),
     "one order has two keys": (lambda books: replace(books, keys=Counter({BOUGHT: 2, REFUSED: 1})), {6}),
     "an order has no key": (lambda books: replace(books, keys=Counter({BOUGHT: 1})), {6}),
 }
@@ -94,10 +120,8 @@ def test_what_is_wrong_is_found(name: str) -> None:
     assert {violation.law for violation in found} == laws
 
 
-def test_what_came_back_is_on_hand_again() -> None:
-    back = reservation("returned")(order("returned", "placed", "confirmed", "returned")(stock(10, 10, 0, 0)(BALANCED)))
-
-    assert violations(back) == []
+def test_what_came_back_is_on_hand_again_and_refunded() -> None:
+    assert violations(refunded(on_hand_again(BALANCED))) == []
 
 
 def test_an_erased_customers_orders_need_neither_letter_nor_key() -> None:

@@ -21,11 +21,13 @@ from libs.common.ids import uuid7_beside
 from libs.common.messages.catalog import ReservedLine
 from libs.common.tables import Tables
 from localcloud.azurite import Azurite
-from localcloud.books import Books, Order, Reservation, Stock, Unreadable
+from localcloud.books import Books, Order, Payment, Reservation, Stock, Unreadable
 from localcloud.books_postgres import PostgresLedger
 from localcloud.books_tables import TablesLedger
 from localcloud.library import Library
 from localcloud.mail import Letters
+from localcloud.payments.book import Sum
+from localcloud.payments.till import Till
 from services.catalog import store as catalog_store
 from services.catalog.domain import Details, Product
 from services.catalog.reservations import ReservationStatus
@@ -121,6 +123,7 @@ async def go_shopping(store: orders_store.Store) -> None:
 
         await store.place(orders_store.Attempt(ADA, f"key {order_id}", b"", [product_id]), draft)
     await store.change(BOUGHT, lambda order: order.confirm(NOON), cause="reserved")
+    await store.change(BOUGHT, lambda order: order.ship("", "", NOON))
     await store.change(REFUSED, lambda order: order.reject("none left", NOON), cause="refused")
 
 
@@ -137,6 +140,10 @@ async def test_the_books_are_read_as_they_are_written(
     storage = request.getfixturevalue("table_storage") if engine.name == "tables" else None
     async with Letters.open(tmp_path / "mail.sqlite") as letters:
         await letters.keep(LETTER, "store@localhost", ["ada@example.org"], NOON)
+    async with Till.open(tmp_path / "payments.sqlite") as till:
+        await till.change(BOUGHT, lambda entry: entry.authorise(Sum(2980, "EUR")))
+        await till.change(BOUGHT, lambda entry: entry.capture(Sum(2980, "EUR")))
+        await till.change(OPEN, lambda entry: entry.authorise(Sum(9904, "EUR")))
 
     async with (
         opened(engine, "catalog") as (catalog_database, catalog, catalog_url),
@@ -151,7 +158,7 @@ async def test_the_books_are_read_as_they_are_written(
             ledger(engine.name, orders_url, storage) as second,
             ledger(engine.name, customers_url, storage) as third,
         ):
-            library = Library(first, second, third, tmp_path / "mail.sqlite")
+            library = Library(first, second, third, tmp_path / "mail.sqlite", tmp_path / "payments.sqlite")
             read = await library.read(await library.waiting(), await library.dead())
 
     there = [Stock(MUG, received=11, on_hand=8, reserved=1, sold=2), Stock(LAMP, 0, 0, 0, 0)]
@@ -167,13 +174,17 @@ async def test_the_books_are_read_as_they_are_written(
             BACK: Reservation("returned", Counter({MUG: 3})),
         },
         orders={
-            BOUGHT: Order(ADA, "confirmed", Counter({MUG: 2}), ["placed", "confirmed"]),
-            REFUSED: Order(ADA, "rejected", Counter({LAMP: 1}), ["placed", "rejected"]),
-            OPEN: Order(ADA, "placed", Counter({MUG: 1}), ["placed"]),
+            BOUGHT: Order(ADA, "confirmed", Counter({MUG: 2}), ["placed", "confirmed"], total=2980),
+            REFUSED: Order(ADA, "rejected", Counter({LAMP: 1}), ["placed", "rejected"], total=1490),
+            OPEN: Order(ADA, "placed", Counter({MUG: 1}), ["placed"], total=1490),
         },
         keys=Counter({BOUGHT: 1, REFUSED: 1, OPEN: 1}),
         letters=frozenset({"<confirmed-1@store>"}),
-        waiting={"outbox of catalog": 7, "outbox of orders": 5, "orders": 1},
+        payments={
+            BOUGHT: Payment("captured", [("authorised", 2980), ("captured", 2980)]),
+            OPEN: Payment("pending", [("pending", 9904)]),
+        },
+        waiting={"outbox of catalog": 7, "outbox of orders": 6, "orders": 1, "call-backs of payments": 1},
         dead={"outbox of catalog": 1},
     )
 

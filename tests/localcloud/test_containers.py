@@ -21,7 +21,11 @@ from tests.localcloud.programs import free_ports, running
 from tests.waiting import so
 
 NOW = datetime.now(UTC)
-TOLD: Mapping[str, str] = {"IDENTITY_HEADER": "within-this-network", "STORAGE_KEY": "c3RvcmU="}
+TOLD: Mapping[str, str] = {
+    "IDENTITY_HEADER": "within-this-network",
+    "STORAGE_KEY": "c3RvcmU=",
+    "PAYMENTS_KEY": "within-this-network",
+}
 DATABASE = "postgresql://store@127.0.0.1:8095/postgres?sslmode=disable"
 
 

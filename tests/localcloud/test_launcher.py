@@ -33,7 +33,10 @@ TOLD = {
     "functions": FunctionsSettings,
 }
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
-RUN = Run(os.getpid(), 9080, {"gateway": "http://127.0.0.1:9080", "letters": "http://127.0.0.1:9091"}, "logs")
+ADDRESSES = {
+    name: f"http://127.0.0.1:{port}" for name, port in (("gateway", 9080), ("letters", 9091), ("payments", 9097))
+}
+RUN = Run(os.getpid(), 9080, ADDRESSES, "logs")
 
 
 @pytest.fixture
@@ -45,7 +48,7 @@ def laptop(tmp_path: Path, store: Topology) -> Store:
 
 
 def test_a_taken_port_is_named_before_anything_is_started(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    base = free_ports(17)
+    base = free_ports(18)
     with socket.socket() as other:
         other.bind(("127.0.0.1", base + 2))
         other.listen()
@@ -59,7 +62,7 @@ def test_a_taken_port_is_named_before_anything_is_started(tmp_path: Path, capsys
 
 @pytest.mark.real
 def test_in_the_background_what_is_wrong_is_said_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    base = free_ports(17)
+    base = free_ports(18)
     with socket.socket() as other:
         other.bind(("127.0.0.1", base))
         other.listen()
@@ -144,7 +147,7 @@ def test_azuresql_without_a_server_is_refused_before_anything_is_made(
     monkeypatch.setenv("AZURESQL_URL", url)
 
     status = launcher.main(
-        ["--state", str(tmp_path), "run", "--port", str(free_ports(17)), "--engine", "orders=azuresql"]
+        ["--state", str(tmp_path), "run", "--port", str(free_ports(18)), "--engine", "orders=azuresql"]
     )
 
     assert (status, [path.name for path in tmp_path.iterdir()]) == (1, ["run.lock"])

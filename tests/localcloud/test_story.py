@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from localcloud import story
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -37,8 +39,34 @@ def test_another_orders_lines_are_not_told(tmp_path: Path) -> None:
     assert story.read(tmp_path, TRACE) == []
 
 
-def test_it_is_complete_when_the_letter_is_posted_and_the_stock_is_settled(tmp_path: Path) -> None:
-    write(tmp_path / "functions.log", line(1, "letter.posted"))
-    write(tmp_path / "catalog.log", line(2, "message.handled", type="store.orders.order-rejected.v1"))
+ENDS: dict[str, list[dict[str, str]]] = {
+    "paid": [
+        line(2, "message.handled", type="store.orders.order-confirmed.v1"),
+        line(3, "payment.answered", because="payment-requested", status="authorised"),
+        line(4, "message.handled", type="store.orders.record-payment.v1"),
+        line(5, "payment.answered", because="order-confirmed", status="captured"),
+        line(6, "message.handled", type="store.orders.record-payment.v1"),
+    ],
+    "free": [
+        line(2, "message.handled", type="store.orders.order-confirmed.v1"),
+        line(3, "payment.not_needed", because="order-confirmed"),
+    ],
+    "rejected": [
+        line(2, "message.handled", type="store.orders.order-rejected.v1"),
+        line(3, "payment.not_needed", because="order-rejected"),
+    ],
+}
+
+
+@pytest.mark.parametrize("end", ENDS.values(), ids=ENDS.keys())
+def test_it_is_complete_when_the_letter_is_posted_and_stock_and_payment_are_settled(
+    tmp_path: Path, end: list[dict[str, str]]
+) -> None:
+    letter = line(9, "letter.posted")
+    write(tmp_path / "functions.log", letter, *end)
 
     assert story.complete(story.read(tmp_path, TRACE))
+
+    for missing in (letter, end[0], end[-1]):
+        write(tmp_path / "functions.log", *(each for each in [letter, *end] if each is not missing))
+        assert not story.complete(story.read(tmp_path, TRACE))

@@ -70,6 +70,6 @@ def test_a_wrong_field_is_named(tmp_path: Path, topology_file: Path, wrong: str)
 def test_every_part_has_a_port_of_its_own() -> None:
     addresses = Addresses(9000)
 
-    assert sorted(addresses.port(each) for each in Port) == list(range(9000, 9017))
+    assert sorted(addresses.port(each) for each in Port) == list(range(9000, 9018))
     assert addresses.https(Port.KEYVAULT) == "https://127.0.0.1:9009"
     assert addresses.http(Port.GATEWAY) == "http://127.0.0.1:9000"

@@ -11,7 +11,7 @@ from libs.common.database import Database
 from libs.common.ids import uuid7_beside
 from services.orders import store as orders
 from services.orders.domain import Order, Price, Wanted, place
-from services.orders.store import Attempt, Store
+from services.orders.store import Attempt, Note, Sought, Store
 from tests.engines import Engine, facts
 from tests.engines.moves import Move
 
@@ -40,11 +40,14 @@ async def fill(store: Store) -> None:
     for who in (ADA, BOB, GONE):
         await store.know_customer(who, "active", 1)
     for product_id, name in ((LAMP, 'Lamp "é" 🎉'), (DESK, "Desk"), (RUG, "Rug")):
-        await store.list_price(Price(product_id, "SKU", name, 4900, "EUR", version=2))
+        await store.list_price(Price(product_id, "SKU", name, 4900, "EUR", version=2, tax_rate=1900))
     await store.delist(DESK, 3)
     for who, number in PLACED:
         await put(store, who, number)
-    await store.change(order_id(ADA, 1), lambda order: order.confirm(NOON), cause="stock 1")
+    heard = Note("stock 1", "heard", "stock-reserved", NOON, 2, "é 🎉")
+    await store.change(order_id(ADA, 1), lambda order: order.reserve(NOON), cause="stock 1", heard=heard)
+    await store.change(order_id(ADA, 1), lambda order: order.record_payment("authorised", order.total, "", NOON))
+    await store.change(order_id(ADA, 1), lambda order: order.ship("DHL", "JJD é", NOON))
     await store.change(order_id(BOB, 2), lambda order: order.reject("none left", NOON), cause="stock 2")
     await store.change(order_id(ADA, 3), lambda order: order.cancel("no", NOON), cause="mind changed")
     await store.forget_customer(GONE, 2, NOON + timedelta(hours=1))
@@ -53,9 +56,10 @@ async def fill(store: Store) -> None:
 
 async def see(store: Store, database: Database) -> Any:
     """Also that repeats are known for what they are, and facts that come late for late."""
-    everything = await store.page(None, None, 100)
-    histories = [await store.history(order.id) for order in everything]
-    lists = [[order.id for order in await store.page(who, None, 100)] for who in (ADA, BOB, GONE)]
+    everything = await store.page(Sought(), None, 100)
+    waiting = await store.waiting(NOON + timedelta(days=1), 100)
+    histories = [await store.timeline(order.id) for order in everything]
+    lists = [[order.id for order in await store.page(Sought(who), None, 100)] for who in (ADA, BOB, GONE)]
     repeats = [await put(store, ADA, number) for number in (1, 3, 5)]
     for number in (1, 2, 3):
         await store.change(
@@ -67,7 +71,7 @@ async def see(store: Store, database: Database) -> Any:
         with pytest.raises(Exception) as refusal:
             await put(store, who, number)
         refusals.append(refusal.type)
-    return everything, histories, lists, repeats, refusals, await facts(database)
+    return everything, waiting, histories, lists, repeats, refusals, await facts(database)
 
 
 def refuse(order: Order) -> None:

@@ -1,7 +1,7 @@
 """Orders, interrupted between any two statements, on every engine."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +11,7 @@ from libs.common.database import Database
 from libs.common.errors import NotFound
 from libs.common.ids import uuid7_beside
 from services.orders.domain import Order, Price, Wanted, place
-from services.orders.store import Attempt, Store, migrate, open_store
+from services.orders.store import Attempt, Note, Sought, Store, migrate, open_store
 from tests.engines import Engine, facts
 from tests.engines.crashes import Verb, survives
 
@@ -41,20 +41,41 @@ async def an_order(store: Store) -> None:
     await put(store)
 
 
-async def confirm(store: Store) -> None:
-    await store.change(ORDER, lambda order: order.confirm(NOON), cause="reserved")
+async def reserve(store: Store) -> None:
+    heard = Note("reserved", "heard", "stock-reserved", NOON)
+    await store.change(ORDER, lambda order: order.reserve(NOON), cause="reserved", heard=heard)
+
+
+async def a_reserved_order(store: Store) -> None:
+    await an_order(store)
+    await reserve(store)
+
+
+async def pay(store: Store) -> None:
+    heard = Note("paid", "payment", "authorised", NOON)
+    act = lambda order: order.record_payment("authorised", order.total, "", NOON)  # noqa: E731
+    await store.change(ORDER, act, cause="paid", heard=heard)
+
+
+async def expire(store: Store) -> None:
+    for order_id in await store.waiting(NOON + timedelta(hours=1), 10):
+        await store.change(order_id, lambda order: order.expire(NOON))
 
 
 async def see(store: Store, database: Database) -> Any:
-    listed = [order.id for order in await store.page(ADA, None, 10)]
-    everything = [order.id for order in await store.page(None, None, 10)]
+    listed = [order.id for order in await store.page(Sought(ADA), None, 10)]
+    everything = [order.id for order in await store.page(Sought(), None, 10)]
     try:
-        order, history = await store.read(ORDER), await store.history(ORDER)
+        order, history = await store.read(ORDER), await store.timeline(ORDER)
     except NotFound:
         return None, listed, everything, await facts(database)
     return order, history, listed, everything, await facts(database)
 
 
-@pytest.mark.parametrize(("prepare", "do"), [(nothing, put), (an_order, confirm)], ids=["place", "change"])
+@pytest.mark.parametrize(
+    ("prepare", "do"),
+    [(nothing, put), (an_order, reserve), (a_reserved_order, pay), (a_reserved_order, expire)],
+    ids=["place", "reserve", "pay", "expire"],
+)
 async def test_it_happens_once_or_not_at_all(engine: Engine, prepare: Any, do: Any) -> None:
     await survives(engine, Verb(migrate, open_store, prepare, do, see))

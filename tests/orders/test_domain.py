@@ -1,6 +1,12 @@
 """The rules of an order."""
 
+import itertools
+import re
+from collections.abc import Callable
 from datetime import UTC, datetime
+from decimal import ROUND_HALF_UP, Decimal
+from pathlib import Path
+from types import NoneType
 from uuid import UUID, uuid4
 
 import pytest
@@ -9,23 +15,40 @@ from hypothesis import strategies as st
 
 from libs.common.errors import Conflict, Invalid
 from libs.common.messages import Fact
-from libs.common.messages.orders import MOST_TOTAL
-from services.orders.domain import (
+from libs.common.messages.orders import (
+    MOST_TOTAL,
+    OrderCancelled,
+    OrderConfirmed,
+    OrderDelivered,
+    OrderRejected,
+    OrderReturned,
+    OrderShipped,
+    Outcome,
+    PaymentRequested,
+)
+from services.orders.domain import Order, Price, Wanted, place, tax_within
+from services.orders.transitions import (
+    TRANSITIONS,
+    AlreadyCancelled,
     AlreadyConfirmed,
+    AlreadyDelivered,
     AlreadyRejected,
-    Order,
-    Price,
+    AlreadyReturned,
+    AlreadyShipped,
+    NotConfirmed,
+    NotShipped,
+    Payment,
     Status,
-    Wanted,
-    place,
+    Verb,
 )
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
-LAMP, DESK, RUG = (UUID(int=n) for n in (1, 2, 3))
+LAMP, DESK, RUG, GIFT = (UUID(int=n) for n in (1, 2, 3, 4))
 PRICES = {
     LAMP: Price(LAMP, "LAMP", "Lamp", 4900, "EUR", version=1),
     DESK: Price(DESK, "DESK", "Desk", 25000, "EUR", version=3),
     RUG: Price(RUG, "RUG", "Rug", 9900, "USD", version=1),
+    GIFT: Price(GIFT, "GIFT", "Gift", 0, "EUR", version=1),
 }
 
 
@@ -58,64 +81,204 @@ def test_what_cannot_be_ordered_is_refused_naming_the_line(wanted: list[Wanted],
     assert refusal.value.field == field
 
 
-# Every pair of state and wish: the state after it, or the refusal.
-TRANSITIONS: dict[tuple[Status, str], Status | type[Conflict]] = {
-    (Status.PLACED, "confirm"): Status.CONFIRMED,
-    (Status.PLACED, "reject"): Status.REJECTED,
-    (Status.PLACED, "cancel"): Status.CANCELLED,
-    (Status.CONFIRMED, "confirm"): Status.CONFIRMED,
-    (Status.CONFIRMED, "reject"): Status.CONFIRMED,
-    (Status.CONFIRMED, "cancel"): AlreadyConfirmed,
-    (Status.REJECTED, "confirm"): Status.REJECTED,
-    (Status.REJECTED, "reject"): Status.REJECTED,
-    (Status.REJECTED, "cancel"): AlreadyRejected,
-    (Status.CANCELLED, "confirm"): Status.CANCELLED,
-    (Status.CANCELLED, "reject"): Status.CANCELLED,
-    (Status.CANCELLED, "cancel"): Status.CANCELLED,
+# Every pair of verb and state, written out here once more: the state after it, or the refusal.
+EXPECTED: dict[tuple[Verb, Status], Status | type[Conflict]] = {
+    **{(verb, status): status for verb in (Verb.CONFIRM, Verb.REJECT, Verb.EXPIRE) for status in Status},
+    (Verb.CONFIRM, Status.PLACED): Status.CONFIRMED,
+    (Verb.REJECT, Status.PLACED): Status.REJECTED,
+    (Verb.EXPIRE, Status.PLACED): Status.CANCELLED,
+    (Verb.CANCEL, Status.PLACED): Status.CANCELLED,
+    (Verb.CANCEL, Status.CONFIRMED): AlreadyConfirmed,
+    (Verb.CANCEL, Status.REJECTED): AlreadyRejected,
+    (Verb.CANCEL, Status.CANCELLED): Status.CANCELLED,
+    (Verb.CANCEL, Status.SHIPPED): AlreadyShipped,
+    (Verb.CANCEL, Status.DELIVERED): AlreadyDelivered,
+    (Verb.CANCEL, Status.RETURNED): AlreadyReturned,
+    (Verb.SHIP, Status.PLACED): NotConfirmed,
+    (Verb.SHIP, Status.CONFIRMED): Status.SHIPPED,
+    (Verb.SHIP, Status.REJECTED): AlreadyRejected,
+    (Verb.SHIP, Status.CANCELLED): AlreadyCancelled,
+    (Verb.SHIP, Status.SHIPPED): Status.SHIPPED,
+    (Verb.SHIP, Status.DELIVERED): AlreadyDelivered,
+    (Verb.SHIP, Status.RETURNED): AlreadyReturned,
+    (Verb.DELIVER, Status.PLACED): NotConfirmed,
+    (Verb.DELIVER, Status.CONFIRMED): NotShipped,
+    (Verb.DELIVER, Status.REJECTED): AlreadyRejected,
+    (Verb.DELIVER, Status.CANCELLED): AlreadyCancelled,
+    (Verb.DELIVER, Status.SHIPPED): Status.DELIVERED,
+    (Verb.DELIVER, Status.DELIVERED): Status.DELIVERED,
+    (Verb.DELIVER, Status.RETURNED): AlreadyReturned,
+    (Verb.RETURN, Status.PLACED): NotConfirmed,
+    (Verb.RETURN, Status.CONFIRMED): NotShipped,
+    (Verb.RETURN, Status.REJECTED): AlreadyRejected,
+    (Verb.RETURN, Status.CANCELLED): AlreadyCancelled,
+    (Verb.RETURN, Status.SHIPPED): Status.RETURNED,
+    (Verb.RETURN, Status.DELIVERED): Status.RETURNED,
+    (Verb.RETURN, Status.RETURNED): Status.RETURNED,
+}
+TOLD = {
+    Status.CONFIRMED: OrderConfirmed,
+    Status.REJECTED: OrderRejected,
+    Status.CANCELLED: OrderCancelled,
+    Status.SHIPPED: OrderShipped,
+    Status.DELIVERED: OrderDelivered,
+    Status.RETURNED: OrderReturned,
+}
+DO: dict[Verb, Callable[[Order], Fact | None]] = {
+    Verb.CONFIRM: lambda order: order.confirm(NOON),
+    Verb.REJECT: lambda order: order.reject("sold out", NOON),
+    Verb.EXPIRE: lambda order: order.expire(NOON),
+    Verb.CANCEL: lambda order: order.cancel("changed my mind", NOON),
+    Verb.SHIP: lambda order: order.ship("DHL", "JJD1", NOON),
+    Verb.DELIVER: lambda order: order.deliver(NOON),
+    Verb.RETURN: lambda order: order.take_back("too small", NOON),
 }
 
 
-def wish(order: Order, verb: str) -> Fact | None:
-    match verb:
-        case "confirm":
-            return order.confirm(NOON)
-        case "reject":
-            return order.reject("sold out", NOON)
-        case _:
-            return order.cancel("changed my mind", NOON)
-
-
-@pytest.mark.parametrize(("state", "verb"), TRANSITIONS)
-def test_every_transition_is_in_the_table(state: Status, verb: str) -> None:
+@pytest.mark.parametrize(("verb", "state"), list(itertools.product(Verb, Status)))
+def test_every_pair_of_verb_and_state_leads_where_the_table_says(verb: Verb, state: Status) -> None:
     order = placed()
     order.status = state
-    expected = TRANSITIONS[state, verb]
+    expected = EXPECTED[verb, state]
 
     if isinstance(expected, Status):
-        fact = wish(order, verb)
+        fact = DO[verb](order)
 
         assert order.status is expected
-        assert (fact is not None) == (expected is not state)
+        assert type(fact) is (TOLD[expected] if expected is not state else NoneType)
+        assert order.version == (1 if expected is state else 2)
     else:
         with pytest.raises(expected):
-            wish(order, verb)
+            DO[verb](order)
 
         assert (order.status, order.version) == (state, 1)
 
 
-@given(st.lists(st.sampled_from(["confirm", "reject", "cancel"]), max_size=8))
-def test_an_order_settles_once_whatever_comes_after(verbs: list[str]) -> None:
-    order, told = placed(), []
+def test_the_drawing_in_the_docs_is_the_table() -> None:
+    drawn = re.findall(r"^ +(\w+) --> (\w+): (\w+)", Path("docs/orders.md").read_text(), re.MULTILINE)
+
+    table = {
+        (state.value, following.value, verb.value)
+        for verb, row in TRANSITIONS.items()
+        for state, following in row.items()
+        if isinstance(following, Status)
+    }
+    assert {each for each in drawn if each[0] in set(Status)} == table
+
+
+@given(st.lists(st.sampled_from(list(Verb)), max_size=10))
+def test_an_order_settles_once_whatever_comes_after(verbs: list[Verb]) -> None:
+    order, told = placed(), list[Fact]()
 
     for verb in verbs:
         try:
-            told.append(wish(order, verb))
+            fact = DO[verb](order)
         except Conflict:
-            told.append(None)
+            continue
+        told += [fact] if fact else []
 
-    facts = [fact for fact in told if fact]
-    assert len(facts) == (1 if verbs else 0)
-    assert [fact.version for fact in facts] == [2][: len(facts)]
+    assert [fact.version for fact in told] == list(range(2, len(told) + 2))
+    assert len({type(fact) for fact in told}) == len(told)
+    assert sum(isinstance(fact, OrderConfirmed | OrderRejected | OrderCancelled) for fact in told) <= 1
+
+
+def paid(order: Order, outcome: Outcome, amount: int | None = None, reason: str = "") -> Fact | None:
+    return order.record_payment(outcome, order.total if amount is None else amount, reason, NOON)
+
+
+def test_reserved_stock_is_paid_for_before_the_order_is_confirmed() -> None:
+    order = placed()
+
+    requested, confirmed = order.reserve(NOON), paid(order, "authorised")
+
+    assert isinstance(requested, PaymentRequested)
+    assert (requested.version, requested.total) == (2, 34800)
+    assert isinstance(confirmed, OrderConfirmed)
+    assert (order.status, order.payment, order.version) == (Status.CONFIRMED, Payment.AUTHORISED, 3)
+    assert (order.reserve(NOON), paid(order, "authorised"), paid(order, "declined")) == (None, None, None)
+    assert order.version == 3
+
+
+def test_what_costs_nothing_needs_no_payment() -> None:
+    order = placed(Wanted(GIFT, 3))
+
+    assert isinstance(order.reserve(NOON), OrderConfirmed)
+    assert (order.status, order.payment) == (Status.CONFIRMED, Payment.NONE)
+
+
+def test_a_declined_payment_rejects_the_order_with_its_reason() -> None:
+    order = placed()
+    order.reserve(NOON)
+
+    fact = paid(order, "declined", reason="the card has expired")
+
+    assert isinstance(fact, OrderRejected)
+    assert (order.status, order.payment, fact.reason) == (Status.REJECTED, Payment.DECLINED, "the card has expired")
+
+
+def test_an_authorisation_of_another_amount_confirms_nothing() -> None:
+    order = placed()
+    order.reserve(NOON)
+
+    fact = paid(order, "authorised", 100)
+
+    assert isinstance(fact, OrderRejected)
+    assert "100 of 34800" in order.reason
+    paid(order, "voided")
+    assert order.payment is Payment.VOIDED
+
+
+@pytest.mark.parametrize("settle", [Verb.CANCEL, Verb.REJECT, Verb.EXPIRE])
+def test_an_authorisation_that_comes_too_late_changes_nothing_and_its_void_is_noted(settle: Verb) -> None:
+    order = placed()
+    order.reserve(NOON)
+    DO[settle](order)
+    state = order.status
+
+    assert (paid(order, "authorised"), paid(order, "declined")) == (None, None)
+    assert (order.status, order.version, order.payment) == (state, 3, Payment.REQUESTED)
+    assert paid(order, "voided") is None
+    assert (order.status, order.version, order.payment) == (state, 4, Payment.VOIDED)
+
+
+@given(st.lists(st.sampled_from(["authorised", "declined", "captured", "voided", "refunded"]), max_size=12))
+def test_a_payment_goes_forward_only_however_often_and_late_it_is_told(outcomes: list[Outcome]) -> None:
+    forward = [Payment.REQUESTED, Payment.AUTHORISED, Payment.CAPTURED, Payment.REFUNDED]
+    order, seen = placed(), [Payment.REQUESTED]
+    order.reserve(NOON)
+
+    for outcome in outcomes:
+        paid(order, outcome)
+        if order.payment is not seen[-1]:
+            seen.append(order.payment)
+
+    ended = [each for each in seen if each in (Payment.DECLINED, Payment.VOIDED)]
+    walked = [forward.index(each) for each in seen if each in forward]
+    assert walked == sorted(walked)
+    assert seen[-len(ended) :] == ended if ended else True
+    assert (order.status is Status.CONFIRMED) == (Payment.AUTHORISED in seen)
+
+
+@given(st.integers(0, MOST_TOTAL), st.integers(0, 10_000))
+def test_tax_is_what_a_gross_amount_contains_rounded_half_up(gross: int, rate: int) -> None:
+    exact = Decimal(gross * rate) / (10_000 + rate)
+
+    assert tax_within(gross, rate) == exact.quantize(Decimal(1), ROUND_HALF_UP)
+    assert 0 <= tax_within(gross, rate) <= gross
+
+
+@given(st.lists(st.tuples(st.integers(0, 10**5), st.integers(1, 9), st.integers(0, 10_000)), min_size=1, max_size=9))
+def test_an_orders_tax_is_the_sum_of_its_lines_which_freeze_their_rates(lines: list[tuple[int, int, int]]) -> None:
+    prices = {
+        UUID(int=n): Price(UUID(int=n), str(n), "x", price, "EUR", 1, rate) for n, (price, _, rate) in enumerate(lines)
+    }
+    wanted = [Wanted(UUID(int=n), quantity) for n, (_, quantity, _) in enumerate(lines)]
+
+    order = place(uuid4(), uuid4(), wanted, prices, NOON)
+
+    assert [line.tax_rate for line in order.lines] == [rate for _, _, rate in lines]
+    assert [line.tax for line in order.lines] == [tax_within(price * count, rate) for price, count, rate in lines]
+    assert order.placed().tax == order.tax == sum(line.tax for line in order.lines)
 
 
 @given(st.lists(st.tuples(st.integers(0, 10**6), st.integers(1, 999)), min_size=1, max_size=50))

@@ -1,9 +1,10 @@
 """Whatever is asked of the orders store in whatever order, on every engine: it answers as a few dictionaries would."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from typing import cast
 from uuid import UUID
 
 import pytest
@@ -13,8 +14,22 @@ from libs.common.errors import Invalid, NotFound, StoreError
 from libs.common.ids import uuid7_beside
 from libs.common.messages import Fact
 from libs.common.messages.customers import Status as CustomerStatus
+from libs.common.messages.orders import Outcome
 from services.orders.domain import BlockedCustomer, Order, Price, UnknownCustomer, Wanted, place
-from services.orders.store import Action, Attempt, Draft, Entry, KeyReused, Receipt, Store, migrate, open_store
+from services.orders.store import (
+    Action,
+    Attempt,
+    Draft,
+    Entry,
+    KeyReused,
+    Note,
+    Receipt,
+    Sought,
+    Store,
+    migrate,
+    open_store,
+)
+from services.orders.transitions import Status
 from tests.engines.models import Bench, Comparison, Told, compare, telling, verb
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(400)]  # a failure is made shorter for up to five minutes
@@ -58,7 +73,8 @@ class Model:
         self.know(who, "erased", version)
         for order in self.orders.values():
             if order.customer_id == who and order.placed_at <= at:
-                order.customer_id = NOBODY
+                order.disown(NOBODY)
+                self.entries[order.id] = [replace(entry, reason="") for entry in self.entries[order.id]]
         self.keys = {key: kept for key, kept in self.keys.items() if key[0] != who or kept[0] > at}
 
     def place(self, attempt: Attempt, draft: Draft) -> Receipt | set[type[StoreError]]:
@@ -82,8 +98,8 @@ class Model:
         _, status = self.standing.get(buyer, (0, "unknown"))
         return set() if status == "active" else {BlockedCustomer if status == "blocked" else UnknownCustomer}
 
-    def change(self, order_id: UUID, act: Action, cause: str | None, who: UUID | None) -> Order | type[StoreError]:
-        order = self.read(order_id, who)
+    def change(self, order_id: UUID, act: Action, who: UUID | None, heard: Note | None) -> Order | type[StoreError]:
+        order, cause = self.read(order_id, who), heard.mark if heard else None
         if not isinstance(order, Order) or cause in self.causes:
             return order
         try:
@@ -91,25 +107,63 @@ class Model:
         except StoreError as refusal:
             return type(refusal)
         self.causes |= {cause} if cause else set()
+        self.orders[order_id] = replace(order)
+        if heard:
+            reason = heard.reason if order.customer_id != NOBODY else ""
+            self.entries[order_id].append(Entry(heard.at, heard.kind, heard.name, heard.attempt, reason))
         if fact:
             self.note(order, fact)
         return order
 
     def note(self, order: Order, fact: Fact) -> None:
         self.orders[order.id] = replace(order)
-        self.entries.setdefault(order.id, []).append(Entry(order.version, order.status, fact.at, order.reason))
+        name, reason = fact.type.split(".")[2], getattr(fact, "reason", "")
+        told = Entry(fact.at, "told", name, reason=reason, version=order.version)
+        self.entries.setdefault(order.id, []).append(told)
         self.facts.append(fact)
 
     def read(self, order_id: UUID, who: UUID | None) -> Order | type[StoreError]:
         order = self.orders.get(order_id)
         return NotFound if order is None or who not in (None, order.customer_id) else replace(order)
 
-    def history(self, order_id: UUID, who: UUID | None) -> list[Entry] | type[StoreError]:
+    def timeline(self, order_id: UUID, who: UUID | None) -> list[Entry] | type[StoreError]:
         return self.entries[order_id] if isinstance(self.read(order_id, who), Order) else NotFound
 
-    def page(self, who: UUID | None) -> list[Order]:
+    def page(self, who: UUID | None, status: Status | None = None) -> list[Order]:
         orders = [order for order in self.orders.values() if who in (None, order.customer_id)]
+        orders = [order for order in orders if status in (None, order.status)]
         return sorted(orders, key=lambda order: order.id, reverse=True)
+
+
+DECISIONS = (
+    "reserve",
+    "authorised",
+    "reject",
+    "cancel",
+    "expire",
+    "declined",
+    "captured",
+    "ship",
+    "deliver",
+    "return",
+    "refunded",
+    "voided",
+)
+
+
+def decide(order: Order, decision: str, at: datetime) -> Fact | None:
+    acts: dict[str, Callable[[], Fact | None]] = {
+        "reserve": lambda: order.reserve(at),
+        "reject": lambda: order.reject("sold out 🎉", at),
+        "cancel": lambda: order.cancel("no\nlonger", at),
+        "expire": lambda: order.expire(at),
+        "ship": lambda: order.ship("DHL", "JJD 🎉", at),
+        "deliver": lambda: order.deliver(at),
+        "return": lambda: order.take_back("too small", at),
+    }
+    if decision in acts:
+        return acts[decision]()
+    return order.record_payment(cast(Outcome, decision), order.total, "", at)
 
 
 class Orders(Comparison):
@@ -181,32 +235,31 @@ class Orders(Comparison):
 
     @verb(
         number=NUMBERS,
-        decision=("confirm", "reject", "cancel"),
+        decision=DECISIONS,
         cause=("one", "one", "two", None),
         who=(None, None, None, ADA),
     )
     def settle(self, number: int, decision: str, cause: str | None, who: int | None) -> None:
         orders, at = list(self.model.orders), self.now()
         order_id, whose = orders[number % len(orders)], self.id(who) if who else None
-        act: Action = {
-            "confirm": lambda order: order.confirm(at),
-            "reject": lambda order: order.reject("sold out 🎉", at),
-            "cancel": lambda order: order.cancel("no\nlonger", at),
-        }[decision]
-        heard = f"{order_id} {cause}" if cause else None
+        act: Action = lambda order: decide(order, decision, at)  # noqa: E731
+        mark = f"{order_id} {cause}" if cause else None
+        heard = Note(mark, "heard", decision, at, 2, "because 🎉") if mark else None
 
-        answered = self.outcome(self.store.change(order_id, act, cause=heard, customer_id=whose))
+        answered = self.outcome(self.store.change(order_id, act, cause=mark, customer_id=whose, heard=heard))
 
-        assert answered == self.model.change(order_id, act, heard, whose)
+        assert answered == self.model.change(order_id, act, whose, heard)
         assert self.outcome(self.store.read(order_id)) == self.model.read(order_id, None)
 
     def look(self, told: Told) -> None:
         for order_id in (*self.model.orders, self.id(1)):
             for who in (None, self.id(ADA), self.id(BOB)):
                 assert self.outcome(self.store.read(order_id, who)) == self.model.read(order_id, who)
-                assert self.outcome(self.store.history(order_id, who)) == self.model.history(order_id, who)
+                assert self.outcome(self.store.timeline(order_id, who)) == self.model.timeline(order_id, who)
         for who in map(self.id, (ADA, BOB, EVE)):
             assert self.pages(who, 2) == self.model.page(who)
+            for status in Status:
+                assert self.run(self.store.page(Sought(who, status), None, 100)) == self.model.page(who, status)
         everybodys = self.model.page(None)
         assert self.pages(None, len(everybodys) // 2 + 1, most=len(everybodys)) == everybodys
         assert told == telling(self.model.facts)
@@ -215,7 +268,7 @@ class Orders(Comparison):
         """Put together again."""
         orders, before = list[Order](), None
         while len(orders) < most:
-            page = self.run(self.store.page(who, before, size))
+            page = self.run(self.store.page(Sought(who), before, size))
             orders += page
             if len(page) < size:
                 break

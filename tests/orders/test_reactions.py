@@ -1,34 +1,51 @@
 """What orders do when they hear something; delivered twice, early or late."""
 
+import secrets
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from itertools import permutations
+from typing import cast
 from uuid import UUID, uuid4
 
+import msgspec
 import pytest
 
-from libs.common.errors import NotFound
+from libs.common.database import Database
+from libs.common.errors import Invalid, NotFound
+from libs.common.ids import uuid7_beside
 from libs.common.inbox import react
-from libs.common.messages import CloudEvent, Fact, encode_command, encode_fact
-from libs.common.messages.catalog import ProductCreated, ProductDeleted, ProductUpdated, StockRefused, StockReserved
+from libs.common.messages import Command, Fact, encode_command, encode_fact
+from libs.common.messages.catalog import (
+    ProductCreated,
+    ProductDeleted,
+    ProductStatus,
+    ProductUpdated,
+    StockRefused,
+    StockReserved,
+)
 from libs.common.messages.customers import CustomerErased, CustomerRegistered, CustomerUpdated
-from libs.common.messages.orders import RejectOrder
-from libs.common.postgres import Postgres
-from services.orders.domain import Order, Price, Status, UnknownCustomer, Wanted, place
+from libs.common.messages.orders import Outcome, RecordLetter, RecordPayment, RejectOrder
+from services.orders.domain import Order, Price, UnknownCustomer, Wanted, place
 from services.orders.reactions import REACTIONS
 from services.orders.store import Attempt, Store, migrate, open_store
+from services.orders.transitions import Payment, Status
+from tests.engines import facts
 
 pytestmark = pytest.mark.real
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 ADA, LAMP = UUID(int=1), UUID(int=2)
 CREATED = ProductCreated(product_id=LAMP, sku="L", name="Lamp", price=4900, currency="EUR", version=1, at=NOON)
+UPDATED = ProductUpdated(
+    product_id=LAMP, sku="L", name="Lamp", price=4900, currency="EUR", opening_stock=0, version=1, at=NOON
+)
 REGISTERED = CustomerRegistered(customer_id=ADA, status="active", version=1, at=NOON)
 
 
 @pytest.fixture
-async def store(database: Postgres) -> Store:
-    await migrate(database)
-    return await open_store(database)
+async def store(any_database: Database) -> Store:
+    await migrate(any_database)
+    return await open_store(any_database)
 
 
 async def hear(store: Store, *facts: Fact, times: int = 2) -> None:
@@ -40,56 +57,143 @@ async def hear(store: Store, *facts: Fact, times: int = 2) -> None:
 
 async def placed(store: Store) -> UUID:
     await hear(store, CREATED, REGISTERED)
+    order_id = uuid7_beside(ADA, NOON, secrets.randbits)
 
     def draft(prices: Mapping[UUID, Price]) -> tuple[Order, bytes]:
-        return place(uuid4(), ADA, [Wanted(LAMP, 1)], prices, NOON), b"{}"
+        return place(order_id, ADA, [Wanted(LAMP, 1)], prices, NOON), b"{}"
 
     return (await store.place(Attempt(ADA, uuid4().hex, b"", [LAMP]), draft)).order_id
 
 
-async def told(database: Postgres) -> list[str]:
-    rows = await database.fetch("SELECT event FROM outbox ORDER BY seq")
-    return [CloudEvent.decode(row["event"]).type.split(".")[2] for row in rows]
+async def command(store: Store, message: Command, cause: str = "e-1") -> None:
+    """Delivered twice, as all."""
+    body = encode_command(message, "/functions/any", cause=cause, at=NOON, traceparent="")
+    for _ in range(2):
+        await react(body, REACTIONS, store)
 
 
-async def test_reserved_stock_confirms_the_order_once(store: Store, database: Postgres) -> None:
+async def test_reserved_stock_asks_for_the_payment_and_its_authorisation_confirms_once(
+    store: Store, any_database: Database
+) -> None:
+    order_id = await placed(store)
+
+    await hear(store, StockReserved(order_id=order_id, version=1, at=NOON))
+    waiting = await store.read(order_id)
+    await command(store, RecordPayment(order_id=order_id, outcome="authorised", amount=4900))
+
+    assert (waiting.status, waiting.payment, waiting.version) == (Status.PLACED, Payment.REQUESTED, 2)
+    assert (await store.read(order_id)).status is Status.CONFIRMED
+    assert await facts(any_database) == ["order-placed", "payment-requested", "order-confirmed"]
+
+
+async def test_a_declined_payment_rejects_the_order_with_its_reason(store: Store, any_database: Database) -> None:
+    order_id = await placed(store)
+    await hear(store, StockReserved(order_id=order_id, version=1, at=NOON))
+
+    await command(store, RecordPayment(order_id=order_id, outcome="declined", amount=4900, reason="no funds"))
+
+    order = await store.read(order_id)
+    assert (order.status, order.payment, order.reason) == (Status.REJECTED, Payment.DECLINED, "no funds")
+    assert await facts(any_database) == ["order-placed", "payment-requested", "order-rejected"]
+
+
+async def test_the_money_is_followed_and_late_and_repeated_news_of_it_are_harmless(
+    store: Store, any_database: Database
+) -> None:
+    order_id = await placed(store)
+    await hear(store, StockReserved(order_id=order_id, version=1, at=NOON))
+
+    for number, outcome in enumerate(("authorised", "captured", "authorised", "declined", "refunded", "captured")):
+        record = RecordPayment(order_id=order_id, outcome=cast(Outcome, outcome), amount=4900)
+        await command(store, record, cause=f"call-back {number}")
+
+    order = await store.read(order_id)
+    assert (order.status, order.payment, order.version) == (Status.CONFIRMED, Payment.REFUNDED, 5)
+    assert await facts(any_database) == ["order-placed", "payment-requested", "order-confirmed"]
+
+
+async def test_an_order_that_costs_nothing_is_confirmed_as_soon_as_its_stock_is_set_aside(
+    store: Store, any_database: Database
+) -> None:
+    await hear(store, CREATED, REGISTERED, msgspec.structs.replace(UPDATED, price=0, version=2))
     order_id = await placed(store)
 
     await hear(store, StockReserved(order_id=order_id, version=1, at=NOON))
 
-    assert (await store.read(order_id)).status is Status.CONFIRMED
-    assert await told(database) == ["order-placed", "order-confirmed"]
+    assert (await store.read(order_id)).payment is Payment.NONE
+    assert await facts(any_database) == ["order-placed", "order-confirmed"]
 
 
-async def test_refused_stock_rejects_the_order_with_the_reason(store: Store, database: Postgres) -> None:
+async def test_the_timeline_tells_at_which_delivery_a_message_was_understood(store: Store) -> None:
+    order_id = await placed(store)
+    reserved = encode_fact(StockReserved(order_id=order_id, version=1, at=NOON), "")
+
+    for attempt in (3, 4):
+        await react(reserved, REACTIONS, store, attempt=attempt)
+    await command(store, RecordLetter(order_id=order_id, letter="confirmed", attempt=2))
+    await command(store, RecordPayment(order_id=order_id, outcome="authorised", amount=4900, attempt=5))
+
+    heard = {(each.kind, each.name): each.attempt for each in await store.timeline(order_id) if each.kind != "told"}
+    assert heard == {("heard", "stock-reserved"): 3, ("letter", "confirmed"): 2, ("payment", "authorised"): 5}
+
+
+@pytest.mark.parametrize("status", ["draft", "archived"])
+async def test_what_is_not_published_cannot_be_ordered_until_it_is(store: Store, status: ProductStatus) -> None:
+    await hear(store, REGISTERED, CREATED, msgspec.structs.replace(UPDATED, status=status, version=2))
+    with pytest.raises(Invalid, match="there is no product"):
+        await placed(store)
+
+    await hear(store, msgspec.structs.replace(UPDATED, version=3, tax_rate=1900))
+
+    assert (await store.read(await placed(store))).tax == 782
+
+
+async def test_refusals_and_a_late_reservation_in_any_order_and_twice_leave_one_refused_order(store: Store) -> None:
+    for number, order in enumerate(permutations(range(3))):
+        order_id = await placed(store)
+        rejection = RejectOrder(order_id=order_id, reason="blocked")
+        messages = [
+            encode_fact(StockReserved(order_id=order_id, version=1, at=NOON), ""),
+            encode_fact(StockRefused(order_id=order_id, reason="sold out", version=1, at=NOON), ""),
+            encode_command(rejection, "/f", cause=f"r-{number}", at=NOON, traceparent=""),
+        ]
+
+        for message in [messages[index] for index in order] * 2:
+            await react(message, REACTIONS, store)
+
+        timeline = await store.timeline(order_id)
+        assert (await store.read(order_id)).status is Status.REJECTED
+        assert len([entry for entry in timeline if entry.name == "order-rejected"]) == 1
+        assert len([entry for entry in timeline if entry.kind == "heard"]) == 3
+
+
+async def test_refused_stock_rejects_the_order_with_the_reason(store: Store, any_database: Database) -> None:
     order_id = await placed(store)
 
     await hear(store, StockRefused(order_id=order_id, reason="Lamp is sold out", version=1, at=NOON))
 
     order = await store.read(order_id)
     assert (order.status, order.reason) == (Status.REJECTED, "Lamp is sold out")
-    assert await told(database) == ["order-placed", "order-rejected"]
+    assert await facts(any_database) == ["order-placed", "order-rejected"]
 
 
 async def test_a_command_rejects_the_order_once(store: Store) -> None:
     order_id = await placed(store)
-    command = RejectOrder(order_id=order_id, reason="blocked")
-    body = encode_command(command, "/functions/process_order", cause="e-1", at=NOON, traceparent="")
 
-    await react(body, REACTIONS, store)
-    await react(body, REACTIONS, store)
+    await command(store, RejectOrder(order_id=order_id, reason="blocked"))
 
-    assert [entry.status for entry in await store.history(order_id)] == [Status.PLACED, Status.REJECTED]
+    told = [entry.status for entry in await store.timeline(order_id) if entry.kind == "told"]
+    assert told == [Status.PLACED, Status.REJECTED]
 
 
-async def test_stock_that_comes_after_a_cancellation_changes_nothing(store: Store, database: Postgres) -> None:
+async def test_stock_that_comes_after_a_cancellation_changes_nothing(store: Store, any_database: Database) -> None:
     order_id = await placed(store)
     await store.change(order_id, lambda order: order.cancel("no", NOON))
 
     await hear(store, StockReserved(order_id=order_id, version=1, at=NOON))
 
     assert (await store.read(order_id)).status is Status.CANCELLED
-    assert await told(database) == ["order-placed", "order-cancelled"]
+    assert await facts(any_database) == ["order-placed", "order-cancelled"]
 
 
 async def test_stock_for_an_order_that_is_not_there_is_not_swallowed(store: Store) -> None:

@@ -15,7 +15,7 @@ from libs.common.cursors import Cursors
 from libs.common.postgres import Postgres
 from services.orders.domain import Price
 from services.orders.routes import CURSORS, STORE, routes
-from services.orders.store import migrate, open_store
+from services.orders.store import Store, migrate, open_store
 from tests.tokens import Tokens
 
 pytestmark = pytest.mark.real
@@ -26,9 +26,13 @@ TWO_LAMPS = {"lines": [{"product_id": str(LAMP), "quantity": 2}]}
 
 
 @pytest.fixture
-async def client(verifier: Verifier, database: Postgres) -> AsyncIterator[Client]:
+async def store(database: Postgres) -> Store:
     await migrate(database)
-    store = await open_store(database)
+    return await open_store(database)
+
+
+@pytest.fixture
+async def client(verifier: Verifier, database: Postgres, store: Store) -> AsyncIterator[Client]:
     await store.list_price(Price(LAMP, "LAMP", "Lamp", 4900, "EUR", version=1))
     for customer in (ADA, BOB):
         await store.know_customer(customer, "active", 1)
@@ -160,7 +164,8 @@ async def test_an_order_is_cancelled_once_and_its_timeline_says_so(client: Clien
     assert [first.status, again.status] == [200, 200]
     assert (await again.json())["reason"] == "changed my mind"
     items = (await (await client.get(f"{path}/timeline", headers=ada)).json())["items"]
-    assert [item["status"] for item in items] == ["placed", "cancelled"]
+    assert [item["name"] for item in items] == ["order-placed", "order-cancelled"]
+    assert [(item["status"], item["version"]) for item in items] == [("placed", 1), ("cancelled", 2)]
 
 
 async def test_pages_follow_each_other_to_the_end(client: Client, ada: dict[str, str]) -> None:
@@ -178,7 +183,20 @@ async def test_pages_follow_each_other_to_the_end(client: Client, ada: dict[str,
     assert seen == sorted(placed, reverse=True)
 
 
-@pytest.mark.parametrize("asked", ["limit=0", "limit=101", "limit=x", "cursor=x", "page=2"])
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "limit=0",
+        "limit=101",
+        "limit=x",
+        "cursor=x",
+        "page=2",
+        "status=lost",
+        "placed_after=yesterday",
+        "placed_before=2026-06-01T12:00:00",
+        "customer=me",
+    ],
+)
 async def test_a_list_asked_for_wrongly_says_what_is_wrong(client: Client, ada: dict[str, str], asked: str) -> None:
     assert (await client.get(f"/api/orders?{asked}", headers=ada)).status == 422
 
@@ -191,6 +209,10 @@ async def test_a_list_asked_for_wrongly_says_what_is_wrong(client: Client, ada: 
         ("GET", f"/api/orders/{LAMP}"),
         ("GET", f"/api/orders/{LAMP}/timeline"),
         ("POST", f"/api/orders/{LAMP}/cancel"),
+        ("POST", f"/api/orders/{LAMP}/ship"),
+        ("POST", f"/api/orders/{LAMP}/deliver"),
+        ("POST", f"/api/orders/{LAMP}/return"),
+        ("GET", f"/api/orders/{LAMP}/events"),
     ],
 )
 async def test_nobody_gets_in_without_a_token_or_with_the_wrong_role(

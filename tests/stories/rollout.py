@@ -38,9 +38,9 @@ class Change:
         for part in PARTS:
             shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
         schema = folder / f"services/{self.service}/store/postgres.sql"
-        script = schema.read_text()
-        step = f"\n-- migration {len(steps(script)) + 1}: where it came from\n\n"
-        schema.write_text(f"{script}{step}ALTER TABLE {self.table} ADD COLUMN origin text;\n")
+        number = steps(schema.read_text())[-1][0] + 1
+        step = f"\n-- migration {number}: where it came from\n\nALTER TABLE {self.table} ADD COLUMN origin text;\n"
+        schema.write_text(schema.read_text() + step)
         messages = folder / f"libs/common/messages/{self.service}.py"
         known = messages.read_text()
         line = f'    type: ClassVar[str] = "{self.fact}"\n'

@@ -26,7 +26,7 @@ from tests.waiting import so, until
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 120
 STOP_SECONDS = 60
-PORTS = 17
+PORTS = 18
 
 
 @dataclass(frozen=True)

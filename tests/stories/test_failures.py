@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.story, pytest.mark.xdist_group("store"), pytest.mark.t
 ORDERS = 40
 CHAOS_ORDERS = 150
 CHAOS_FAULTS = 12
-PARTS = ("orders", "catalog", "customers", "functions", "cloud", "postgres", "gateway")
+PARTS = ("orders", "catalog", "customers", "functions", "payments", "cloud", "postgres", "gateway")
 
 
 @pytest.mark.parametrize("victim", ["functions", "cloud", "postgres"])

@@ -24,7 +24,8 @@ async def test_an_order_is_confirmed_and_its_letter_is_in_the_mail_box(shop: Sho
 
     assert (order["status"], order["total"], order["currency"]) == ("confirmed", 2500, "EUR")
     timeline = (await buyer.call("GET", f"/api/orders/{order['id']}/timeline")).body["items"]
-    assert [entry["status"] for entry in timeline] == ["placed", "confirmed"]
+    told = [entry["name"] for entry in timeline if entry["kind"] == "told"]
+    assert told == ["order-placed", "payment-requested", "order-confirmed"]
     letter = await buyer.letter()
     assert letter["message_id"] == f"<confirmed-{order['id']}@store>"
     assert order["id"] in await shop.letter_text(letter["id"])
@@ -204,5 +205,5 @@ async def test_the_sample_order_tells_its_story_step_by_step(running: RunningSto
     await order_once(running.folder, told.append)
 
     steps = [line.split()[2] for line in told if " s  " in line]
-    assert steps[:4] == ["orders", "process_order", "catalog", "orders"]
-    assert sorted(steps[4:]) == ["catalog", "notify_customer"]
+    assert steps[:6] == ["orders", "process_order", "catalog", "orders", "take_payment", "orders"]
+    assert sorted(steps[6:]) == ["catalog", "notify_customer", "orders", "take_payment"]

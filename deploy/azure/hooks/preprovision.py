@@ -14,7 +14,7 @@ from deploy.azure.hooks.tools import Failed, Tools, run
 
 ENGINES = ("postgres", "azuresql", "tables", "cosmos")
 SERVICES = ("catalog", "orders", "customers")
-NEEDED = ("AZURE_ENV_NAME", "AZURE_LOCATION", "MAIL_URL", "MAIL_FROM")
+NEEDED = ("AZURE_ENV_NAME", "AZURE_LOCATION", "MAIL_URL", "MAIL_FROM", "PAYMENTS_URL")
 CLIENTS = {
     "postgres": ("psql", "PostgreSQL's client, from the package postgresql-client"),
     "azuresql": ("sqlcmd", "go-sqlcmd, https://aka.ms/go-sqlcmd"),

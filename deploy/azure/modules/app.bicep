@@ -48,11 +48,14 @@ var volumes = empty(secrets)
 func valued(entry object, settings object) object =>
   contains(settings, entry.name) ? union(entry, { value: settings[entry.name] }) : entry
 
+// Those that are not secrets: `more` has the references to these.
+func plain(env array, more array) array => filter(env, entry => !contains(map(more, each => each.name), entry.name))
+
 // Bicep has no fractions, so `cpu` goes through json().
 func completed(container object, image string, settings object, more array, mounts array) object =>
   union(container, {
     image: image
-    env: concat(map(container.env, entry => valued(entry, settings)), more)
+    env: concat(map(plain(container.env, more), entry => valued(entry, settings)), more)
     resources: {
       cpu: json(string(container.resources.cpu))
       memory: container.resources.memory

@@ -9,6 +9,8 @@ param mailUrl string
 @description('Of a secret in Key Vault; empty: no password is needed.')
 param mailPasswordUrl string = ''
 param mailFrom string
+@description('The payment provider, or the adapter to it that speaks as docs/payments.md says.')
+param paymentsUrl string
 @secure()
 param masterKey string
 @secure()
@@ -50,6 +52,7 @@ module app 'app.bicep' = {
       API_SCOPE: 'api://${apiClientId}/.default'
       MAIL_URL: mailUrl
       MAIL_FROM: mailFrom
+      PAYMENTS_URL: paymentsUrl
       AZURE_CLIENT_ID: identity.properties.clientId
     }
     more: [
@@ -68,7 +71,12 @@ module app 'app.bicep' = {
       'host.systemKey.eventgrid_extension': eventGridKey
     }
     keysPath: '/run/secrets/functions-keys'
-    references: empty(mailPasswordUrl) ? {} : { MAIL_PASSWORD: mailPasswordUrl }
+    references: union(
+      {
+        PAYMENTS_KEY: 'https://${names.vault}${environment().suffixes.keyvaultDns}/secrets/functions-payments-key'
+      },
+      empty(mailPasswordUrl) ? {} : { MAIL_PASSWORD: mailPasswordUrl }
+    )
     names: names
     location: location
     tags: { 'azd-env-name': environmentName }

@@ -1,6 +1,6 @@
 """What the catalogue tells, and what it can be asked to do."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
 from msgspec import Meta, Struct
@@ -9,6 +9,8 @@ from libs.common.messages import Command, Fact
 
 MOST_PIECES = 1_000_000  # of one product
 MOST_CALLED = 100  # customers, by one fact
+
+ProductStatus = Literal["draft", "published", "archived"]
 
 
 class ProductCreated(Fact, frozen=True, kw_only=True):
@@ -23,6 +25,8 @@ class ProductCreated(Fact, frozen=True, kw_only=True):
     price: int
     currency: str
     opening_stock: int = 0
+    tax_rate: int = 0  # basis points; the price includes it
+    status: ProductStatus = "published"
 
 
 class ProductUpdated(Fact, frozen=True, kw_only=True):
@@ -40,6 +44,8 @@ class ProductUpdated(Fact, frozen=True, kw_only=True):
     price: int
     currency: str
     opening_stock: int
+    tax_rate: int = 0
+    status: ProductStatus = "published"
 
 
 class ProductDeleted(Fact, frozen=True, kw_only=True):

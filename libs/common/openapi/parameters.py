@@ -33,6 +33,8 @@ HEADERS: Mapping[str, Header] = {
         missing=(Malformed,),
         unfit=(Malformed,),
     ),
+    "Prefer": Header("`wait=n`: the answer may take n seconds, if it then tells more (RFC 7240).", TEXT),
+    "Last-Event-ID": Header("The last event that you have; those after it follow.", TEXT),
 }
 
 

@@ -3,16 +3,22 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from libs.common.archive import Archive
 from libs.common.database import Database
-from libs.common.errors import Invalid
+from libs.common.errors import Invalid, StoreError
 from libs.common.messages import Fact
 from libs.common.messages.customers import Status as CustomerStatus
-from services.orders.domain import Order, Price, Status
+from services.orders.domain import Order, Price
+from services.orders.store.entries import Entry as Entry
+from services.orders.store.entries import Kind as Kind
+from services.orders.store.entries import Note as Note
 from services.orders.store.rows import ROWS as ROWS
+from services.orders.store.watch import Watch
+from services.orders.transitions import Status
 
 Draft = Callable[[Mapping[UUID, Price]], tuple[Order, bytes]]  # prices in; the order and the answer to its POST out
 Action = Callable[[Order], Fact | None]
@@ -20,6 +26,12 @@ Action = Callable[[Order], Fact | None]
 
 class KeyReused(Invalid):
     """The same Idempotency-Key came with another body."""
+
+
+class TooWide(StoreError):
+    """Too many orders would have to be looked through; ask for a shorter time, for one customer, or for any status."""
+
+    status = HTTPStatus.NOT_IMPLEMENTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +51,20 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """A line of an order's history."""
+class Sought:
+    """Which orders a list shows: whose, in which state, and placed when, to the millisecond."""
 
-    version: int
-    status: Status
-    at: datetime
-    reason: str
+    customer_id: UUID | None = None
+    status: Status | None = None
+    after: datetime | None = None  # then or later
+    before: datetime | None = None
 
 
 class Store(Protocol):
+    @property
+    def watch(self) -> Watch:
+        """Is rung by what this process changes."""
+
     async def place(self, attempt: Attempt, draft: Draft) -> Receipt:
         """Order, history, fact and idempotency record in one commit; a repeat gets the first receipt.
 
@@ -57,17 +73,32 @@ class Store(Protocol):
         """
 
     async def change(
-        self, order_id: UUID, act: Action, *, cause: str | None = None, customer_id: UUID | None = None
+        self,
+        order_id: UUID,
+        act: Action,
+        *,
+        cause: str | None = None,
+        customer_id: UUID | None = None,
+        heard: Note | None = None,
     ) -> Order:
-        """The change and its fact together; a cause only once. Raises NotFound, also where it is not the customer's."""
+        """The change, its fact and what was heard together; a cause only once.
+
+        Raises NotFound, also where it is not the customer's.
+        """
 
     async def read(self, order_id: UUID, customer_id: UUID | None = None) -> Order:
         """Raises NotFound."""
 
-    async def page(self, customer_id: UUID | None, before: UUID | None, limit: int) -> list[Order]:
-        """Newest first."""
+    async def versions(self, order_ids: Sequence[UUID]) -> Mapping[UUID, int]:
+        """Of those that there are."""
 
-    async def history(self, order_id: UUID, customer_id: UUID | None = None) -> list[Entry]:
+    async def page(self, sought: Sought, before: UUID | None, limit: int) -> list[Order]:
+        """Newest first, older than `before`. May raise TooWide."""
+
+    async def waiting(self, since: datetime, most: int) -> list[UUID]:
+        """Orders placed before then that are still to be settled, the oldest first; some may be settled by now."""
+
+    async def timeline(self, order_id: UUID, customer_id: UUID | None = None) -> list[Entry]:
         """Oldest first. Raises NotFound."""
 
     async def list_price(self, price: Price) -> None:
@@ -80,7 +111,10 @@ class Store(Protocol):
         """Who may order; an older version than the one known changes nothing."""
 
     async def forget_customer(self, customer_id: UUID, version: int, at: datetime) -> None:
-        """Their orders until then stay, as nobody's. Later ones are of a person who has registered again."""
+        """Their orders until then stay, as nobody's and without what people wrote about them.
+
+        Later ones are of a person who has registered again.
+        """
 
 
 async def open_store(database: Database) -> Store:

@@ -1,6 +1,6 @@
 """Orders in Azure SQL. Placing one is one batch of statements, and so one round trip and one commit."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from uuid import UUID
@@ -10,67 +10,60 @@ import msgspec
 from libs.common import telemetry
 from libs.common.azuresql import AzureSql, Row, Transaction, UniqueViolation
 from libs.common.errors import NotFound, StoreError, Unavailable
+from libs.common.ids import first_at
 from libs.common.messages import encode_fact
 from libs.common.messages.customers import Status as CustomerStatus
 from libs.common.messages.orders import OrderedLine
-from services.orders.domain import BlockedCustomer, Order, Price, Status, UnknownCustomer
-from services.orders.store import Action, Attempt, Draft, Entry, KeyReused, Receipt
+from services.orders.domain import BlockedCustomer, Order, Price, UnknownCustomer
+from services.orders.store import Action, Attempt, Draft, KeyReused, Receipt, Sought
+from services.orders.store.azuresql_statements import (
+    CHANGE,
+    DISOWN,
+    HISTORY,
+    HUSH_HISTORY,
+    HUSH_TIMELINE,
+    KNOW_CUSTOMER,
+    LOCK_OF_CUSTOMER,
+    LOCK_ORDER,
+    NOTE,
+    NOTE_PRICE,
+    ORDER,
+    PLACE,
+    PRICES,
+    SETTLE,
+    TIMELINE,
+    VERSIONS,
+    WAITING,
+    orders,
+)
+from services.orders.store.entries import (
+    MOST_ENTRIES,
+    NOBODY,
+    Entry,
+    Note,
+    bounds,
+    in_order,
+    joined,
+    notes,
+    of_history,
+    settles,
+    split,
+)
+from services.orders.store.watch import Watch
+from services.orders.transitions import Payment
 
 SCHEMA = Path(__file__).with_name("azuresql.sql").read_text()
 MOST_TRIES = 3  # of placing an order while its prices change
 PRICES_KEPT = 50_000
-NOBODY = UUID(int=0)
 
 _lines = msgspec.json.Decoder(list[OrderedLine])
 _rows = msgspec.json.Encoder(uuid_format="hex")  # for OPENJSON: a list of any length is one parameter, and one plan
-
-# What the order relied on is looked at again where it is written: the cached prices must still hold, and the buyer must
-# be active. Where one is not so, there is no order, and nothing that hangs on it; the answer says which. A key that is
-# not new ends the batch with an error: that is rare, and looking first would lock the range around it. The buyer's line
-# stays locked until the commit, so that nobody is erased meanwhile.
-PLACE = """
-BEGIN TRANSACTION;
-INSERT INTO orders (id, customer_id, status, currency, total, lines, version, placed_at)
-SELECT ?, customer_id, 'placed', ?, ?, ?, 1, ?
-FROM directory WITH (REPEATABLEREAD, ROWLOCK)
-WHERE customer_id = ? AND status = 'active' AND NOT EXISTS (
-    SELECT 1 FROM OPENJSON(?) WITH (product_id char(32) '$.product_id', version bigint '$.version') AS r
-    WHERE NOT EXISTS (
-        SELECT 1 FROM price_list AS p
-        WHERE p.product_id = CONVERT(binary(16), r.product_id, 2) AND p.version = r.version AND p.listed = 1
-    )
-);
-INSERT INTO idempotency (customer_id, [key], fingerprint, order_id, answer, at)
-SELECT customer_id, ?, ?, id, ?, placed_at FROM orders WHERE id = ?;
-INSERT INTO history (order_id, version, status, at) SELECT id, version, status, placed_at FROM orders WHERE id = ?;
-INSERT INTO outbox (event) SELECT ? FROM orders WHERE id = ?;
-COMMIT TRANSACTION;
-SELECT
-    (SELECT COUNT(*) FROM orders WHERE id = ?) AS placed,
-    (SELECT status FROM directory WHERE customer_id = ?) AS buyer
-"""
-
-
-_ORDER = """
-SELECT id, customer_id, status, currency, lines, reason, version, placed_at FROM orders WHERE id = ?
-"""
-_LOCK_ORDER = """
-SELECT id, customer_id, status, currency, lines, reason, version, placed_at
-FROM orders WITH (UPDLOCK, ROWLOCK) WHERE id = ?
-"""
-_ORDERS = """
-SELECT TOP (?) id, customer_id, status, currency, lines, reason, version, placed_at
-FROM orders WHERE id < ? ORDER BY id DESC
-"""
-_ORDERS_OF_CUSTOMER = """
-SELECT TOP (?) id, customer_id, status, currency, lines, reason, version, placed_at
-FROM orders WHERE customer_id = ? AND id < ? ORDER BY id DESC
-"""
 
 
 class AzureSqlStore:
     def __init__(self, database: AzureSql) -> None:
         self._database = database
+        self.watch = Watch()
         self._prices: dict[UUID, Price] = {}  # a guess that PLACE verifies
 
     async def place(self, attempt: Attempt, draft: Draft) -> Receipt:
@@ -126,10 +119,7 @@ class AzureSqlStore:
     async def _prices_of(self, products: Iterable[UUID]) -> Mapping[UUID, Price]:
         if unknown := [product_id for product_id in products if product_id not in self._prices]:
             rows = await self._database.fetch(
-                """SELECT product_id, sku, name, price, currency, version
-                   FROM price_list
-                   WHERE listed = 1 AND product_id IN (
-                       SELECT CONVERT(binary(16), id, 2) FROM OPENJSON(?) WITH (id char(32) '$.id'))""",
+                PRICES,
                 _rows.encode([{"id": product_id} for product_id in unknown]).decode(),
             )
             while self._prices and len(self._prices) + len(rows) > PRICES_KEPT:
@@ -138,45 +128,55 @@ class AzureSqlStore:
         return {product_id: self._prices[product_id] for product_id in products if product_id in self._prices}
 
     async def change(
-        self, order_id: UUID, act: Action, *, cause: str | None = None, customer_id: UUID | None = None
+        self,
+        order_id: UUID,
+        act: Action,
+        *,
+        cause: str | None = None,
+        customer_id: UUID | None = None,
+        heard: Note | None = None,
     ) -> Order:
         def work(tx: Transaction) -> Order:
-            row = tx.fetchrow(_LOCK_ORDER, order_id.bytes)
-            order = _owned(row, customer_id)
-            if tx.first_time(cause) and (fact := act(order)):
-                tx.execute(
-                    """UPDATE orders SET status = ?, reason = ?, version = ? WHERE id = ?;
-                       INSERT INTO history (order_id, version, status, at, reason)
-                       SELECT id, version, status, ?, reason FROM orders WHERE id = ?""",
-                    order.status,
-                    order.reason,
-                    order.version,
-                    order.id.bytes,
-                    fact.at,
-                    order.id.bytes,
-                )
-                tx.tell(fact)
+            order = _owned(tx.fetchrow(LOCK_ORDER, order_id.bytes), customer_id)
+            if tx.first_time(cause):
+                before, version = order.status, order.version
+                fact = act(order)
+                if order.version != version:
+                    _rewrite(tx, order)
+                if fact and settles(before, order):
+                    tx.execute(SETTLE, fact.at, order_id.bytes)
+                for note in notes(before, order, fact, heard):
+                    _note(tx, order_id.bytes, note)
+                if fact:
+                    tx.tell(fact)
             return order
 
-        return await self._database.transact(work)
+        order = await self._database.transact(work)
+        self.watch.ring(order_id)
+        return order
 
     async def read(self, order_id: UUID, customer_id: UUID | None = None) -> Order:
-        return _owned(await self._database.fetchrow(_ORDER, order_id.bytes), customer_id)
+        return _owned(await self._database.fetchrow(ORDER, order_id.bytes), customer_id)
 
-    async def page(self, customer_id: UUID | None, before: UUID | None, limit: int) -> list[Order]:
-        beyond = (before or UUID(int=2**128 - 1)).bytes
-        if customer_id:
-            rows = await self._database.fetch(_ORDERS_OF_CUSTOMER, limit, customer_id.bytes, beyond)
-        else:
-            rows = await self._database.fetch(_ORDERS, limit, beyond)
-        return [_order(row) for row in rows]
+    async def versions(self, order_ids: Sequence[UUID]) -> Mapping[UUID, int]:
+        rows = await self._database.fetch(VERSIONS, _rows.encode([{"id": each} for each in order_ids]).decode())
+        return {UUID(bytes=row.id): row.version for row in rows}
 
-    async def history(self, order_id: UUID, customer_id: UUID | None = None) -> list[Entry]:
+    async def page(self, sought: Sought, before: UUID | None, limit: int) -> list[Order]:
+        oldest, newest = bounds(sought.after, sought.before, before)
+        whose = [sought.customer_id.bytes] if sought.customer_id else []
+        sql = orders(sought.status, of_customer=bool(whose))
+        return [_order(row) for row in await self._database.fetch(sql, limit, *whose, newest.bytes, oldest.bytes)]
+
+    async def waiting(self, since: datetime, most: int) -> list[UUID]:
+        return [UUID(bytes=row.id) for row in await self._database.fetch(WAITING, most, first_at(since).bytes)]
+
+    async def timeline(self, order_id: UUID, customer_id: UUID | None = None) -> list[Entry]:
         await self.read(order_id, customer_id)
-        rows = await self._database.fetch(
-            "SELECT version, status, at, reason FROM history WHERE order_id = ? ORDER BY version", order_id.bytes
-        )
-        return [Entry(row.version, Status(row.status), row.at, row.reason) for row in rows]
+        settled = await self._database.fetch(HISTORY, order_id.bytes)
+        noted = await self._database.fetch(TIMELINE, MOST_ENTRIES, order_id.bytes)
+        entries = [of_history(row.version, row.status, row.at, row.reason) for row in settled]
+        return in_order([*entries, *(_entry(row) for row in noted)])
 
     async def list_price(self, price: Price) -> None:
         await self._note_price(price, listed=True)
@@ -185,47 +185,38 @@ class AzureSqlStore:
         await self._note_price(Price(product_id, "", "", 0, "", version), listed=False)
 
     async def _note_price(self, price: Price, *, listed: bool) -> None:
-        values = (price.product_id.bytes, price.sku, price.name, price.price, price.currency, price.version, listed)
-        await self._database.transact(lambda tx: tx.execute(_NOTE_PRICE, *values))
+        known = (price.product_id.bytes, price.sku, price.name, price.price, price.currency, price.version)
+        await self._database.transact(lambda tx: tx.execute(NOTE_PRICE, *known, listed, price.tax_rate))
 
     async def know_customer(self, customer_id: UUID, status: CustomerStatus, version: int) -> None:
-        await self._database.transact(lambda tx: tx.execute(_KNOW_CUSTOMER, customer_id.bytes, status, version))
+        await self._database.transact(lambda tx: tx.execute(KNOW_CUSTOMER, customer_id.bytes, status, version))
 
     async def forget_customer(self, customer_id: UUID, version: int, at: datetime) -> None:
         whose = customer_id.bytes
 
         def work(tx: Transaction) -> None:
-            tx.execute(_KNOW_CUSTOMER, whose, "erased", version)
-            tx.execute(
-                "UPDATE orders SET customer_id = ? WHERE customer_id = ? AND placed_at <= ?", NOBODY.bytes, whose, at
-            )
+            tx.execute(KNOW_CUSTOMER, whose, "erased", version)
+            tx.fetch(LOCK_OF_CUSTOMER, whose, at)
+            tx.execute(HUSH_HISTORY, whose, at)
+            tx.execute(HUSH_TIMELINE, whose, at)
+            tx.execute(DISOWN, NOBODY.bytes, whose, at)
             tx.execute("DELETE FROM idempotency WHERE customer_id = ? AND at <= ?", whose, at)
 
         await self._database.transact(work)
 
 
-# HOLDLOCK: else two at once could both find that there is no such row yet.
-_NOTE_PRICE = """
-MERGE INTO price_list WITH (HOLDLOCK) AS known
-USING (VALUES (?, ?, ?, ?, ?, ?, ?)) AS news (product_id, sku, name, price, currency, version, listed)
-ON known.product_id = news.product_id
-WHEN MATCHED AND known.version < news.version THEN
-    UPDATE SET sku = news.sku, name = news.name, price = news.price, currency = news.currency,
-        version = news.version, listed = news.listed
-WHEN NOT MATCHED THEN
-    INSERT (product_id, sku, name, price, currency, version, listed)
-    VALUES (news.product_id, news.sku, news.name, news.price, news.currency, news.version, news.listed);
-"""
+def _rewrite(tx: Transaction, order: Order) -> None:
+    said = (order.payment.value, order.reason, order.carrier, order.tracking)
+    tx.execute(CHANGE, *split(order.status), *said, order.version, order.id.bytes)
 
-_KNOW_CUSTOMER = """
-MERGE INTO directory WITH (HOLDLOCK) AS known
-USING (VALUES (?, ?, ?)) AS news (customer_id, status, version)
-ON known.customer_id = news.customer_id
-WHEN MATCHED AND known.version < news.version THEN
-    UPDATE SET status = news.status, version = news.version
-WHEN NOT MATCHED THEN
-    INSERT (customer_id, status, version) VALUES (news.customer_id, news.status, news.version);
-"""
+
+def _note(tx: Transaction, order_id: bytes, note: Note) -> None:
+    said = (note.kind, note.name, note.attempt, note.version, note.at, note.reason)
+    tx.execute(NOTE, order_id, note.mark, *said, order_id, note.mark)
+
+
+def _entry(row: Row) -> Entry:
+    return Entry(row.at, row.kind, row.name, row.attempt, row.reason, row.version)
 
 
 def _refuse_buyer(status: str | None) -> None:
@@ -249,11 +240,14 @@ def _order(row: Row) -> Order:
         currency=row.currency,
         lines=_lines.decode(row.lines),
         placed_at=row.placed_at,
-        status=Status(row.status),
+        status=joined(row.status, row.fulfilment),
         version=row.version,
         reason=row.reason,
+        payment=Payment(row.payment),
+        carrier=row.carrier,
+        tracking=row.tracking,
     )
 
 
 def _price(row: Row) -> Price:
-    return Price(UUID(bytes=row.product_id), row.sku, row.name, row.price, row.currency, row.version)
+    return Price(UUID(bytes=row.product_id), row.sku, row.name, row.price, row.currency, row.version, row.tax_rate)

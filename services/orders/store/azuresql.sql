@@ -51,3 +51,30 @@ CREATE TABLE directory (
     status varchar(7) NOT NULL CHECK (status IN ('active', 'blocked', 'erased')),
     version bigint NOT NULL
 );
+
+-- migration 2: payment, tax, the way to the customer, and the timeline
+-- Whatever is new has a default, and `status` none that is new, so that the version before can serve beside this one.
+
+CREATE TABLE timeline (
+    order_id binary(16) NOT NULL REFERENCES orders (id),
+    mark nvarchar(400) COLLATE Latin1_General_100_BIN2 NOT NULL, -- the cause of what was heard, or the version that told it
+    kind varchar(10) NOT NULL,
+    name nvarchar(200) NOT NULL,
+    attempt int NOT NULL,
+    version int NOT NULL,
+    at datetimeoffset(6) NOT NULL,
+    reason nvarchar(max) NOT NULL,
+    PRIMARY KEY (order_id, mark)
+);
+
+ALTER TABLE orders ADD payment varchar(10) NOT NULL DEFAULT 'none';
+ALTER TABLE orders ADD fulfilment varchar(9) NOT NULL DEFAULT ''
+    CHECK (fulfilment IN ('', 'shipped', 'delivered', 'returned'));
+ALTER TABLE orders ADD carrier nvarchar(200) NOT NULL DEFAULT '';
+ALTER TABLE orders ADD tracking nvarchar(200) NOT NULL DEFAULT '';
+ALTER TABLE price_list ADD tax_rate int NOT NULL DEFAULT 0;
+
+-- migration 3: what waits, and what is on its way; apart, for a batch is read before its columns are there
+
+CREATE INDEX orders_waiting ON orders (id) WHERE status = 'placed';
+CREATE INDEX orders_on_their_way ON orders (fulfilment, id) WHERE fulfilment <> '';

@@ -1,6 +1,6 @@
 """Orders in PostgreSQL. Placing one is one statement, and so one round trip and one commit."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from uuid import UUID
@@ -10,55 +10,55 @@ from asyncpg import Record
 
 from libs.common import telemetry
 from libs.common.errors import NotFound, StoreError, Unavailable
+from libs.common.ids import first_at
 from libs.common.messages import encode_fact
 from libs.common.messages.customers import Status as CustomerStatus
 from libs.common.messages.orders import OrderedLine
-from libs.common.postgres import Postgres
-from services.orders.domain import BlockedCustomer, Order, Price, Status, UnknownCustomer
-from services.orders.store import Action, Attempt, Draft, Entry, KeyReused, Receipt
+from libs.common.postgres import Postgres, Transaction
+from services.orders.domain import BlockedCustomer, Order, Price, UnknownCustomer
+from services.orders.store import Action, Attempt, Draft, KeyReused, Receipt, Sought
+from services.orders.store.entries import (
+    MOST_ENTRIES,
+    NOBODY,
+    Entry,
+    Note,
+    bounds,
+    in_order,
+    joined,
+    notes,
+    of_history,
+    of_note,
+    settles,
+    split,
+)
+from services.orders.store.postgres_statements import (
+    CHANGE,
+    COLUMNS,
+    DISOWN,
+    IN,
+    KNOW_CUSTOMER,
+    LOCK_OF_CUSTOMER,
+    NOTE,
+    NOTE_PRICE,
+    ORDER,
+    PLACE,
+    PRICES,
+    TIMELINE,
+)
+from services.orders.store.watch import Watch
+from services.orders.transitions import Payment
 
 SCHEMA = Path(__file__).with_name("postgres.sql").read_text()
 MOST_TRIES = 3  # of placing an order while its prices change
 PRICES_KEPT = 50_000
-NOBODY = UUID(int=0)
 
 _lines = msgspec.json.Decoder(list[OrderedLine])
-
-# What the order relied on is looked at again where it is written: the cached prices must still hold, the buyer must
-# be active, and the key must be new. Where one is not so, nothing is written and the answer says which. The line of the
-# buyer stays locked until the commit, so that nobody is erased meanwhile.
-PLACE = """
-WITH relied AS (
-    SELECT bool_and(listed AND p.version = r.version) IS TRUE AND count(p.version) = count(*) AS holds
-    FROM unnest($10::uuid[], $11::bigint[]) AS r (product_id, version)
-    LEFT JOIN price_list p USING (product_id)
-), buyer AS (
-    SELECT status FROM directory WHERE customer_id = $2 FOR SHARE
-), first AS (
-    INSERT INTO idempotency (customer_id, key, fingerprint, order_id, answer, at)
-    SELECT $2, $7, $8, $1, $9, $6 FROM relied, buyer WHERE holds AND status = 'active'
-    ON CONFLICT DO NOTHING
-    RETURNING order_id
-), placed AS (
-    INSERT INTO orders (id, customer_id, status, currency, total, lines, version, placed_at)
-    SELECT order_id, $2, 'placed', $3, $4, $5::jsonb, 1, $6 FROM first
-), noted AS (
-    INSERT INTO history (order_id, version, status, at) SELECT order_id, 1, 'placed', $6 FROM first
-), told AS (
-    INSERT INTO outbox (event) SELECT $12 FROM first
-)
-SELECT (SELECT holds FROM relied) AS holds, (SELECT status FROM buyer) AS buyer, EXISTS (SELECT FROM first) AS placed
-"""
-
-
-# Named, here and in all stores: a column that the next version adds must not change what this one gets.
-_COLUMNS = "id, customer_id, status, currency, lines, reason, version, placed_at"
-_ORDER = f"SELECT {_COLUMNS} FROM orders WHERE id = $1"  # noqa: S608  constant texts
 
 
 class PostgresStore:
     def __init__(self, database: Postgres) -> None:
         self._database = database
+        self.watch = Watch()
         self._prices: dict[UUID, Price] = {}  # a guess that PLACE verifies
 
     async def place(self, attempt: Attempt, draft: Draft) -> Receipt:
@@ -116,8 +116,7 @@ class PostgresStore:
     async def _prices_of(self, products: Iterable[UUID]) -> Mapping[UUID, Price]:
         if unknown := [product_id for product_id in products if product_id not in self._prices]:
             rows = await self._database.fetch(
-                """SELECT product_id, sku, name, price, currency, version
-                   FROM price_list WHERE product_id = ANY($1::uuid[]) AND listed""",
+                PRICES,
                 unknown,
             )
             while self._prices and len(self._prices) + len(rows) > PRICES_KEPT:
@@ -126,47 +125,61 @@ class PostgresStore:
         return {product_id: self._prices[product_id] for product_id in products if product_id in self._prices}
 
     async def change(
-        self, order_id: UUID, act: Action, *, cause: str | None = None, customer_id: UUID | None = None
+        self,
+        order_id: UUID,
+        act: Action,
+        *,
+        cause: str | None = None,
+        customer_id: UUID | None = None,
+        heard: Note | None = None,
     ) -> Order:
         async with self._database.transaction() as tx:
-            row = await tx.fetchrow(f"{_ORDER} FOR UPDATE", order_id)
-            order = _owned(row, customer_id)
-            if await tx.first_time(cause) and (fact := act(order)):
-                await tx.execute(
-                    """WITH changed AS (
-                           UPDATE orders SET status = $2, reason = $3, version = $4 WHERE id = $1
-                           RETURNING id, version, status, reason
-                       )
-                       INSERT INTO history (order_id, version, status, at, reason)
-                       SELECT id, version, status, $5, reason FROM changed""",
-                    order.id,
-                    order.status,
-                    order.reason,
-                    order.version,
-                    fact.at,
-                )
-                await tx.tell(fact)
+            order = _owned(await tx.fetchrow(f"{ORDER} FOR UPDATE", order_id), customer_id)
+            if await tx.first_time(cause):
+                before, version = order.status, order.version
+                fact = act(order)
+                if order.version != version:
+                    await _rewrite(tx, order, fact.at if fact else order.placed_at, settles(before, order))
+                for note in notes(before, order, fact, heard):
+                    await _note(tx, order_id, note)
+                if fact:
+                    await tx.tell(fact)
+        self.watch.ring(order_id)
         return order
 
     async def read(self, order_id: UUID, customer_id: UUID | None = None) -> Order:
-        return _owned(await self._database.fetchrow(_ORDER, order_id), customer_id)
+        return _owned(await self._database.fetchrow(ORDER, order_id), customer_id)
 
-    async def page(self, customer_id: UUID | None, before: UUID | None, limit: int) -> list[Order]:
-        whose, values = ("customer_id = $3 AND ", [customer_id]) if customer_id else ("", [])
+    async def versions(self, order_ids: Sequence[UUID]) -> Mapping[UUID, int]:
+        rows = await self._database.fetch("SELECT id, version FROM orders WHERE id = ANY($1::uuid[])", order_ids)
+        return {row["id"]: row["version"] for row in rows}
+
+    async def page(self, sought: Sought, before: UUID | None, limit: int) -> list[Order]:
+        whose, values = ("customer_id = $4 AND ", [sought.customer_id]) if sought.customer_id else ("", [])
+        oldest, newest = bounds(sought.after, sought.before, before)
         rows = await self._database.fetch(
-            f"SELECT {_COLUMNS} FROM orders WHERE {whose} id < $1 ORDER BY id DESC LIMIT $2",  # noqa: S608  two constant texts
-            before or UUID(int=2**128 - 1),
+            f"""SELECT {COLUMNS} FROM orders
+                WHERE {whose} {IN[sought.status]} id < $1 AND id >= $2 ORDER BY id DESC LIMIT $3""",  # noqa: S608  constant texts
+            newest,
+            oldest,
             limit,
             *values,
         )
         return [_order(row) for row in rows]
 
-    async def history(self, order_id: UUID, customer_id: UUID | None = None) -> list[Entry]:
-        await self.read(order_id, customer_id)
+    async def waiting(self, since: datetime, most: int) -> list[UUID]:
         rows = await self._database.fetch(
-            "SELECT version, status, at, reason FROM history WHERE order_id = $1 ORDER BY version", order_id
+            "SELECT id FROM orders WHERE status = 'placed' AND id < $1 ORDER BY id LIMIT $2", first_at(since), most
         )
-        return [Entry(row["version"], Status(row["status"]), row["at"], row["reason"]) for row in rows]
+        return [row["id"] for row in rows]
+
+    async def timeline(self, order_id: UUID, customer_id: UUID | None = None) -> list[Entry]:
+        await self.read(order_id, customer_id)
+        settled = await self._database.fetch(
+            "SELECT version, status, at, reason FROM history WHERE order_id = $1", order_id
+        )
+        noted = await self._database.fetch(TIMELINE, order_id, MOST_ENTRIES)
+        return in_order([*(of_history(**row) for row in settled), *(of_note(Note(**row)) for row in noted)])
 
     async def list_price(self, price: Price) -> None:
         await self._note_price(price, listed=True)
@@ -176,11 +189,7 @@ class PostgresStore:
 
     async def _note_price(self, price: Price, *, listed: bool) -> None:
         await self._database.fetch(
-            """INSERT INTO price_list AS known (product_id, sku, name, price, currency, version, listed)
-               VALUES ($1, $2, $3, $4, $5, $6, $7)
-               ON CONFLICT (product_id) DO UPDATE SET (sku, name, price, currency, version, listed) =
-                   (excluded.sku, excluded.name, excluded.price, excluded.currency, excluded.version, excluded.listed)
-               WHERE known.version < excluded.version""",
+            NOTE_PRICE,
             price.product_id,
             price.sku,
             price.name,
@@ -188,25 +197,28 @@ class PostgresStore:
             price.currency,
             price.version,
             listed,
+            price.tax_rate,
         )
 
     async def know_customer(self, customer_id: UUID, status: CustomerStatus, version: int) -> None:
-        await self._database.fetch(_KNOW_CUSTOMER, customer_id, status, version)
+        await self._database.fetch(KNOW_CUSTOMER, customer_id, status, version)
 
     async def forget_customer(self, customer_id: UUID, version: int, at: datetime) -> None:
         async with self._database.transaction() as tx:
-            await tx.execute(_KNOW_CUSTOMER, customer_id, "erased", version)
-            await tx.execute(
-                "UPDATE orders SET customer_id = $2 WHERE customer_id = $1 AND placed_at <= $3", customer_id, NOBODY, at
-            )
+            await tx.execute(KNOW_CUSTOMER, customer_id, "erased", version)
+            await tx.execute(LOCK_OF_CUSTOMER, customer_id, at)
+            await tx.execute(DISOWN, customer_id, NOBODY, at)
             await tx.execute("DELETE FROM idempotency WHERE customer_id = $1 AND at <= $2", customer_id, at)
 
 
-_KNOW_CUSTOMER = """
-INSERT INTO directory AS known (customer_id, status, version) VALUES ($1, $2, $3)
-ON CONFLICT (customer_id) DO UPDATE SET status = excluded.status, version = excluded.version
-WHERE known.version < excluded.version
-"""
+async def _rewrite(tx: Transaction, order: Order, at: datetime, settled: bool) -> None:
+    said = (order.payment, order.reason, order.carrier, order.tracking)
+    await tx.execute(CHANGE, order.id, *split(order.status), *said, order.version, at, settled)
+
+
+async def _note(tx: Transaction, order_id: UUID, note: Note) -> None:
+    said = (note.kind, note.name, note.attempt, note.version, note.at, note.reason)
+    await tx.execute(NOTE, order_id, note.mark, *said)
 
 
 def _refuse_buyer(status: str | None) -> None:
@@ -229,7 +241,10 @@ def _order(row: Record) -> Order:
         currency=row["currency"],
         lines=_lines.decode(row["lines"]),
         placed_at=row["placed_at"],
-        status=Status(row["status"]),
+        status=joined(row["status"], row["fulfilment"]),
         version=row["version"],
         reason=row["reason"],
+        payment=Payment(row["payment"]),
+        carrier=row["carrier"],
+        tracking=row["tracking"],
     )

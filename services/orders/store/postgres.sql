@@ -47,3 +47,29 @@ CREATE TABLE directory (
     status text NOT NULL CHECK (status IN ('active', 'blocked', 'erased')),
     version bigint NOT NULL
 );
+
+-- migration 2: payment, tax, the way to the customer, and the timeline
+-- Whatever is new has a default, and `status` none that is new, so that the version before can serve beside this one.
+
+CREATE TABLE timeline (
+    order_id uuid NOT NULL REFERENCES orders,
+    mark text NOT NULL, -- the cause of what was heard, or the version that told it
+    kind text NOT NULL,
+    name text NOT NULL,
+    attempt int NOT NULL,
+    version int NOT NULL,
+    at timestamptz NOT NULL,
+    reason text NOT NULL,
+    PRIMARY KEY (order_id, mark)
+);
+
+ALTER TABLE orders
+    ADD payment text NOT NULL DEFAULT 'none',
+    ADD fulfilment text NOT NULL DEFAULT '' CHECK (fulfilment IN ('', 'shipped', 'delivered', 'returned')),
+    ADD carrier text NOT NULL DEFAULT '',
+    ADD tracking text NOT NULL DEFAULT '';
+
+ALTER TABLE price_list ADD tax_rate int NOT NULL DEFAULT 0;
+
+CREATE INDEX orders_waiting ON orders (id) WHERE status = 'placed';
+CREATE INDEX orders_on_their_way ON orders (fulfilment, id) WHERE fulfilment <> '';

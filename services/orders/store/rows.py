@@ -20,6 +20,10 @@ class OrderRow(Row, frozen=True, kw_only=True):
     reason: str
     version: int
     placed_at: datetime
+    payment: str
+    fulfilment: str
+    carrier: str
+    tracking: str
 
 
 class HistoryRow(Row, frozen=True, kw_only=True):
@@ -29,6 +33,20 @@ class HistoryRow(Row, frozen=True, kw_only=True):
     order_id: UUID
     version: int
     status: str
+    at: datetime
+    reason: str
+
+
+class TimelineRow(Row, frozen=True, kw_only=True):
+    table = "timeline"
+    sorted_by = ("order_id", "mark")
+
+    order_id: UUID
+    mark: str
+    kind: str
+    name: str
+    attempt: int
+    version: int
     at: datetime
     reason: str
 
@@ -56,6 +74,7 @@ class PriceRow(Row, frozen=True, kw_only=True):
     currency: str
     version: int
     listed: bool
+    tax_rate: int
 
 
 class BuyerRow(Row, frozen=True, kw_only=True):
@@ -67,4 +86,4 @@ class BuyerRow(Row, frozen=True, kw_only=True):
     version: int
 
 
-ROWS: tuple[type[Row], ...] = (OrderRow, HistoryRow, KeyRow, PriceRow, BuyerRow, *MESSAGING)
+ROWS: tuple[type[Row], ...] = (OrderRow, HistoryRow, TimelineRow, KeyRow, PriceRow, BuyerRow, *MESSAGING)

@@ -6,17 +6,16 @@ order is placed: it is a copy of what they have, and may be older by the time th
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from hashlib import sha256
 from heapq import merge
 from itertools import islice
-from typing import Literal
 from uuid import UUID
 
 import msgspec
-from msgspec import Struct
+from msgspec import structs
 
 from libs.common.entities import Change, Entity
 from libs.common.errors import NotFound
@@ -24,47 +23,52 @@ from libs.common.ids import SHARDS, shard_of
 from libs.common.messages.customers import Status as CustomerStatus
 from libs.common.tables import Tables
 from services.orders.domain import BlockedCustomer, Order, Price, UnknownCustomer
-from services.orders.store import Action, Attempt, Draft, Entry, KeyReused, Receipt
+from services.orders.store import Action, Attempt, Draft, KeyReused, Receipt, Sought, TooWide
+from services.orders.store.entries import (
+    MOST_ENTRIES,
+    NOBODY,
+    Entry,
+    Note,
+    bounds,
+    in_order,
+    of_history,
+    of_note,
+)
+from services.orders.store.tables_entities import (
+    PRICES,
+    Key,
+    Known,
+    Listed,
+    Standing,
+    key_row,
+    list_row,
+    newest_first,
+    order_row,
+    partition,
+    placing,
+    read_key,
+    read_known,
+    read_listed,
+    read_note,
+    read_order,
+    read_past,
+    write_act,
+)
+from services.orders.store.tables_waiting import waiting
+from services.orders.store.watch import Watch
 
-SCHEMA = "-- migration 1: orders `o|`, lists `c|`, history `h|`, idempotency `i|`, directory `d|`, price list `p|`\n"
-PRICES = "prices"
-NOBODY = UUID(int=0)
-HIGHEST_ID = 2**128 - 1
-
-
-class Key(Struct, frozen=True):
-    key: str  # its row is made of a digest: a key may hold what rows may not
-    fingerprint: bytes
-    order_id: UUID
-    answer: bytes
-    at: datetime
-
-
-class Listed(Struct, frozen=True):
-    price: Price
-    listed: bool
-
-
-Standing = CustomerStatus | Literal["erased"]
-
-
-class Known(Struct, frozen=True):
-    """What is known of a customer."""
-
-    status: Standing
-    version: int
-
-
-_order = msgspec.json.Decoder(Order)
-_entry = msgspec.json.Decoder(Entry)
-_key = msgspec.json.Decoder(Key)
-_listed = msgspec.json.Decoder(Listed)
-_known = msgspec.json.Decoder(Known)
+SCHEMA = """
+-- migration 1: orders `o|`, lists `c|`, history `h|`, idempotency `i|`, directory `d|`, price list `p|`
+-- migration 2: timelines `t|`, what waits to be settled `w|`
+"""
+MOST_SOUGHT = 10_000  # that are looked at for a page
+SOUGHT_AT_ONCE = 500
 
 
 class TablesStore:
     def __init__(self, database: Tables) -> None:
         self._table = database.table
+        self.watch = Watch()
 
     async def place(self, attempt: Attempt, draft: Draft) -> Receipt:
         async def place() -> Receipt:
@@ -74,7 +78,7 @@ class TablesStore:
             if receipt:
                 return receipt
             order, answer = draft(prices)
-            known, change = _active(buyer), _placing(order)
+            known, change = _active(buyer), placing(order)
             change.replace(known, known.body)  # so that nobody is erased meanwhile
             kept = Key(attempt.key, attempt.fingerprint, order.id, answer, order.placed_at)
             change.create(key_row(attempt.customer_id, attempt.key), msgspec.json.encode(kept))
@@ -88,21 +92,27 @@ class TablesStore:
         entity = await self._table.read(partition(attempt.customer_id), key_row(attempt.customer_id, attempt.key))
         if entity is None:
             return None
-        key = _key.decode(entity.body)
+        key = read_key.decode(entity.body)
         if key.fingerprint != attempt.fingerprint:
             raise KeyReused("Idempotency-Key", KeyReused.__doc__ or "")
         return Receipt(key.order_id, key.answer)
 
     async def _prices_of(self, attempt: Attempt) -> Mapping[UUID, Price]:
         found = await asyncio.gather(*(self._table.read(PRICES, f"p|{each}") for each in set(attempt.products)))
-        known = [_listed.decode(entity.body) for entity in found if entity]
+        known = [read_listed.decode(entity.body) for entity in found if entity]
         return {each.price.product_id: each.price for each in known if each.listed}
 
     async def _buyer(self, customer_id: UUID) -> Entity | None:
         return await self._table.read(partition(customer_id), f"d|{customer_id}")
 
     async def change(
-        self, order_id: UUID, act: Action, *, cause: str | None = None, customer_id: UUID | None = None
+        self,
+        order_id: UUID,
+        act: Action,
+        *,
+        cause: str | None = None,
+        customer_id: UUID | None = None,
+        heard: Note | None = None,
     ) -> Order:
         async def attempt() -> Order:
             (entity, order), first = await asyncio.gather(
@@ -111,41 +121,66 @@ class TablesStore:
             change = Change(partition(order_id))
             if first:
                 change.note(cause)
-                if fact := act(order):
-                    _rewrite(change, entity, order)
-                    _note(change, order, fact.at)
-                    change.tell(fact)
+                write_act(change, entity, order, act, heard)
             if change.operations:
                 await self._table.submit(change)
             return order
 
-        return await self._table.retried(f"o|{order_id}", attempt)
+        order = await self._table.retried(f"o|{order_id}", attempt)
+        self.watch.ring(order_id)
+        return order
 
     async def read(self, order_id: UUID, customer_id: UUID | None = None) -> Order:
         return (await self._find(order_id, customer_id))[1]
 
-    async def history(self, order_id: UUID, customer_id: UUID | None = None) -> list[Entry]:
-        notes = f"h|{order_id}|"
-        _, found = await asyncio.gather(
-            self._find(order_id, customer_id), self._table.range(partition(order_id), notes, f"{notes}~")
+    async def versions(self, order_ids: Sequence[UUID]) -> Mapping[UUID, int]:
+        found = await asyncio.gather(*(self._table.read(partition(each), order_row(each)) for each in order_ids))
+        orders = [read_order.decode(entity.body) for entity in found if entity]
+        return {order.id: order.version for order in orders}
+
+    async def timeline(self, order_id: UUID, customer_id: UUID | None = None) -> list[Entry]:
+        where, past, noted = partition(order_id), f"h|{order_id}|", f"t|{order_id}|"
+        _, settled, others = await asyncio.gather(
+            self._find(order_id, customer_id),
+            self._table.range(where, past, f"{past}~"),
+            self._table.range(where, noted, f"{noted}~", MOST_ENTRIES),
         )
-        return [_entry.decode(entity.body) for entity in found]
+        history = [of_history(*structs.astuple(read_past.decode(entity.body))) for entity in settled]
+        return in_order([*history, *(of_note(read_note.decode(entity.body)) for entity in others)])
 
     async def _find(self, order_id: UUID, customer_id: UUID | None) -> tuple[Entity, Order]:
         """Raises NotFound."""
-        entity = await self._table.read(partition(order_id), f"o|{newest_first(order_id)}")
-        order = _order.decode(entity.body) if entity else None
+        entity = await self._table.read(partition(order_id), order_row(order_id))
+        order = read_order.decode(entity.body) if entity else None
         if entity is None or order is None or customer_id not in (None, order.customer_id):
             raise NotFound
         return entity, order
 
-    async def page(self, customer_id: UUID | None, before: UUID | None, limit: int) -> list[Order]:
-        prefix = f"c|{customer_id}|" if customer_id else "o|"
-        first = f"{prefix}{newest_first(before)}!" if before else prefix
-        shards = [shard_of(customer_id)] if customer_id else range(SHARDS)
-        found = await asyncio.gather(*(self._table.range(f"{shard:x}", first, f"{prefix}~", limit) for shard in shards))
-        newest = islice(merge(*found, key=lambda entity: entity.row), limit)
-        return [_order.decode(entity.body) for entity in newest]
+    async def page(self, sought: Sought, before: UUID | None, limit: int) -> list[Order]:
+        """A state is looked for order by order: it has no index. Raises TooWide."""
+        if sought.status is None:
+            return await self._newest(sought, before, limit)
+        found, looked = list[Order](), 0
+        while looked < MOST_SOUGHT:
+            orders = await self._newest(sought, before, SOUGHT_AT_ONCE)
+            found += [order for order in orders if order.status is sought.status]
+            if len(orders) < SOUGHT_AT_ONCE or len(found) >= limit:
+                return found[:limit]
+            looked, before = looked + len(orders), orders[-1].id
+        raise TooWide
+
+    async def _newest(self, sought: Sought, before: UUID | None, limit: int) -> list[Order]:
+        """Whatever their state."""
+        whose = sought.customer_id
+        prefix, shards = (f"c|{whose}|", [shard_of(whose)]) if whose else ("o|", list(range(SHARDS)))
+        oldest, newest = bounds(sought.after, sought.before, before)
+        first, below = f"{prefix}{newest_first(newest)}!", f"{prefix}{newest_first(oldest)}!"
+        found = await asyncio.gather(*(self._table.range(f"{shard:x}", first, below, limit) for shard in shards))
+        merged = islice(merge(*found, key=lambda entity: entity.row), limit)
+        return [read_order.decode(entity.body) for entity in merged]
+
+    async def waiting(self, since: datetime, most: int) -> list[UUID]:
+        return await waiting(self._table, since, most)
 
     async def list_price(self, price: Price) -> None:
         await self._note_price(Listed(price, True))
@@ -157,7 +192,7 @@ class TablesStore:
         async def note() -> None:
             row = f"p|{told.price.product_id}"
             entity = await self._table.read(PRICES, row)
-            if entity is None or _listed.decode(entity.body).price.version < told.price.version:
+            if entity is None or read_listed.decode(entity.body).price.version < told.price.version:
                 await self._write(PRICES, row, entity, msgspec.json.encode(told))
 
         await self._table.retried(f"p|{told.price.product_id}", note)
@@ -169,7 +204,7 @@ class TablesStore:
         async def know() -> None:
             where, row = partition(customer_id), f"d|{customer_id}"
             entity = await self._table.read(where, row)
-            if entity is None or _known.decode(entity.body).version < version:
+            if entity is None or read_known.decode(entity.body).version < version:
                 await self._write(where, row, entity, msgspec.json.encode(Known(status, version)))
 
         await self._table.retried(f"d|{customer_id}", know)
@@ -188,72 +223,40 @@ class TablesStore:
         await self._know(customer_id, "erased", version)
         where, listed, keys = partition(customer_id), f"c|{customer_id}|", f"i|{customer_id}|"
         for entity in await self._table.range(where, listed, f"{listed}~"):
-            order = _order.decode(entity.body)
+            order = read_order.decode(entity.body)
             if order.placed_at <= at:
                 await self._table.retried(f"o|{order.id}", partial(self._disown, order.id, customer_id))
         for entity in await self._table.range(where, keys, f"{keys}~"):
-            if _key.decode(entity.body).at <= at:
+            if read_key.decode(entity.body).at <= at:
                 change = Change(where)
                 change.delete(entity)
                 await self._table.submit(change)
 
     async def _disown(self, order_id: UUID, customer_id: UUID) -> None:
-        """Raises Overtaken."""
+        """Raises Overtaken, also where something was written about it meanwhile: that changes the order, too."""
         entity, order = await self._find(order_id, None)
         if order.customer_id == customer_id:
+            await self._hush(order_id)
             change = Change(partition(order_id))
             change.remove(list_row(order))
-            order.customer_id = NOBODY
+            order.disown(NOBODY)
             change.replace(entity, msgspec.json.encode(order))
             await self._table.submit(change)
 
-
-def partition(known: UUID) -> str:
-    """A customer's, and the same for each of their orders."""
-    return f"{shard_of(known):x}"
-
-
-def newest_first(order_id: UUID) -> str:
-    return f"{HIGHEST_ID - order_id.int:032x}"
-
-
-def list_row(order: Order) -> str:
-    return f"c|{order.customer_id}|{newest_first(order.id)}"
-
-
-def key_row(customer_id: UUID, key: str) -> str:
-    return f"i|{customer_id}|{sha256(key.encode()).hexdigest()}"
-
-
-def _placing(order: Order) -> Change:
-    if shard_of(order.id) != shard_of(order.customer_id):
-        raise ValueError("an order's id is made beside its customer's")
-    change = Change(partition(order.customer_id))
-    body = msgspec.json.encode(order)
-    change.create(f"o|{newest_first(order.id)}", body)
-    change.create(list_row(order), body)
-    _note(change, order, order.placed_at)
-    change.tell(order.placed())
-    return change
-
-
-def _rewrite(change: Change, entity: Entity, order: Order) -> None:
-    """And its copy on its customer's list, as long as it has a customer."""
-    body = msgspec.json.encode(order)
-    change.replace(entity, body)
-    if order.customer_id != NOBODY:
-        change.put(list_row(order), body)
-
-
-def _note(change: Change, order: Order, at: datetime) -> None:
-    """In its history."""
-    entry = Entry(order.version, order.status, at, order.reason)
-    change.create(f"h|{order.id}|{order.version:010}", msgspec.json.encode(entry))
+    async def _hush(self, order_id: UUID) -> None:
+        where, past, noted = partition(order_id), f"h|{order_id}|", f"t|{order_id}|"
+        for entity in await self._table.range(where, past, f"{past}~"):
+            entry = read_past.decode(entity.body)
+            await self._write(where, entity.row, entity, msgspec.json.encode(structs.replace(entry, reason="")))
+        for entity in await self._table.range(where, noted, f"{noted}~"):
+            note = read_note.decode(entity.body)
+            if note.reason:
+                await self._write(where, entity.row, entity, msgspec.json.encode(replace(note, reason="")))
 
 
 def _active(buyer: Entity | None) -> Entity:
     """Raises UnknownCustomer or BlockedCustomer."""
-    status = _known.decode(buyer.body).status if buyer else None
+    status = read_known.decode(buyer.body).status if buyer else None
     if status == "blocked":
         raise BlockedCustomer
     if buyer is None or status != "active":

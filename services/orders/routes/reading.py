@@ -1,0 +1,76 @@
+"""Orders out: one, a list of them, and the story of one."""
+
+from typing import Annotated
+from urllib.parse import urlencode
+from uuid import UUID
+
+from aiohttp import web
+from msgspec import Meta, Struct
+
+from libs.common.auth import Role
+from libs.common.clock import Moment
+from libs.common.errors import NotFound
+from libs.common.http import path_id, query, reply
+from libs.common.operations import Operation, allow
+from services.orders.routes.bodies import OrderBody, TimelineEntry, body_of, entry_of, whose
+from services.orders.routes.keys import CURSORS, STORE
+from services.orders.store import Sought, TooWide
+from services.orders.transitions import Status
+
+routes = web.RouteTableDef()
+
+
+class Paging(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which orders, newest first. Times count by the millisecond; `placed_after` begins with that one."""
+
+    limit: Annotated[int, Meta(ge=1, le=100)] = 20
+    cursor: str | None = None
+    customer: UUID | None = None
+    status: Status | None = None
+    placed_after: Moment | None = None
+    placed_before: Moment | None = None
+
+
+class OrderPage(Struct, frozen=True):
+    items: list[OrderBody]
+    next: str | None
+
+
+class Timeline(Struct, frozen=True):
+    items: list[TimelineEntry]
+
+
+@routes.get("/api/orders")
+@allow(Role.CUSTOMER, Role.ADMIN)
+@Operation(query=Paging, answers={200: OrderPage}, refuses=[TooWide, NotFound])
+async def list_orders(request: web.Request) -> web.Response:
+    asked, cursors = query(request, Paging), request.app[CURSORS]
+    before = cursors.open(asked.cursor, UUID) if asked.cursor else None
+    sought = Sought(whose(request, asked.customer), asked.status, asked.placed_after, asked.placed_before)
+    orders = await request.app[STORE].page(sought, before, asked.limit)
+    following = cursors.seal(orders[-1].id) if len(orders) == asked.limit else None
+    return reply(OrderPage([body_of(order) for order in orders], following), headers=link(request, following))
+
+
+@routes.get("/api/orders/{id}")
+@allow(Role.CUSTOMER, Role.ADMIN)
+@Operation(answers={200: OrderBody})
+async def read_order(request: web.Request) -> web.Response:
+    order = await request.app[STORE].read(path_id(request), whose(request))
+    return reply(body_of(order), version=order.version)
+
+
+@routes.get("/api/orders/{id}/timeline")
+@allow(Role.CUSTOMER, Role.ADMIN)
+@Operation(answers={200: Timeline})
+async def read_timeline(request: web.Request) -> web.Response:
+    entries = await request.app[STORE].timeline(path_id(request), whose(request))
+    return reply(Timeline([entry_of(entry) for entry in entries]))
+
+
+def link(request: web.Request, following: str | None) -> dict[str, str]:
+    """RFC 8288: where the list goes on, with the same filters."""
+    if following is None:
+        return {}
+    filters = {name: value for name, value in request.query.items() if name != "cursor"}
+    return {"Link": f'</api/orders?{urlencode(filters | {"cursor": following})}>; rel="next"'}

@@ -1,0 +1,87 @@
+"""The statements of orders in PostgreSQL."""
+
+from collections.abc import Mapping
+
+from services.orders.store.entries import split
+from services.orders.transitions import Status
+
+# What the order relied on is looked at again where it is written: the cached prices must still hold, the buyer must
+# be active, and the key must be new. Where one is not so, nothing is written and the answer says which. The line of the
+# buyer stays locked until the commit, so that nobody is erased meanwhile.
+PLACE = """
+WITH relied AS (
+    SELECT bool_and(listed AND p.version = r.version) IS TRUE AND count(p.version) = count(*) AS holds
+    FROM unnest($10::uuid[], $11::bigint[]) AS r (product_id, version)
+    LEFT JOIN price_list p USING (product_id)
+), buyer AS (
+    SELECT status FROM directory WHERE customer_id = $2 FOR SHARE
+), first AS (
+    INSERT INTO idempotency (customer_id, key, fingerprint, order_id, answer, at)
+    SELECT $2, $7, $8, $1, $9, $6 FROM relied, buyer WHERE holds AND status = 'active'
+    ON CONFLICT DO NOTHING
+    RETURNING order_id
+), placed AS (
+    INSERT INTO orders (id, customer_id, status, currency, total, lines, version, placed_at)
+    SELECT order_id, $2, 'placed', $3, $4, $5::jsonb, 1, $6 FROM first
+), noted AS (
+    INSERT INTO history (order_id, version, status, at) SELECT order_id, 1, 'placed', $6 FROM first
+), told AS (
+    INSERT INTO outbox (event) SELECT $12 FROM first
+)
+SELECT (SELECT holds FROM relied) AS holds, (SELECT status FROM buyer) AS buyer, EXISTS (SELECT FROM first) AS placed
+"""
+
+
+# Named, here and in all stores: a column that the next version adds must not change what this one gets.
+COLUMNS = """id, customer_id, status, currency, lines, reason, version, placed_at, payment, fulfilment, carrier,
+    tracking"""
+ORDER = f"SELECT {COLUMNS} FROM orders WHERE id = $1"  # noqa: S608  constant texts
+# Spelled out, so that the indexes for a few orders among many are found.
+IN: Mapping[Status | None, str] = {None: ""} | {
+    status: "status = '{}' AND fulfilment = '{}' AND".format(*split(status)) for status in Status
+}
+
+CHANGE = """
+WITH changed AS (
+    UPDATE orders
+    SET status = $2, fulfilment = $3, payment = $4, reason = $5, carrier = $6, tracking = $7, version = $8
+    WHERE id = $1
+)
+INSERT INTO history (order_id, version, status, at, reason) SELECT $1, $8, $2, $9, $5 WHERE $10
+"""
+NOTE = """
+INSERT INTO timeline (order_id, mark, kind, name, attempt, version, at, reason)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING
+"""
+TIMELINE = (
+    "SELECT mark, kind, name, at, attempt, reason, version FROM timeline WHERE order_id = $1 ORDER BY at LIMIT $2"
+)
+# By a statement of its own: what others have written about these orders until then is seen by the next one only.
+LOCK_OF_CUSTOMER = "SELECT id FROM orders WHERE customer_id = $1 AND placed_at <= $2 ORDER BY id FOR UPDATE"
+DISOWN = """
+WITH disowned AS (
+    UPDATE orders SET customer_id = $2, reason = '', carrier = '', tracking = '', version = version + 1
+    WHERE customer_id = $1 AND placed_at <= $3 RETURNING id
+), hushed AS (
+    UPDATE history SET reason = '' FROM disowned WHERE order_id = id
+)
+UPDATE timeline SET reason = '' FROM disowned WHERE order_id = id
+"""
+
+KNOW_CUSTOMER = """
+INSERT INTO directory AS known (customer_id, status, version) VALUES ($1, $2, $3)
+ON CONFLICT (customer_id) DO UPDATE SET status = excluded.status, version = excluded.version
+WHERE known.version < excluded.version
+"""
+NOTE_PRICE = """
+INSERT INTO price_list AS known (product_id, sku, name, price, currency, version, listed, tax_rate)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+ON CONFLICT (product_id) DO UPDATE SET (sku, name, price, currency, version, listed, tax_rate) =
+    (excluded.sku, excluded.name, excluded.price, excluded.currency, excluded.version, excluded.listed,
+     excluded.tax_rate)
+WHERE known.version < excluded.version
+"""
+PRICES = """
+SELECT product_id, sku, name, price, currency, version, tax_rate
+FROM price_list WHERE product_id = ANY($1::uuid[]) AND listed
+"""
