@@ -44,35 +44,35 @@ class Reservation:
 @dataclass(frozen=True, slots=True)
 class Order:
     customer_id: UUID
-    status: str  # that it was settled with: what was shipped, delivered or returned is confirmed
+    status: str
     pieces: Counter[UUID]
     history: list[str]  # every status it has had
     total: int = 0  # minor units
-    returned: bool = False
 
     @classmethod
     def of(cls, customer_id: UUID, status: str, lines: Sequence[Line], history: list[str]) -> "Order":
-        """`status` may be one on the way to the customer and back, too."""
-        total = sum(line.price * line.quantity for line in lines)
-        settled = "confirmed" if status in ("shipped", "delivered", "returned") else status
-        return cls(customer_id, settled, pieces(lines), history, total, status == "returned")
+        return cls(customer_id, status, pieces(lines), history, sum(line.price * line.quantity for line in lines))
 
     @property
     def confirmed(self) -> bool:
         return "confirmed" in self.history
 
     @property
-    def owed(self) -> int:
-        """What is to be captured of it and not refunded."""
-        return self.total if self.status == "confirmed" and not self.returned else 0
+    def returned(self) -> bool:
+        return self.status == "returned"
+
+    @property
+    def given_up(self) -> bool:
+        return self.status in ("rejected", "cancelled")
 
     @property
     def ended(self) -> bool:
         return self.given_up or self.returned
 
     @property
-    def given_up(self) -> bool:
-        return self.status in ("rejected", "cancelled")
+    def owed(self) -> int:
+        """What is to be captured of it and not refunded."""
+        return self.total if self.confirmed and not self.ended else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +140,12 @@ class OrdersLedger(Ledger, Protocol):
 
     async def keys(self) -> Counter[UUID]:
         """How many idempotency records each order has."""
+
+
+def story(told: Iterable[tuple[int, str]]) -> list[str]:
+    """An order's states by its versions. Those after it was settled are told by its timeline, with other news."""
+    states = ((version, said.removeprefix("order-")) for version, said in told if said != "payment-requested")
+    return [state for _, state in sorted(states)]
 
 
 def pieces(lines: Iterable[Line]) -> Counter[UUID]:

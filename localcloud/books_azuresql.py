@@ -12,9 +12,13 @@ import msgspec
 import pyodbc
 
 from localcloud import azuresql
-from localcloud.books import Line, Order, Reservation, Stock, Unreadable, pieces
+from localcloud.books import Line, Order, Reservation, Stock, Unreadable, pieces, story
 
-ORDERS = "SELECT id, customer_id, status, fulfilment, lines FROM orders"
+ORDERS = """
+SELECT id, customer_id, CASE WHEN fulfilment = '' THEN status ELSE fulfilment END AS status, lines FROM orders
+"""
+HISTORY = "SELECT order_id, version, status FROM history"
+TIMELINE = "SELECT order_id, version, name FROM timeline WHERE kind = 'told'"
 STOCK = "SELECT product_id, received, on_hand, reserved, sold FROM stock"
 MOVEMENTS = """
 SELECT product_id, SUM(received) AS received, SUM(on_hand) AS on_hand, SUM(reserved) AS reserved, SUM(sold) AS sold
@@ -62,12 +66,13 @@ class AzureSqlLedger:
         return await self._count("SELECT COUNT(*) FROM orders WHERE status = 'placed'")
 
     async def orders(self) -> dict[UUID, Order]:
-        history: dict[bytes, list[str]] = {}
-        for key, status in await self._rows("SELECT order_id, status FROM history ORDER BY order_id, version"):
-            history.setdefault(key, []).append(status)
+        told: dict[bytes, list[tuple[int, str]]] = {}
+        for sql in (HISTORY, TIMELINE):
+            for key, version, said in await self._rows(sql):
+                told.setdefault(key, []).append((version, said))
         return {
-            UUID(bytes=key): Order.of(UUID(bytes=buyer), now or status, _lines.decode(lines), history.get(key, []))
-            for key, buyer, status, now, lines in await self._rows(ORDERS)
+            UUID(bytes=key): Order.of(UUID(bytes=buyer), status, _lines.decode(lines), story(told.get(key, [])))
+            for key, buyer, status, lines in await self._rows(ORDERS)
         }
 
     async def keys(self) -> Counter[UUID]:

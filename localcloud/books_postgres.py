@@ -25,8 +25,14 @@ RESERVATIONS = """
 SELECT order_id, CASE WHEN returned THEN 'returned' ELSE status END AS status, lines FROM reservations
 """
 ORDERS = """
-SELECT id, customer_id, status, fulfilment, lines,
-       ARRAY(SELECT h.status FROM history h WHERE h.order_id = o.id ORDER BY h.version) AS history
+SELECT id, customer_id, COALESCE(NULLIF(fulfilment, ''), status) AS status, lines,
+       ARRAY(
+           SELECT told.status FROM (
+               SELECT version, status FROM history WHERE order_id = o.id
+               UNION ALL
+               SELECT version, substr(name, 7) FROM timeline WHERE order_id = o.id AND name LIKE 'order-%'
+           ) AS told ORDER BY told.version
+       ) AS history
 FROM orders o
 """
 
@@ -76,9 +82,7 @@ class PostgresLedger:
 
     async def orders(self) -> dict[UUID, Order]:
         return {
-            row["id"]: Order.of(
-                row["customer_id"], row["fulfilment"] or row["status"], _lines.decode(row["lines"]), row["history"]
-            )
+            row["id"]: Order.of(row["customer_id"], row["status"], _lines.decode(row["lines"]), row["history"])
             for row in await self._rows(ORDERS)
         }
 

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from localcloud.azurite import Azurite
-from localcloud.books import Line, Order, Reservation, Stock, Unreadable, pieces
+from localcloud.books import Line, Order, Reservation, Stock, Unreadable, pieces, story
 
 TIMEOUT = aiohttp.ClientTimeout(total=30)
 WITHOUT_METADATA = {"Accept": "application/json;odata=nometadata", "DataServiceVersion": "3.0"}
@@ -62,7 +62,12 @@ class Ordered(Struct, frozen=True):
 
 
 class Entry(Struct, frozen=True):
-    status: str
+    """Of an order's history, or of the timeline beside it."""
+
+    version: int
+    status: str = ""
+    kind: str = "told"
+    name: str = ""
 
 
 class Key(Struct, frozen=True):
@@ -124,12 +129,13 @@ class TablesLedger:
         return sum(order.status == "placed" for order in await self._ordered())
 
     async def orders(self) -> dict[UUID, Order]:
-        history: dict[UUID, list[str]] = {}
-        for entity in await self._range("h|"):
-            _, order_id, _ = entity.row.split("|")
-            history.setdefault(UUID(order_id), []).append(msgspec.json.decode(entity.body, type=Entry).status)
+        told: dict[UUID, list[tuple[int, str]]] = {}
+        for entity in (*await self._range("h|"), *await self._range("t|")):
+            entry = msgspec.json.decode(entity.body, type=Entry)
+            if entry.kind == "told":
+                told.setdefault(UUID(entity.row.split("|")[1]), []).append((entry.version, entry.status or entry.name))
         return {
-            order.id: Order.of(order.customer_id, order.status, order.lines, history.get(order.id, []))
+            order.id: Order.of(order.customer_id, order.status, order.lines, story(told.get(order.id, [])))
             for order in await self._ordered()
         }
 

@@ -93,7 +93,7 @@ def _creation(article: Article, category_id: str) -> dict[str, object]:
         "sku": article.sku,
         "name": article.name,
         "description": article.description,
-        "category_id": category_id,
+        "category_ids": [category_id],
         "price": article.price,
         "currency": "EUR",
         "opening_stock": article.stock,

@@ -21,7 +21,7 @@ from sqlglot.errors import SqlglotError
 from libs.common.azuresql_rows import insertion, selection
 from services.catalog import store as catalog
 from services.catalog.store import Position, Sort, Wanted
-from services.catalog.store.azuresql_list import listing
+from services.catalog.store.azuresql_list import counting, listing
 from services.customers import store as customers
 from services.orders import store as orders
 
@@ -40,6 +40,7 @@ KNOWN = (
     exp.Cast,
     exp.Convert,
     exp.Count,
+    exp.Max,
     exp.DateAdd,
     exp.Lower,
     exp.Sum,
@@ -88,10 +89,12 @@ def statements() -> Iterator[tuple[str, str]]:
 
 def lists() -> Iterator[tuple[str, str]]:
     """Every statement that a list of products can be."""
-    everything = Wanted(UUID(int=1), "a", 1, 2, True)
+    everything = Wanted(UUID(int=1), ["a", "b"], 1, 2, True, "draft", ["=color=red", "=dim=true"])
     for sort, wanted, begun in itertools.product(Sort, (Wanted(), everything), (False, True)):
         after = Position(sort, "a", UUID(int=1)) if begun else None
         yield f"{sort} {'filtered' if wanted == everything else 'all'} {begun}", listing(wanted, sort, after, 20)[0]
+    for wanted in (Wanted(), everything):
+        yield f"counts {'filtered' if wanted == everything else 'all'}", counting(wanted)[0]
 
 
 def archives() -> Iterator[tuple[str, str]]:

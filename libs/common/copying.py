@@ -46,7 +46,7 @@ class Sum:
     digest: int = 0
 
     def plus(self, rows: Sequence[Row]) -> "Sum":
-        digests = (sha256(msgspec.json.encode(row)).digest() for row in rows)
+        digests = (sha256(msgspec.json.encode(row, order="deterministic")).digest() for row in rows)
         total = self.digest + sum(int.from_bytes(digest) for digest in digests)
         return Sum(self.rows + len(rows), total % 256**DIGEST_BYTES)
 

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from hashlib import blake2b
 from time import perf_counter
 from typing import Any, Literal, TypeVar
 from uuid import UUID
@@ -22,6 +23,7 @@ from libs.common.errors import (
     Stale,
     StoreError,
     TooLarge,
+    Unauthorized,
     Unavailable,
 )
 from libs.common.operations import Handler, Operation, allow, check_declared
@@ -31,6 +33,7 @@ log = structlog.get_logger()
 T = TypeVar("T")
 
 MOST_BODY_BYTES = 1024 * 1024
+ETAG_BYTES = 12
 SHUTDOWN_SECONDS = 25.0  # Container Apps sends SIGKILL 30 s after SIGTERM
 ANYONE: frozenset[Role] = frozenset()
 
@@ -168,6 +171,13 @@ def reply(
     )
 
 
+def reply_weakly(body: object, *, headers: Mapping[str, str] | None = None) -> web.Response:
+    """What has no version of its own: the ETag is of the content, so that it is not sent again while it is the same."""
+    content = msgspec.json.encode(body)
+    etag = f'W/"{blake2b(content, digest_size=ETAG_BYTES).hexdigest()}"'
+    return reply(content, headers={"ETag": etag, **(headers or {})})
+
+
 def no_content() -> web.Response:
     return web.Response(status=204)
 
@@ -192,25 +202,35 @@ def decode(body: bytes, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(body, type=kind)
     except msgspec.ValidationError as error:
-        said, _, path = str(error).partition(" - at `$")
-        raise Invalid(path.rstrip("`").lstrip(".") or "body", said) from error
+        raise _invalid(error, "body") from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Malformed(f"the body is not JSON: {error}") from error
 
 
 def query(request: web.Request, kind: type[T]) -> T:
-    """The query string as a Struct. Raises Invalid naming the parameter."""
-    told = dict(request.query)
-    if repeated := [name for name in told if len(request.query.getall(name)) > 1]:
-        raise Invalid(repeated[0], "say it once")
+    """The query string as a Struct; of `a.b=c` the field `a` is a dict. Raises Invalid naming the parameter."""
+    given: dict[str, Any] = {}
+    for name, value in request.query.items():
+        if len(request.query.getall(name)) > 1:
+            raise Invalid(name, "say it once")
+        group, dot, member = name.partition(".")
+        if dot and isinstance(given.setdefault(group, {}), dict):
+            given[group][member] = value
+        else:
+            given[name] = value
     try:
-        asked = msgspec.convert(told, kind, strict=False)
+        asked = msgspec.convert(given, kind, strict=False)
     except msgspec.ValidationError as error:
-        said, _, path = str(error).partition(" - at `$")
-        raise Invalid(path.rstrip("`").lstrip(".") or "query", said) from error
-    if nothing := [name for name in told if getattr(asked, name) is None]:  # the word `null`, which msgspec reads so
+        raise _invalid(error, "query") from error
+    if nothing := [name for name in given if getattr(asked, name) is None]:  # the word `null`, which msgspec reads so
         raise Invalid(nothing[0], "leave it out, where you don't mean any")
     return asked
+
+
+def _invalid(error: msgspec.ValidationError, whole: str) -> Invalid:
+    """msgspec says where after what: ` - at `$.lines[0].quantity``, of a name in a dict ` - at `key` in `$.a``."""
+    said, _, place = re.sub(" - at `key` in ", " - at ", str(error)).partition(" - at `$")
+    return Invalid(place.rstrip("`").lstrip(".") or whole, said)
 
 
 def path_id(request: web.Request, name: str = "id") -> UUID:
@@ -219,6 +239,15 @@ def path_id(request: web.Request, name: str = "id") -> UUID:
         return UUID(request.match_info[name])
     except ValueError as error:
         raise NotFound from error
+
+
+async def bears(request: web.Request, role: Role) -> bool:
+    """Whether a valid token of that role came along, on a route that is open to anyone: a bad one is like none."""
+    given = request.headers.get("Authorization", "")
+    try:
+        return bool(given) and (await request.app[VERIFIER].caller(given)).is_(role)
+    except Unauthorized:
+        return False
 
 
 def if_match(request: web.Request) -> int:

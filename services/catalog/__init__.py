@@ -2,7 +2,8 @@
 
 Owns   products and their images, categories, stock and its ledger, what of it is set aside for which order,
        who waits for what
-Serves GET/POST /api/products · GET/PUT/DELETE /api/products/{id} · GET/PUT /api/products/{id}/stock ·
+Serves GET/POST /api/products · GET /api/products/counts · POST /api/products/import ·
+       GET /api/products/export · GET/PUT/DELETE /api/products/{id} · GET/PUT /api/products/{id}/stock ·
        POST /api/products/{id}/stock/receipts · PUT /api/products/{id}/stock/reorder-level ·
        GET /api/products/{id}/stock/ledger · GET/PUT/DELETE /api/products/{id}/waiting · GET /api/waiting ·
        POST /api/products/{id}/media · DELETE /api/products/{id}/media/{media_id} ·

@@ -8,10 +8,11 @@ from typing import TypedDict
 from uuid import UUID
 
 from libs.common.errors import Conflict, Invalid, NotFound, StoreError
-from libs.common.messages.catalog import ProductCreated, ProductDeleted, ProductUpdated
+from libs.common.messages.catalog import ProductCreated, ProductDeleted, ProductStatus, ProductUpdated
 
 MOST_MEDIA = 20  # of one product
 MOST_CATEGORIES = 1000  # they are listed on one page
+TAX_RATE = 1900  # basis points: 19 %, where nothing else is said
 SIGNATURES = {  # how the files of each type begin: b"RIFF" and, four bytes on, b"WEBP"
     "image/png": {0: b"\x89PNG\r\n\x1a\n"},
     "image/jpeg": {0: b"\xff\xd8\xff"},
@@ -19,6 +20,7 @@ SIGNATURES = {  # how the files of each type begin: b"RIFF" and, four bytes on, 
 }
 
 Parents = Mapping[UUID, UUID | None]  # every category's
+Value = bool | int | float | str  # of an attribute
 
 
 class TooManyMedia(Conflict):
@@ -37,14 +39,28 @@ class UnsupportedImage(StoreError):
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """What staff say of a product; `price` in minor units."""
+    """What staff say of a product; `price` in minor units, `tax_rate` in basis points."""
 
     sku: str
     name: str
     description: str
     price: int
     currency: str
-    category_id: UUID | None
+    category_id: UUID | None  # the first of its categories: the version before knows one
+    more_categories: tuple[UUID, ...] = ()
+    attributes: Mapping[str, Value] = field(default_factory=dict)
+    status: ProductStatus = "published"
+    tax_rate: int = TAX_RATE
+
+    @property
+    def category_ids(self) -> tuple[UUID, ...]:
+        return (self.category_id, *self.more_categories) if self.category_id else ()
+
+    def is_(self, other: "Details") -> bool:
+        """To Python 1 is True; here it is not."""
+        return self == other and all(
+            type(value) is type(other.attributes[name]) for name, value in self.attributes.items()
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +71,7 @@ class Media:
 
 
 class _Facts(TypedDict):
-    """What is told of a product that can be bought."""
+    """What is told of a product."""
 
     product_id: UUID
     sku: str
@@ -63,6 +79,8 @@ class _Facts(TypedDict):
     price: int
     currency: str
     opening_stock: int
+    tax_rate: int
+    status: ProductStatus
 
 
 @dataclass(slots=True)
@@ -79,7 +97,7 @@ class Product:
         return ProductCreated(version=self.version, at=at, **self._facts())
 
     def replace(self, details: Details, at: datetime) -> ProductUpdated | None:
-        if details == self.details:
+        if details.is_(self.details):
             return None  # nothing new is true
         self.details = details
         return self._updated(at)
@@ -98,8 +116,8 @@ class Product:
         return self._updated(at)
 
     def delete(self, at: datetime) -> ProductDeleted:
-        """Its name stays known, for orders that are under way; its SKU and its category are free again."""
-        self.details = replace(self.details, category_id=None)
+        """Its name stays known, for orders that are under way; its SKU and its categories are free again."""
+        self.details = replace(self.details, category_id=None, more_categories=())
         self.deleted, self.version = True, self.version + 1
         return ProductDeleted(product_id=self.id, version=self.version, at=at)
 
@@ -115,6 +133,8 @@ class Product:
             "price": self.details.price,
             "currency": self.details.currency,
             "opening_stock": self.opening_stock,
+            "tax_rate": self.details.tax_rate,
+            "status": self.details.status,
         }
 
 

@@ -103,6 +103,8 @@ def _why_not(stock: Stock | None, quantity: int) -> str:
         return "a product of this order is no longer sold"
     if stock.deleted:
         return f"{stock.name} is no longer sold"
+    if not stock.published:
+        return f"{stock.name} is not for sale"
     if quantity > stock.on_hand:
         return f"{stock.name} is sold out: {quantity} wanted, {stock.on_hand} left"
     return ""

@@ -101,6 +101,7 @@ class Stock:
     waiting: int = 0  # customers who want to hear when there is some again
     sku: str = ""
     movements: list[Movement] = field(default_factory=list, compare=False, repr=False)  # since it was read
+    published: bool = True  # what is not is not sold
 
     @property
     def count(self) -> int:
@@ -191,7 +192,7 @@ class Stock:
     @property
     def may_call(self) -> bool:
         """Whoever waits shall be told, or sent home."""
-        return self.deleted or self.on_hand > 0
+        return self.deleted or (self.published and self.on_hand > 0)
 
     @property
     def _low(self) -> bool:

@@ -10,8 +10,9 @@ from libs.common.database import Database
 from libs.common.errors import NotFound
 from libs.common.messages.catalog import ReservedLine
 from services.catalog import store as catalog
-from services.catalog.domain import Category, Details, Media, Product
+from services.catalog.domain import Category, Details, Media, Product, Value
 from services.catalog.reservations import Reservation
+from services.catalog.search import attribute
 from services.catalog.stock import Shelves
 from services.catalog.store import SkuTaken, Sort, Store, Wanted
 from tests.engines import Engine, facts
@@ -28,8 +29,21 @@ ADA, BOB = UUID(int=31), UUID(int=32)
 
 
 def details(product_id: UUID) -> Details:
-    category_id = CHILD if product_id == LAMP else None
-    return Details(f"SKU-{product_id.int}", f'Thing {product_id.int} "é" 🎉', "…", product_id.int, "EUR", category_id)
+    name, category_id = f'Thing {product_id.int} "é" 🎉', CHILD if product_id == LAMP else None
+    more = (PARENT,) if product_id == LAMP else ()
+    said: dict[str, Value] = {"watts": 5.5, "color": "dünn's", "dim": True, "a": 1}
+    return Details(
+        f"SKU-{product_id.int}",
+        name,
+        "…",
+        product_id.int,
+        "EUR",
+        category_id,
+        more_categories=more,
+        attributes=said,
+        status="draft" if product_id == DESK else "published",
+        tax_rate=product_id.int,
+    )
 
 
 async def hold(store: Store, order_id: UUID, product_id: UUID, quantity: int) -> None:
@@ -84,8 +98,14 @@ async def reservation(store: Store, order_id: UUID) -> Any:
 
 async def see(store: Store, database: Database) -> Any:
     """Also that repeats are known for what they are, and that what can be had is on the lists as such."""
-    wanted = [Wanted(), Wanted(in_stock=True), Wanted(in_stock=False), Wanted(category=PARENT)]
-    lists = [(await store.page(each, sort, None, 100)).products for each in wanted for sort in Sort]
+    found = [Wanted(words=["thing", "e"]), Wanted(attributes=[attribute("color", "dünn's")]), Wanted(status="draft")]
+    wanted = [Wanted(), Wanted(in_stock=True), Wanted(in_stock=False), Wanted(category=PARENT), *found]
+    lists = [
+        (await store.page(each, sort, None, 100)).products
+        for each in wanted
+        for sort in Sort
+        if sort is not Sort.RELEVANCE
+    ]
     with pytest.raises(NotFound):
         await store.read(GONE)
     with pytest.raises(SkuTaken):
@@ -95,7 +115,8 @@ async def see(store: Store, database: Database) -> Any:
     reservations = [await reservation(store, order_id) for order_id in (HELD, SOLD, RELEASED, REFUSED, BACK)]
     ledgers = [await store.movements(product_id, 10**12, 100) for product_id in PRODUCTS]
     waits = [await store.waits_of(customer_id) for customer_id in (ADA, BOB)]
-    return await store.categories(), lists, reservations, ledgers, waits, await facts(database)
+    counts = [await store.counts(each) for each in wanted]
+    return await store.categories(), lists, counts, reservations, ledgers, waits, await facts(database)
 
 
 def refuse(*_: Any) -> NoReturn:

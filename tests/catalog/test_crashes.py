@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.real, pytest.mark.timeout(300)]
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 LAMP, DESK, RUG, ORDER, HOME, ADA, BOB = (UUID(int=number) for number in (1, 2, 3, 100, 200, 300, 301))
 LINES = [ReservedLine(product_id=LAMP, quantity=5), ReservedLine(product_id=DESK, quantity=2)]
-DETAILS = Details("RUG", "Rug", "", 100, "EUR", HOME)
+DETAILS = Details("RUG", "Rug", "", 100, "EUR", HOME, attributes={"color": "red"})
 
 
 async def shop(store: Store) -> None:
@@ -104,6 +104,12 @@ async def add(store: Store) -> None:
     await store.add(Product(RUG, DETAILS), NOON)
 
 
+async def put(store: Store) -> None:
+    """One that is there, with another price, and one that is new."""
+    known = Details("1", "Thing", "", 200, "EUR", None)
+    await store.put_all([Product(UUID(int=4), known), Product(RUG, DETAILS)], NOON)
+
+
 async def rename(store: Store) -> None:
     renamed = Details("NEW", "Lantern", "", 200, "EUR", HOME)
     await store.change(LAMP, lambda lamp: lamp.replace(renamed, NOON))
@@ -134,8 +140,13 @@ async def see(store: Store, database: Database) -> Any:
         assert stock.received == stock.on_hand + stock.reserved + stock.sold
         assert stock.counts == rebuild(await store.movements(stock.product_id, 10**12, 100))
     waits = await store.waits_of(ADA), await store.waits_of(BOB)
-    lists = [[each.id for each in (await store.page(Wanted(), sort, None, 10)).products] for sort in Sort]
-    return products, lists, waits, await reservation(store), sorted(await facts(database))
+    counts = await store.counts(Wanted(words=["rug"], category=HOME))
+    lists = [
+        [each.id for each in (await store.page(Wanted(), sort, None, 10)).products]
+        for sort in Sort
+        if sort is not Sort.RELEVANCE
+    ]
+    return products, lists, counts, waits, await reservation(store), sorted(await facts(database))
 
 
 @pytest.mark.parametrize(
@@ -156,3 +167,7 @@ async def see(store: Store, database: Database) -> Any:
 )
 async def test_it_happens_once_or_not_at_all(engine: Engine, prepare: Any, do: Any) -> None:
     await survives(engine, Verb(migrate, open_store, prepare, do, see, done=(SkuTaken,)))
+
+
+async def test_a_batch_happens_once_or_not_at_all(sql_engine: Engine) -> None:
+    await survives(sql_engine, Verb(migrate, open_store, shop, put, see))

@@ -1,5 +1,6 @@
 """Whatever is asked of products and categories in whatever order, on every engine: the list shows what there is."""
 
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -9,7 +10,9 @@ import pytest
 from libs.common.database import Database
 from libs.common.errors import Invalid, NotFound, Stale, StoreError
 from libs.common.messages import Fact
-from services.catalog.domain import Category, Details, Product, admit
+from libs.common.messages.catalog import ProductStatus
+from services.catalog.domain import Category, Details, Product, Value, admit
+from services.catalog.search import attribute, points, sought, terms
 from services.catalog.stock import Stock
 from services.catalog.store import (
     CategoryAction,
@@ -19,6 +22,7 @@ from services.catalog.store import (
     SkuTaken,
     Sort,
     Store,
+    Tally,
     Wanted,
     migrate,
     open_store,
@@ -33,11 +37,20 @@ ROUNDS = {"postgres": 6, "tables": 2, "azuresql": 4}
 NUMBERS = range(6)  # of what there is or was, from the oldest on and round again
 SKUS = "A", "B", "a"
 NAMES = "apple", "Apple", "banana", "Äpfel 🎉", "äpfel", r"100% a_b[c]\d"
+SAID: tuple["Said", ...] = (
+    ("published", {}),
+    ("published", {"kind": "Äpfel's"}),
+    ("draft", {}),
+    ("archived", {"kind": 5}),
+)
+ASKED = ("published", None), (None, None), (None, ("kind", "5")), ("published", ("kind", "ÄPFEL'S"))
 PRICES = 0, 1, 1, 2
-SOUGHT = None, None, "APP", "ä", "🎉", "%", "_", "[", "\\", "' OR 1 = 1 --"
+SOUGHT = None, None, "APP", "ä", "🎉", "a banana", "b 100", "' OR 1 = 1 --"
 CATEGORIES = None, 0, 1, 2  # the last may not be there yet
 SEEN = None, 0, 0, -1  # how far the version that a caller has read is from the newest
 
+Said = tuple[ProductStatus, dict[str, Value]]
+Asked = tuple[ProductStatus | None, tuple[str, str] | None]
 Refused = type[StoreError] | set[type[StoreError]]  # where several things are wrong, any of them may be said
 
 
@@ -59,7 +72,7 @@ class Model:
         """How it refuses."""
         others = [each.details.sku for each in self.on_sale() if each.id != product.id]
         wrong: set[type[StoreError]] = {SkuTaken} if product.details.sku in others and not product.deleted else set()
-        if product.details.category_id not in (None, *self.categories):
+        if not set(product.details.category_ids) <= self.categories.keys():
             wrong |= {Invalid}
         if fact and not wrong:
             self.products[product.id] = replace(product)
@@ -78,7 +91,8 @@ class Model:
         if self.products[product_id].deleted:
             return NotFound
         stock = self.stocks.setdefault(product_id, Stock(product_id, ""))
-        stock.name, stock.sku = self.products[product_id].details.name, self.products[product_id].details.sku
+        said = self.products[product_id].details
+        stock.name, stock.sku, stock.published = said.name, said.sku, said.status == "published"
         self.facts += stock.recount(pieces, "count", at)
         self.products[product_id].in_stock = pieces > 0
         return stock
@@ -110,7 +124,7 @@ class Model:
         category = self.categories.get(category_id)
         if category is None or category.version != version:
             return NotFound if category is None else Stale
-        within = {*self.parents().values(), *(product.details.category_id for product in self.on_sale())}
+        within = {*self.parents().values(), *(each for one in self.on_sale() for each in one.details.category_ids)}
         if category_id in within:
             return CategoryInUse
         del self.categories[category_id]
@@ -120,15 +134,24 @@ class Model:
         found = [product for product in self.on_sale() if self.fits(product, wanted)]
         if after:
             found = [
-                each for each in found if rank(sort, value(sort, each), each.id) > rank(sort, after.value, after.id)
+                each
+                for each in found
+                if rank(sort, value(sort, each, wanted), each.id) > rank(sort, after.value, after.id)
             ]
-        return sorted(found, key=lambda product: rank(sort, value(sort, product), product.id))
+        return sorted(found, key=lambda product: rank(sort, value(sort, product, wanted), product.id))
+
+    def counts(self, wanted: Wanted) -> Tally:
+        found = [product for product in self.on_sale() if self.fits(product, wanted)]
+        within = ({above for each in one.details.category_ids for above in self.above(each)} for one in found)
+        return Tally(len(found), Counter(each for one in within for each in one))
 
     def fits(self, product: Product, wanted: Wanted) -> bool:
         said = product.details
         return (
-            (wanted.category is None or wanted.category in self.above(said.category_id))
-            and (wanted.q or "").lower() in said.name.lower()
+            (wanted.category is None or any(wanted.category in self.above(each) for each in said.category_ids))
+            and (wanted.words is None or points(terms(said), wanted.words) > 0)
+            and wanted.status in (None, said.status)
+            and set(wanted.attributes) <= terms(said).keys()
             and (wanted.min_price is None or wanted.min_price <= said.price)
             and (wanted.max_price is None or said.price <= wanted.max_price)
             and wanted.in_stock in (None, product.in_stock)
@@ -139,9 +162,11 @@ class Model:
         return [category_id, *self.above(self.categories[category_id].parent_id)] if category_id else []
 
 
-def value(sort: Sort, product: Product) -> str | int:
+def value(sort: Sort, product: Product, wanted: Wanted) -> str | int:
     if sort is Sort.NEWEST:
         return str(product.id)
+    if sort is Sort.RELEVANCE:
+        return points(terms(product.details), wanted.words or ())
     return product.details.name.lower() if sort is Sort.NAME else product.details.price
 
 
@@ -149,7 +174,7 @@ def rank(sort: Sort, value: str | int, product_id: UUID) -> tuple[str | int, int
     match sort:
         case Sort.NEWEST:
             return 0, -product_id.int
-        case Sort.PRICE_DOWN:
+        case Sort.PRICE_DOWN | Sort.RELEVANCE:
             return -int(value), -product_id.int
         case _:
             return value, product_id.int
@@ -175,8 +200,19 @@ class Catalogue(Comparison):
     def category(self, number: int | None) -> UUID | None:
         return None if number is None else self.named[number] if number < len(self.named) else self.id(99)
 
-    def details(self, sku: str, name: str, price: int, category: int | None) -> Details:
-        return Details(f"{self.number}-{sku}", name, "", self.least + price, "EUR", self.category(category))
+    def details(self, sku: str, name: str, price: int, category: int | None, said: Said) -> Details:
+        """What is in the second category is in the first, too."""
+        return Details(
+            f"{self.number}-{sku}",
+            name,
+            "",
+            self.least + price,
+            "EUR",
+            self.category(category),
+            more_categories=tuple(each for each in [self.category(0)] if each and category == 1),
+            status=said[0],
+            attributes=said[1],
+        )
 
     def agree(self, answered: object, expected: object) -> None:
         assert answered in expected if isinstance(expected, set) else answered == expected
@@ -184,18 +220,20 @@ class Catalogue(Comparison):
     def begin(self) -> None:
         self.add_category(None)
         self.add_category(0)
-        self.add("A", "apple", 1, 1)
+        self.add("A", "apple", 1, 1, SAID[0])
 
-    @verb(sku=SKUS, name=NAMES, price=PRICES, category=CATEGORIES)
-    def add(self, sku: str, name: str, price: int, category: int | None) -> None:
-        said, at = self.details(sku, name, price, category), self.now()
-        product = Product(self.id(len(self.model.products) + 1), said, opening_stock=3)
+    @verb(sku=SKUS, name=NAMES, price=PRICES, category=CATEGORIES, said=SAID)
+    def add(self, sku: str, name: str, price: int, category: int | None, said: Said) -> None:
+        details, at = self.details(sku, name, price, category, said), self.now()
+        product = Product(self.id(len(self.model.products) + 1), details, opening_stock=3)
         self.agree(self.outcome(self.store.add(product, at)), self.model.write(product, product.created(at)))
 
-    @verb(number=NUMBERS, sku=SKUS, name=NAMES, price=PRICES, category=CATEGORIES, seen=SEEN)
-    def edit(self, number: int, sku: str, name: str, price: int, category: int | None, seen: int | None) -> None:
-        said, at = self.details(sku, name, price, category), self.now()
-        self.change(self.product(number), lambda product: product.replace(said, at), seen)
+    @verb(number=NUMBERS, sku=SKUS, name=NAMES, price=PRICES[:3], category=CATEGORIES, said=SAID, seen=SEEN)
+    def edit(  # noqa: PLR0917  by keyword
+        self, number: int, sku: str, name: str, price: int, category: int | None, said: Said, seen: int | None
+    ) -> None:
+        details, at = self.details(sku, name, price, category, said), self.now()
+        self.change(self.product(number), lambda product: product.replace(details, at), seen)
 
     @verb(number=NUMBERS, seen=(0, -1, -1))
     def delete(self, number: int, seen: int | None) -> None:
@@ -239,20 +277,38 @@ class Catalogue(Comparison):
         known = self.model.categories.get(category_id)
         return known.version if known else 1
 
-    @verb(sort=list(Sort), q=SOUGHT, most=(None, 1), category=CATEGORIES, in_stock=(None, True, False), size=(2, 1, 9))
-    def page(
-        self, sort: Sort, q: str | None, most: int | None, category: int | None, in_stock: bool | None, size: int
+    @verb(
+        sort=list(Sort),
+        q=SOUGHT,
+        most=(None, 1),
+        category=CATEGORIES,
+        in_stock=(None, True, False),
+        size=(2, 1, 9),
+        asked=ASKED,
+    )
+    def page(  # noqa: PLR0917  by keyword
+        self,
+        sort: Sort,
+        q: str | None,
+        most: int | None,
+        category: int | None,
+        in_stock: bool | None,
+        size: int,
+        asked: Asked,
     ) -> None:
         """Goes on where the last page in this order has ended, whatever has happened since."""
         highest = None if most is None else self.least + most
-        wanted, after = Wanted(self.category(category), q, self.least, highest, in_stock), self.ends.pop(sort, None)
+        words, terms_ = None if q is None else sought(q), [attribute(*asked[1])] if asked[1] else []
+        sort = Sort.NEWEST if words is None and sort is Sort.RELEVANCE else sort
+        after = self.ends.pop(sort, None)
+        wanted = Wanted(self.category(category), words, self.least, highest, in_stock, asked[0], terms_)
         expected = self.model.page(wanted, sort, after)[:size]
 
         page = self.run(self.store.page(wanted, sort, after, size))
 
         assert page.products == expected
         assert page.end == (
-            Position(sort, value(sort, expected[-1]), expected[-1].id) if len(expected) == size else None
+            Position(sort, value(sort, expected[-1], wanted), expected[-1].id) if len(expected) == size else None
         )
         if page.end:
             self.ends[sort] = page.end
@@ -260,15 +316,17 @@ class Catalogue(Comparison):
     def look(self, told: Told) -> None:
         for product_id in self.model.products:
             assert self.outcome(self.store.read(product_id)) == self.model.read(product_id)
-        for sort in Sort:
-            assert self.pages(sort, 2) == self.model.page(Wanted(), sort, None)
+        for sort in (each for each in Sort if each is not Sort.RELEVANCE):
+            assert self.pages(sort, 2) == self.model.page(Wanted(status=None), sort, None)
+        mine = Wanted(min_price=self.least, status=None)
+        assert self.run(self.store.counts(mine)) == self.model.counts(mine)
         ours = [category for category in self.run(self.store.categories()) if category.id in self.named]
         assert ours == sorted(self.model.categories.values(), key=lambda category: (category.name, category.id))
         assert told == telling(self.model.facts)
 
     def pages(self, sort: Sort, size: int) -> list[Product]:
         """Put together again."""
-        wanted = Wanted(min_price=self.least)
+        wanted = Wanted(min_price=self.least, status=None)
         page = self.run(self.store.page(wanted, sort, None, size))
         products = page.products
         while page.end:

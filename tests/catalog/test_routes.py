@@ -11,6 +11,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from azure.storage.blob.aio import ContainerClient
+from yarl import URL
 
 from libs.common import http
 from libs.common.auth import Role, Verifier
@@ -93,7 +94,10 @@ async def test_a_product_is_created_and_anyone_can_read_it(client: Client, staff
         **LAMP,
         "id": body["id"],
         "description": "Gives light.\n",
-        "category_id": None,
+        "tax_rate": 1900,
+        "category_ids": [],
+        "attributes": {},
+        "status": "published",
         "media": [],
         "version": 1,
         "in_stock": False,
@@ -127,8 +131,20 @@ WRONG_PRODUCTS: list[tuple[dict[str, Any], str]] = [
     ({"description": "x" * 5001}, "description"),
     ({"description": "\0"}, "description"),
     ({"description": "\0\n"}, "description"),
-    ({"category_id": "light"}, "category_id"),
-    ({"category_id": str(UUID(int=9))}, "category_id"),
+    ({"category_id": None}, "body"),
+    ({"category_ids": ["light"]}, "category_ids[0]"),
+    ({"category_ids": [str(UUID(int=9))]}, "category_ids"),
+    ({"category_ids": [str(UUID(int=n)) for n in range(11)]}, "category_ids"),
+    ({"tax_rate": -1}, "tax_rate"),
+    ({"tax_rate": 10_001}, "tax_rate"),
+    ({"status": "gone"}, "status"),
+    ({"attributes": {"color": None}}, "attributes[...]"),
+    ({"attributes": {"color": []}}, "attributes[...]"),
+    ({"attributes": {"color": ""}}, "attributes[...]"),
+    ({"attributes": {"color": "x" * 101}}, "attributes[...]"),
+    ({"attributes": {"watts": 10**13}}, "attributes[...]"),
+    ({"attributes": {"a b": 1}}, "attributes"),
+    ({"attributes": {f"a{n}": n for n in range(21)}}, "attributes"),
     ({"opening_stock": -1}, "opening_stock"),
     ({"opening_stock": 1_000_001}, "opening_stock"),
     ({"version": 7}, "body"),
@@ -297,7 +313,9 @@ async def test_pages_are_linked(client: Client, staff: Headers) -> None:
         answer = await client.get(path)
         body = await answer.json()
         found += [item["name"] for item in body["items"]]
-        path = answer.headers.get("Link", "").partition(">")[0].removeprefix("<")
+        links = {rel: URL(str(link["url"])).path_qs for rel, link in answer.links.items()}
+        path = links.get("next", "")
+        assert links["first"] == "/api/products?q=lamp&sort=name&limit=2"
         assert (body["next"] is None) == (not path)
 
     assert found == [f"Lamp {n}" for n in range(5)]
@@ -333,6 +351,13 @@ WRONG_QUERIES = [
     ("cursor=x", "cursor"),
     ("cursor=%ED%A0%80", "cursor"),
     ("page=2", "query"),
+    ("sort=relevance", "sort"),
+    (f"q={'+'.join('abcdefghijk')}", "q"),
+    ("status=gone", "status"),
+    ("attribute=red", "attribute"),
+    ("attribute.color=", "attribute[...]"),
+    ("attribute.a%20b=1", "attribute"),
+    ("attribute.color=red&attribute=1", "attribute"),
 ]
 
 
@@ -358,6 +383,79 @@ async def test_a_cursor_is_for_the_list_that_it_came_with(client: Client, staff:
     other = await client.get(f"/api/products?limit=1&sort=name&cursor={cursor}")
 
     assert (same.status, other.status, (await other.json())["field"]) == (200, 422, "cursor")
+
+
+async def test_attributes_are_filters_and_words_are_ranked(client: Client, staff: Headers) -> None:
+    await create(client, staff, name="Lamp", attributes={"color": "Red", "watts": 5.0, "dim": True})
+    await create(client, staff, name="Desk", description="For a lamp", attributes={"color": "blue"})
+
+    assert await names(client, "q=lam") == ["Lamp", "Desk"]
+    assert await names(client, "attribute.color=red&attribute.watts=5&attribute.dim=true") == ["Lamp"]
+    assert await names(client, "attribute.color=green") == []
+
+
+async def test_what_fits_is_counted_by_category(client: Client, staff: Headers) -> None:
+    home = await (await client.post("/api/categories", json={"name": "Home"}, headers=staff)).json()
+    light = {"name": "Light", "parent_id": home["id"]}
+    light = await (await client.post("/api/categories", json=light, headers=staff)).json()
+    both = await create(client, staff, name="Lamp", category_ids=[light["id"], home["id"], light["id"]])
+    await create(client, staff, name="Desk")
+
+    answer = await client.get("/api/products/counts")
+    none = await client.get("/api/products/counts?q=desk")
+
+    assert both["category_ids"] == [light["id"], home["id"]]
+    expected = sorted([{"category_id": each["id"], "products": 1} for each in (home, light)], key=str)
+    assert await answer.json() == {"total": 2, "categories": expected}
+    assert await none.json() == {"total": 1, "categories": []}
+    for query in ("limit=1", "sort=name", "cursor=x"):
+        assert (await client.get(f"/api/products/counts?{query}")).status == 422
+
+
+@pytest.mark.parametrize("path", ["/api/products", "/api/products/counts", "/api/categories"])
+async def test_a_copy_of_a_list_is_good_until_something_on_it_changes(
+    client: Client, staff: Headers, path: str
+) -> None:
+    category = await (await client.post("/api/categories", json={"name": "Home"}, headers=staff)).json()
+    etag = (await client.get(path)).headers["ETag"]
+
+    known = await client.get(path, headers={"If-None-Match": etag})
+    await client.post("/api/categories", json={"name": "Light"}, headers=staff)
+    await create(client, staff, category_ids=[category["id"]])
+    changed = await client.get(path, headers={"If-None-Match": etag})
+
+    assert etag.startswith('W/"')
+    assert (known.status, await known.read(), known.headers["ETag"]) == (304, b"", etag)
+    assert (changed.status, changed.headers["ETag"] != etag) == (200, True)
+
+
+async def test_a_weak_etag_is_good_for_no_change(client: Client, staff: Headers) -> None:
+    made = await create(client, staff)
+
+    answer = await client.put(f"/api/products/{made['id']}", json=LAMP, headers=staff | {"If-Match": 'W/"v1"'})
+
+    assert answer.status == 412
+
+
+@pytest.mark.parametrize("status", ["draft", "archived"])
+async def test_what_is_not_published_is_seen_by_staff_only(
+    client: Client, staff: Headers, tokens: Tokens, status: str
+) -> None:
+    made = await create(client, staff, status=status)
+    path, listed = f"/api/products/{made['id']}", f"/api/products?status={status}"
+
+    for headers in ({}, tokens.bearer(Role.CUSTOMER), {"Authorization": "Bearer x"}, {"Authorization": "x"}):
+        assert (await client.get(path, headers=headers)).status == 404
+        assert (await client.get(f"{path}/stock", headers=headers)).status == 404
+        assert (await client.get(listed, headers=headers)).status == 403
+        assert (await client.get(f"/api/products/counts?status={status}", headers=headers)).status == 403
+        assert await names(client, "") == []
+    read = await client.get(path, headers=staff)
+    found = await client.get(listed, headers=staff)
+    assert (read.status, (await read.json())["status"]) == (200, status)
+    assert [item["id"] for item in (await found.json())["items"]] == [made["id"]]
+    await client.put(path, json={**LAMP, "status": "published"}, headers=staff | {"If-Match": read.headers["ETag"]})
+    assert (await client.get(path)).status == 200
 
 
 # --- stock -------------------------------------------------------------------------------------------------------
@@ -472,7 +570,7 @@ async def test_a_category_is_edited_and_deleted_with_its_etag(client: Client, st
 
 async def test_a_category_with_something_in_it_is_not_deleted(client: Client, staff: Headers) -> None:
     home = await category(client, staff, "Home")
-    await create(client, staff, category_id=home["id"])
+    await create(client, staff, category_ids=[home["id"]])
 
     answer = await client.delete(f"/api/categories/{home['id']}", headers=staff | {"If-Match": '"v1"'})
 

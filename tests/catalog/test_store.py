@@ -155,7 +155,7 @@ async def test_a_product_is_in_a_category_that_is_there(store: Store, any_databa
     with pytest.raises(Invalid, match="no category") as refusal:
         await store.add(product(LAMP, category_id=UUID(int=9)), NOON)
 
-    assert refusal.value.field == "category_id"
+    assert refusal.value.field == "category_ids"
     assert await facts(any_database) == []
 
 
@@ -237,14 +237,17 @@ async def test_every_product_is_on_one_page_in_order(store: Store, sort: Sort, e
 @pytest.mark.parametrize(
     ("wanted", "expected"),
     [
-        (Wanted(q="APP"), ["Apple", "apple"]),
-        (Wanted(q="%"), ["100% juice_x"]),
-        (Wanted(q="_"), ["100% juice_x"]),
-        (Wanted(q="\\"), []),
+        (Wanted(words=["app"]), ["Apple", "apple"]),
+        (Wanted(words=["pple"]), []),
+        (Wanted(words=["juice", "100"]), ["100% juice_x"]),
+        (Wanted(words=["juice", "sku", "5"]), ["100% juice_x"]),
+        (Wanted(words=["juice", "apple"]), []),
+        (Wanted(words=[]), []),
         (Wanted(min_price=200, max_price=299), ["apple"]),
         (Wanted(in_stock=True), ["apple", "banana", "cherry"]),
         (Wanted(in_stock=False), ["100% juice_x", "Apple"]),
-        (Wanted(q="an", min_price=300, in_stock=True), ["banana"]),
+        (Wanted(words=["ban"], min_price=300, in_stock=True), ["banana"]),
+        (Wanted(status="draft"), []),
         (Wanted(category=UUID(int=9)), []),
     ],
 )
@@ -265,7 +268,7 @@ async def test_a_category_lists_what_is_in_it_and_below_it(store: Store) -> None
     assert await all_pages(store, Sort.NAME, Wanted(category=light.id)) == ["Lamp"]
 
 
-@pytest.mark.parametrize("sort", Sort)
+@pytest.mark.parametrize("sort", [sort for sort in Sort if sort is not Sort.RELEVANCE])
 async def test_pages_do_not_move_when_products_come_and_go(store: Store, sort: Sort) -> None:
     await shop(store)
     expected = await all_pages(store, sort, size=100)

@@ -143,7 +143,7 @@ async def test_a_search_that_would_walk_too_far_says_so(replicas: list[TablesSto
     replicas[0].most_walked = 2
 
     with pytest.raises(TooWide) as refusal:
-        await replicas[0].page(Wanted(q="nowhere"), Sort.NAME, None, 1)
+        await replicas[0].page(Wanted(words=["nowhere"]), Sort.NAME, None, 1)
 
     assert (refusal.value.status, "narrow it by price" in refusal.value.detail) == (501, True)
     assert len((await replicas[0].page(Wanted(), Sort.NAME, None, 100)).products) == 3

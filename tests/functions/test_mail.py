@@ -141,6 +141,8 @@ def test_with_a_wrong_address_the_functions_do_not_start_and_no_password_is_show
         "CUSTOMERS_URL": "c",
         "ORDERS_URL": "o",
         "CATALOG_URL": "p",
+        "PAYMENTS_URL": "r",
+        "PAYMENTS_KEY": "k",
         "MAIL_FROM": "a@b.c",
         "MAIL_URL": url,
         "MAIL_PASSWORD": PASSWORD,

@@ -174,7 +174,7 @@ async def test_the_books_are_read_as_they_are_written(
             BACK: Reservation("returned", Counter({MUG: 3})),
         },
         orders={
-            BOUGHT: Order(ADA, "confirmed", Counter({MUG: 2}), ["placed", "confirmed"], total=2980),
+            BOUGHT: Order(ADA, "shipped", Counter({MUG: 2}), ["placed", "confirmed", "shipped"], total=2980),
             REFUSED: Order(ADA, "rejected", Counter({LAMP: 1}), ["placed", "rejected"], total=1490),
             OPEN: Order(ADA, "placed", Counter({MUG: 1}), ["placed"], total=1490),
         },

@@ -10,11 +10,11 @@ from libs.common.messages import Command, Fact
 MOST_PIECES = 1_000_000  # of one product
 MOST_CALLED = 100  # customers, by one fact
 
-ProductStatus = Literal["draft", "published", "archived"]
+ProductStatus = Literal["draft", "published", "archived"]  # of a product: only what is published is for sale
 
 
 class ProductCreated(Fact, frozen=True, kw_only=True):
-    """A product can be bought at this price."""
+    """There is a product, and what it costs where `status` says that it is for sale; `tax_rate` in basis points."""
 
     type: ClassVar[str] = "store.catalog.product-created.v1"
     subject: ClassVar[str] = "product_id"
@@ -30,7 +30,7 @@ class ProductCreated(Fact, frozen=True, kw_only=True):
 
 
 class ProductUpdated(Fact, frozen=True, kw_only=True):
-    """A product's name, price or anything else about it is new.
+    """A product's name, price, status or anything else about it is new.
 
     It says again with how much stock the product began: whoever hears it before ProductCreated opens the same.
     """

@@ -17,11 +17,11 @@ from libs.common.errors import (
     Unavailable,
 )
 from libs.common.openapi.parameters import HEADERS
-from libs.common.openapi.parts import ETAG, SCHEMAS, TEXT, Document, Route, Schemas, content, has_version
+from libs.common.openapi.parts import SCHEMAS, TEXT, Document, Route, Schemas, content, has_version
 
 TOLD: Mapping[str, Document] = {
     "traceparent": {"description": "The trace that this is a part of (W3C Trace Context).", "schema": TEXT},
-    "ETag": {"description": "The version, for If-Match and If-None-Match.", "schema": ETAG},
+    "ETag": {"description": "The version, for If-Match and If-None-Match.", "schema": TEXT},
     "Location": {"description": "Where it can be read.", "schema": TEXT},
     "Link": {"description": 'Where the list goes on, with rel="next" (RFC 8288).', "schema": TEXT},
     "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 0}},
@@ -45,8 +45,9 @@ def answers(route: Route, schemas: Schemas) -> dict[str, Document]:
 
 
 def _said(route: Route, status: int, kind: Any) -> Iterator[str]:
-    yield "traceparent"
-    if has_version(kind):
+    if kind is not bytes:  # a stream has begun before anybody could add to its headers
+        yield "traceparent"
+    if has_version(kind) or "If-None-Match" in route.headers:
         yield "ETag"
     if status in (HTTPStatus.CREATED, HTTPStatus.ACCEPTED) and route.method == "POST":
         yield "Location"

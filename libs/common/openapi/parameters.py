@@ -57,8 +57,11 @@ def _of_query(told: Operation, schemas: Schemas) -> Iterator[Document]:
         return
     schema = schemas[told.query]
     for name, each in schema["properties"].items():
-        required = name in schema.get("required", ())
-        yield {"name": name, "in": "query", "required": required, "schema": _never_null(each)}
+        said = {"name": name, "in": "query", "required": name in schema.get("required", ())}
+        if each.get("type") == "object":
+            yield said | {"style": "form", "explode": True, "schema": _dotted(name, each)}
+        else:
+            yield said | {"schema": _never_null(each)}
 
 
 def _never_null(schema: Document) -> Document:
@@ -67,3 +70,14 @@ def _never_null(schema: Document) -> Document:
     if not some:
         return schema
     return some[0] if len(some) == 1 else {"anyOf": some}
+
+
+def _dotted(group: str, schema: Document) -> Document:
+    """`a.b=c` for the member `b` of `a`: exploded, the names of members are those of parameters."""
+    pattern = str(schema["propertyNames"]["pattern"]).removeprefix("^")
+    return {
+        "type": "object",
+        "patternProperties": {rf"^{group}\.{pattern}": schema["additionalProperties"]},
+        "additionalProperties": False,
+        "maxProperties": schema["maxProperties"],
+    }

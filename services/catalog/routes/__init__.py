@@ -2,12 +2,14 @@
 
 from aiohttp import web
 
-from services.catalog.routes import categories, media, products, stock, waiting
+from services.catalog.routes import bulk, categories, listing, media, products, stock, waiting
 from services.catalog.routes.keys import CURSORS as CURSORS
 from services.catalog.routes.keys import IMAGES as IMAGES
 from services.catalog.routes.keys import STORE as STORE
 
 routes: list[web.AbstractRouteDef] = [
+    *listing.routes,
+    *bulk.routes,
     *products.routes,
     *media.routes,
     *stock.routes,

@@ -6,7 +6,7 @@ from aiohttp import web
 from msgspec import Struct
 
 from libs.common.auth import Role
-from libs.common.http import if_match, no_content, path_id, read, reply
+from libs.common.http import if_match, no_content, path_id, read, reply, reply_weakly
 from libs.common.operations import Operation, allow
 from services.catalog.domain import (
     Category,
@@ -43,7 +43,7 @@ async def create_category(request: web.Request) -> web.Response:
 @allow()
 @Operation(answers={200: CategoryList})
 async def list_categories(request: web.Request) -> web.Response:
-    return reply(CategoryList(await request.app[STORE].categories()))
+    return reply_weakly(CategoryList(await request.app[STORE].categories()))
 
 
 @routes.get("/api/categories/{id}")

@@ -1,4 +1,4 @@
-"""Products in: staff write, anyone reads."""
+"""Products in: staff write, anyone reads what is published."""
 
 import secrets
 from collections.abc import Mapping
@@ -6,24 +6,29 @@ from typing import Annotated
 from uuid import UUID
 
 from aiohttp import web
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 
 from libs.common.auth import Role
 from libs.common.clock import now
-from libs.common.errors import Invalid
-from libs.common.http import if_match, no_content, path_id, query, read, reply
+from libs.common.errors import NotFound
+from libs.common.http import bears, if_match, no_content, path_id, read, reply
 from libs.common.ids import uuid7
+from libs.common.messages.catalog import ProductStatus
 from libs.common.operations import Operation, allow
 from services.catalog.domain import (
+    TAX_RATE,
     Details,
     Media,
     Product,
+    Value,
 )
-from services.catalog.routes.bodies import Amount, Currency, Name, Pieces, Search, Sku, Text
-from services.catalog.routes.keys import CURSORS, IMAGES, STORE
-from services.catalog.store import Position, SkuTaken, Sort, TooWide, Wanted
+from services.catalog.routes.bodies import Amount, Attributes, BasisPoints, Currency, Name, Pieces, Sku, Text
+from services.catalog.routes.keys import IMAGES, STORE
+from services.catalog.store import SkuTaken
 
 routes = web.RouteTableDef()
+
+MOST_CATEGORIES = 10  # of one product
 
 
 class Replacement(Struct, frozen=True, forbid_unknown_fields=True):
@@ -32,28 +37,32 @@ class Replacement(Struct, frozen=True, forbid_unknown_fields=True):
     price: Amount
     currency: Currency
     description: Text = ""
-    category_id: UUID | None = None
+    category_ids: Annotated[list[UUID], Meta(max_length=MOST_CATEGORIES)] = field(default_factory=list)
+    attributes: Attributes = field(default_factory=dict)
+    status: ProductStatus = "published"
+    tax_rate: BasisPoints = TAX_RATE
 
     def details(self) -> Details:
-        return Details(self.sku, self.name, self.description, self.price, self.currency, self.category_id)
+        categories = tuple(dict.fromkeys(self.category_ids))
+        return Details(
+            self.sku,
+            self.name,
+            self.description,
+            self.price,
+            self.currency,
+            categories[0] if categories else None,
+            more_categories=categories[1:],
+            attributes={name: _plain(value) for name, value in self.attributes.items()},
+            status=self.status,
+            tax_rate=self.tax_rate,
+        )
 
 
 class Creation(Replacement, frozen=True, forbid_unknown_fields=True):
     opening_stock: Pieces = 0
 
-
-class Listing(Struct, frozen=True, forbid_unknown_fields=True):
-    category: UUID | None = None
-    q: Search | None = None
-    min_price: Amount | None = None
-    max_price: Amount | None = None
-    in_stock: bool | None = None
-    sort: Sort = Sort.NEWEST
-    limit: Annotated[int, Meta(ge=1, le=100)] = 20
-    cursor: str | None = None
-
-    def wanted(self) -> Wanted:
-        return Wanted(self.category, self.q, self.min_price, self.max_price, self.in_stock)
+    def product(self, product_id: UUID) -> Product:
+        return Product(product_id, self.details(), opening_stock=self.opening_stock)
 
 
 class ProductBody(Struct, frozen=True):
@@ -63,15 +72,13 @@ class ProductBody(Struct, frozen=True):
     description: str
     price: int
     currency: str
-    category_id: UUID | None
+    tax_rate: int
+    category_ids: tuple[UUID, ...]
+    attributes: Mapping[str, Value]
+    status: ProductStatus
     media: list[Media]
     version: int
     in_stock: bool
-
-
-class ProductPage(Struct, frozen=True):
-    items: list[ProductBody]
-    next: str | None
 
 
 @routes.post("/api/products")
@@ -79,30 +86,20 @@ class ProductPage(Struct, frozen=True):
 @Operation(body=Creation, answers={201: ProductBody}, refuses=[SkuTaken])
 async def create_product(request: web.Request) -> web.Response:
     wanted, at = await read(request, Creation), now()
-    product = Product(uuid7(at, secrets.randbits), wanted.details(), opening_stock=wanted.opening_stock)
+    product = wanted.product(uuid7(at, secrets.randbits))
     await request.app[STORE].add(product, at)
     return answer(product, status=201, headers={"Location": f"/api/products/{product.id}"})
-
-
-@routes.get("/api/products")
-@allow()
-@Operation(query=Listing, answers={200: ProductPage}, refuses=[TooWide])
-async def list_products(request: web.Request) -> web.Response:
-    asked, cursors = query(request, Listing), request.app[CURSORS]
-    after = cursors.open(asked.cursor, Position) if asked.cursor else None
-    if after and after.sort is not asked.sort:
-        raise Invalid("cursor", f"the cursor is of a list sorted by {after.sort}")
-    page = await request.app[STORE].page(asked.wanted(), asked.sort, after, asked.limit)
-    following = cursors.seal(page.end) if page.end else None
-    headers = {"Link": f'<{request.rel_url.update_query(cursor=following)}>; rel="next"'} if following else {}
-    return reply(ProductPage([body_of(product) for product in page.products], following), headers=headers)
 
 
 @routes.get("/api/products/{id}")
 @allow()
 @Operation(answers={200: ProductBody})
 async def read_product(request: web.Request) -> web.Response:
-    return answer(await request.app[STORE].read(path_id(request)))
+    """Drafts and what is archived are there for staff only."""
+    product = await request.app[STORE].read(path_id(request))
+    if product.details.status != "published" and not await bears(request, Role.ADMIN):
+        raise NotFound
+    return answer(product)
 
 
 @routes.put("/api/products/{id}")
@@ -141,8 +138,16 @@ def body_of(product: Product) -> ProductBody:
         description=said.description,
         price=said.price,
         currency=said.currency,
-        category_id=said.category_id,
+        tax_rate=said.tax_rate,
+        category_ids=said.category_ids,
+        attributes=said.attributes,
+        status=said.status,
         media=product.media,
         version=product.version,
         in_stock=product.in_stock,
     )
+
+
+def _plain(value: Value) -> Value:
+    """5.0 is 5, whatever an engine would make of it."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value

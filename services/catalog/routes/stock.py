@@ -9,8 +9,8 @@ from msgspec import Meta, Struct
 
 from libs.common.auth import Role
 from libs.common.clock import now
-from libs.common.errors import Invalid, Malformed
-from libs.common.http import if_match, path_id, query, read, reply
+from libs.common.errors import Invalid, Malformed, NotFound
+from libs.common.http import bears, if_match, path_id, query, read, reply
 from libs.common.messages.catalog import MOST_PIECES
 from libs.common.operations import Operation, allow
 from services.catalog.routes.bodies import Pieces, Reason
@@ -68,7 +68,10 @@ class LedgerPage(Struct, frozen=True):
 @allow()
 @Operation(answers={200: StockBody})
 async def read_stock(request: web.Request) -> web.Response:
+    """Of a product that is not published, for staff only."""
     stock = await request.app[STORE].stock(path_id(request))
+    if not stock.published and not await bears(request, Role.ADMIN):
+        raise NotFound
     return reply(stock_body(stock), version=stock.version)
 
 

@@ -1,6 +1,6 @@
 """Where the catalogue is kept: the contract, and the engine that a URL asks for."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -13,10 +13,14 @@ from libs.common.clock import now
 from libs.common.database import Database
 from libs.common.errors import Conflict, Invalid, StoreError
 from libs.common.messages import Fact
+from libs.common.messages.catalog import ProductStatus
+from services.catalog.bulk import Outcome
 from services.catalog.domain import Category, Parents, Product
 from services.catalog.reservations import Reservation
 from services.catalog.stock import Movement, Shelves, Stock
 from services.catalog.store.rows import ROWS as ROWS
+
+INDEXED_EVERY_SECONDS = 60.0  # how long at most a product is not found by what another version has made it say
 
 ProductAction = Callable[[Product], Fact | None]
 CategoryAction = Callable[[Category, Parents], None]
@@ -44,6 +48,7 @@ class TooWide(StoreError):
 
 class Sort(StrEnum):
     NEWEST = "newest"
+    RELEVANCE = "relevance"
     NAME = "name"
     PRICE = "price"
     PRICE_DOWN = "-price"
@@ -63,10 +68,23 @@ class Wanted:
     """Which products; None where it does not matter. Prices are in minor units, both ends included."""
 
     category: UUID | None = None  # and what is below it
-    q: str | None = None  # some of the name, whatever the case
+    words: Sequence[str] | None = None  # each begins a word of the product; where there are none, nothing fits
     min_price: int | None = None
     max_price: int | None = None
     in_stock: bool | None = None
+    status: ProductStatus | None = "published"
+    attributes: Sequence[str] = ()  # terms; it has them all
+
+    @property
+    def is_indexed(self) -> bool:
+        """It asks for what products are found by, beyond what they say themselves."""
+        return self.category is not None or self.words is not None or bool(self.attributes)
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    total: int
+    by_category: Mapping[UUID, int]  # of each that has some, in it or below it; a product counts once
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +94,9 @@ class Page:
 
 
 class Store(Protocol):
+    async def index_anew(self) -> None:
+        """Whatever is not found by what it says now: another version has written it, or it was moved here."""
+
     async def add(self, product: Product, at: datetime) -> None:
         """The product, its empty stock and the fact in one commit. Raises SkuTaken, or Invalid for its category."""
 
@@ -87,6 +108,15 @@ class Store(Protocol):
 
     async def page(self, wanted: Wanted, sort: Sort, after: Position | None, limit: int) -> Page:
         """A page does not move when products are added or deleted. May raise TooWide."""
+
+    async def counts(self, wanted: Wanted) -> Tally:
+        """May raise TooWide."""
+
+    async def put_all(self, products: Sequence[Product], at: datetime) -> list[Outcome | Invalid]:
+        """Each is added, or what has its SKU becomes as it says, which tells nothing where it is so already.
+
+        All in one commit with their facts, except on tables, where each is one. What is refused holds up no other.
+        """
 
     async def add_category(self, category: Category) -> None:
         """Raises Invalid or TooManyCategories."""
@@ -148,14 +178,22 @@ async def open_store(database: Database) -> Store:
     """Raises Behind where `migrate` is to be run first, and Unfinished where a copy into it has not ended."""
     engine = _engine(database)
     await database.check("catalog", engine.schema)
-    return engine.store(database)
+    store = engine.store(database)
+    await store.index_anew()
+    return store
 
 
 async def migrate(database: Database) -> None:
-    """Also writes into the ledger what moved past it: before there was one, or by an instance that knew none."""
+    """Also makes up for what an instance of the version before left undone: what is there is found, and whatever has
+    moved is in the ledger.
+
+    It takes its time, and a service that starts later finds it done.
+    """
     engine = _engine(database)
     await database.migrate("catalog", engine.schema)
-    await engine.store(database).balance(now())
+    store = engine.store(database)
+    await store.index_anew()
+    await store.balance(now())
 
 
 def open_archive(database: Database) -> Archive:

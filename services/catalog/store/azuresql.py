@@ -1,92 +1,120 @@
 """The catalogue in Azure SQL."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from time import monotonic
 from typing import Any
 from uuid import UUID
 
-import msgspec
-
-from libs.common.azuresql import ForeignKeyViolation, Row, Transaction, UniqueViolation
-from libs.common.errors import Invalid, NotFound, Stale
-from services.catalog.domain import Category, Details, Media, Parents, Product, admit
+from libs.common.azuresql import AzureSql, ForeignKeyViolation, Row, Transaction, UniqueViolation
+from libs.common.errors import Invalid, NotFound, Stale, Unavailable
+from services.catalog.bulk import Batch, Outcome
+from services.catalog.domain import Category, Parents, Product, admit
 from services.catalog.store import (
+    INDEXED_EVERY_SECONDS,
     CategoryAction,
     CategoryInUse,
     Page,
     Position,
     ProductAction,
-    SkuTaken,
     Sort,
+    Tally,
     Wanted,
 )
-from services.catalog.store.azuresql_list import listing, position
+from services.catalog.store.azuresql_list import counting, counts_of, listing, position
+from services.catalog.store.azuresql_products import (
+    LOCK_PRODUCT,
+    MOST_AT_ONCE,
+    PRODUCT,
+    add,
+    index_some,
+    lock_categories,
+    lock_same_sku,
+    product_of,
+    refused,
+    write,
+)
 from services.catalog.store.azuresql_waiting import AzureSqlWaiting
 
 SCHEMA = Path(__file__).with_name("azuresql.sql").read_text()
-
-_media = msgspec.json.Decoder(list[Media])
-
-_PRODUCT = """
-SELECT p.id, p.sku, p.name, p.description, p.price, p.currency, p.category_id, p.opening_stock, p.media,
-       p.version, p.deleted, s.on_hand
-FROM products AS p JOIN stock AS s ON s.product_id = p.id WHERE p.id = ? AND p.deleted = 0
-"""
-
-_LOCK_PRODUCT = """
-SELECT p.id, p.sku, p.name, p.description, p.price, p.currency, p.category_id, p.opening_stock, p.media,
-       p.version, p.deleted, s.on_hand
-FROM products AS p WITH (UPDLOCK, ROWLOCK) JOIN stock AS s ON s.product_id = p.id WHERE p.id = ? AND p.deleted = 0
-"""
-
+MOST_TRIES = 5
 
 _CATEGORIES = "SELECT id, name, parent_id, version FROM categories ORDER BY name, id"
+_GONE = """
+DELETE FROM product_categories
+WHERE category_id = ? AND product_id IN (SELECT p.id FROM products AS p WHERE p.deleted = 1)
+"""
 
 
 class AzureSqlStore(AzureSqlWaiting):
+    def __init__(self, database: AzureSql) -> None:
+        super().__init__(database)
+        self._indexed_at = -INDEXED_EVERY_SECONDS
+
+    async def index_anew(self) -> None:
+        while await self._database.transact(index_some) == MOST_AT_ONCE:
+            continue
+        self._indexed_at = monotonic()
+
     async def add(self, product: Product, at: datetime) -> None:
         def work(tx: Transaction) -> None:
-            with _refused(product.details):
-                tx.execute(
-                    """INSERT INTO products (sku, name, description, price, currency, category_id, media, version,
-                                             deleted, id, opening_stock)
-                       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
-                       INSERT INTO stock (product_id) VALUES (?)""",
-                    *_columns(product),
-                    product.opening_stock,
-                    product.id.bytes,
-                )
+            with refused(product.details):
+                add(tx, [product])
             tx.tell(product.created(at))
 
         await self._database.transact(work)
 
     async def change(self, product_id: UUID, act: ProductAction, *, version: int | None = None) -> Product:
         def work(tx: Transaction) -> Product:
-            product = _product(tx.fetchrow(_LOCK_PRODUCT, product_id.bytes))
+            product = product_of(tx.fetchrow(LOCK_PRODUCT, product_id.bytes))
             if version not in (None, product.version):
                 raise Stale
             if fact := act(product):
-                with _refused(product.details):
-                    tx.execute(
-                        """UPDATE products SET sku = ?, name = ?, description = ?, price = ?, currency = ?,
-                                  category_id = ?, media = ?, version = ?, deleted = ?
-                           WHERE id = ?""",
-                        *_columns(product),
-                    )
+                with refused(product.details):
+                    write(tx, [product])
                 tx.tell(fact)
             return product
 
         return await self._database.transact(work)
 
     async def read(self, product_id: UUID) -> Product:
-        return _product(await self._database.fetchrow(_PRODUCT, product_id.bytes))
+        return product_of(await self._database.fetchrow(PRODUCT, product_id.bytes))
 
     async def page(self, wanted: Wanted, sort: Sort, after: Position | None, limit: int) -> Page:
+        await self._be_fresh(wanted)
         sql, values = listing(wanted, sort, after, limit)
         rows = await self._database.fetch(sql, *values)
-        return Page([_product(row) for row in rows], position(sort, rows[-1]) if len(rows) == limit else None)
+        return Page([product_of(row) for row in rows], position(sort, rows[-1]) if len(rows) == limit else None)
+
+    async def counts(self, wanted: Wanted) -> Tally:
+        await self._be_fresh(wanted)
+        sql, values = counting(wanted)
+        return counts_of(await self._database.fetch(sql, *values))
+
+    async def _be_fresh(self, wanted: Wanted) -> None:
+        """While the version before serves beside, somebody has to index what it writes."""
+        if wanted.is_indexed and monotonic() - self._indexed_at > INDEXED_EVERY_SECONDS:
+            await self.index_anew()
+
+    async def put_all(self, products: Sequence[Product], at: datetime) -> list[Outcome | Invalid]:
+        def work(tx: Transaction) -> list[Outcome | Invalid]:
+            batch = Batch(categories=lock_categories(tx, products), known=lock_same_sku(tx, products))
+            outcomes = batch.put_all(map(replace, products), at)
+            if batch.new:
+                add(tx, batch.new.values())
+            if batch.changed:
+                write(tx, batch.changed.values())
+            if batch.facts:
+                tx.tell_all(batch.facts)
+            return outcomes
+
+        for _ in range(MOST_TRIES):
+            with suppress(UniqueViolation):  # somebody has just added one of them
+                return await self._database.transact(work)
+        raise Unavailable("others write the same products; try again")
 
     async def add_category(self, category: Category) -> None:
         def work(tx: Transaction) -> None:
@@ -114,6 +142,7 @@ class AzureSqlStore(AzureSqlWaiting):
     async def delete_category(self, category_id: UUID, version: int) -> None:
         def work(tx: Transaction) -> None:
             _current(_lock_tree(tx), category_id, version)
+            tx.execute(_GONE, category_id.bytes)
             try:
                 tx.execute("DELETE FROM categories WHERE id = ?", category_id.bytes)
             except ForeignKeyViolation as error:
@@ -131,39 +160,6 @@ class AzureSqlStore(AzureSqlWaiting):
 
     async def categories(self) -> list[Category]:
         return [_category(row) for row in await self._database.fetch(_CATEGORIES)]
-
-
-def _product(row: Row | None) -> Product:
-    if row is None:
-        raise NotFound
-    category_id = UUID(bytes=row.category_id) if row.category_id else None
-    return Product(
-        id=UUID(bytes=row.id),
-        details=Details(row.sku, row.name, row.description, row.price, row.currency, category_id),
-        opening_stock=row.opening_stock,
-        media=_media.decode(row.media),
-        version=row.version,
-        deleted=row.deleted,
-        in_stock=row.on_hand > 0,
-    )
-
-
-def _columns(product: Product) -> tuple[Any, ...]:
-    said = product.details
-    category_id = said.category_id and said.category_id.bytes
-    media = msgspec.json.encode(product.media).decode()
-    values = (said.sku, said.name, said.description, said.price, said.currency, category_id, media)
-    return (*values, product.version, product.deleted, product.id.bytes)
-
-
-@contextmanager
-def _refused(details: Details) -> Iterator[None]:
-    try:
-        yield
-    except UniqueViolation as error:
-        raise SkuTaken("sku", f"another product has the SKU {details.sku}") from error
-    except ForeignKeyViolation as error:
-        raise Invalid("category_id", f"there is no category {details.category_id}") from error
 
 
 def _lock_tree(tx: Transaction) -> dict[UUID, Category]:

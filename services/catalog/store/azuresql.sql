@@ -81,3 +81,32 @@ ALTER TABLE stock ADD recorded bigint NOT NULL DEFAULT 0; -- the version up to w
 
 -- Not another status: the version before would not know it, and to that what came back is as good as sold.
 ALTER TABLE reservations ADD returned bit NOT NULL DEFAULT 0;
+
+-- migration 3: several categories, attributes, status and tax of a product, and what it is found by
+
+ALTER TABLE products ADD more_categories nvarchar(max) NOT NULL DEFAULT '[]';
+ALTER TABLE products ADD attributes nvarchar(max) NOT NULL DEFAULT '{}';
+ALTER TABLE products ADD status varchar(10) NOT NULL DEFAULT 'published' CHECK (status IN ('draft', 'published', 'archived'));
+ALTER TABLE products ADD tax_rate bigint NOT NULL DEFAULT 1900 CHECK (tax_rate BETWEEN 0 AND 10000);
+ALTER TABLE products ADD indexed bigint NOT NULL DEFAULT 0; -- at which version product_terms and product_categories were written
+
+-- All of a product's categories, also the first.
+CREATE TABLE product_categories (
+    category_id binary(16) NOT NULL REFERENCES categories (id),
+    product_id binary(16) NOT NULL REFERENCES products (id),
+    PRIMARY KEY (category_id, product_id)
+);
+CREATE INDEX product_categories_by_product ON product_categories (product_id);
+
+-- The terms of search.py. Full-text search of the server would cut texts into other words, and later than the commit.
+CREATE TABLE product_terms (
+    term nvarchar(400) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    product_id binary(16) NOT NULL REFERENCES products (id),
+    weight bigint NOT NULL, -- 2: in the name or SKU, 1: elsewhere
+    PRIMARY KEY (term, product_id)
+);
+CREATE INDEX product_terms_by_product ON product_terms (product_id);
+
+-- migration 4: what is to be indexed anew is found at once
+
+CREATE INDEX products_to_index ON products (indexed, version);

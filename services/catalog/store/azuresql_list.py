@@ -1,14 +1,15 @@
-"""The list of products in Azure SQL: one statement, put together from constant texts."""
+"""Lists and counts of products in Azure SQL: one statement each, put together from constant texts."""
 
-import re
 from typing import Any
 from uuid import UUID
 
+from libs.common.azuresql import Row
 from services.catalog.domain import MOST_CATEGORIES
-from services.catalog.store import Position, Sort, Wanted
+from services.catalog.store import Position, Sort, Tally, Wanted
 
 COLUMNS = """
-p.id, p.sku, p.name, p.description, p.price, p.currency, p.category_id, p.opening_stock, p.media, p.version, p.deleted
+p.id, p.sku, p.name, p.description, p.price, p.currency, p.category_id, p.opening_stock, p.media, p.version, p.deleted,
+p.more_categories, p.attributes, p.status, p.tax_rate
 """
 
 # What it is sorted by, what comes after that, and the whole order: SQL Server refuses a column that is named twice.
@@ -21,59 +22,110 @@ _SORTS = {
 
 # Put before the list where a category is asked for. There is no circle, and no path longer than there are categories.
 _BELOW = """
-WITH below AS (
+below AS (
     SELECT id FROM categories WHERE id = ?
     UNION ALL SELECT c.id FROM categories AS c JOIN below AS b ON c.parent_id = b.id
 )
 """
 
-# Added to the list's WHERE where it is asked for. The text that the driver sends has the database's collation: LOWER in
-# that could be another than in the column's (a Turkish I).
+# search.points of one word; what has no such term is not there. Words are letters and digits: nothing to escape.
+_POINTS = """
+JOIN (
+    SELECT t.product_id, MAX(2 * t.weight - CASE WHEN t.term = ? THEN 0 ELSE 1 END) AS points
+    FROM product_terms AS t WHERE t.term LIKE ? GROUP BY t.product_id
+) AS w{number} ON w{number}.product_id = p.id
+"""
+
+# Added to the list's WHERE where it is asked for.
 _FILTERS = {
-    "q": r"p.name_key LIKE LOWER(? COLLATE Latin1_General_100_BIN2) ESCAPE '\'",
+    "category": """EXISTS (
+        SELECT 1 FROM product_categories AS l JOIN below AS b ON b.id = l.category_id WHERE l.product_id = p.id
+    )""",
     "min_price": "p.price >= ?",
     "max_price": "p.price <= ?",
     "in_stock": "CASE WHEN s.on_hand > 0 THEN 1 ELSE 0 END = ?",
+    "status": "p.status = ?",
 }
+_HAS = "EXISTS (SELECT 1 FROM product_terms AS a WHERE a.product_id = p.id AND a.term = ?)"
+_NOTHING = "1 = 0"
+
+# Each product once for each category that it is in or below.
+_COUNTS = """
+WITH above AS (
+    SELECT id AS category_id, id AS ancestor FROM categories
+    UNION ALL
+    SELECT a.category_id, c.parent_id FROM above AS a JOIN categories AS c ON c.id = a.ancestor
+    WHERE c.parent_id IS NOT NULL
+), {below}found AS (
+    SELECT p.id {found}
+), within_each AS (
+    SELECT DISTINCT a.ancestor, f.id
+    FROM found AS f JOIN product_categories AS l ON l.product_id = f.id JOIN above AS a ON a.category_id = l.category_id
+)
+SELECT CAST(NULL AS binary(16)) AS category_id, COUNT(*) AS products FROM found
+UNION ALL
+SELECT w.ancestor, COUNT(*) FROM within_each AS w GROUP BY w.ancestor
+OPTION (MAXRECURSION {most})
+"""
 
 
 def listing(wanted: Wanted, sort: Sort, after: Position | None, limit: int) -> tuple[str, list[Any]]:
     """The statement and its parameters; `sorted_by` is what `position` needs."""
-    below, conditions, values = _where(wanted)
-    key, beyond, order = _SORTS[sort]
+    below, found, values = _found(wanted)
+    key, beyond, order = _sorted(wanted, sort)
+    further = ""
     if after:
         # SQL Server can't compare rows. The first of the three is redundant, and where it begins to read.
-        conditions.append(f"{key} {beyond}= ? AND ({key} {beyond} ? OR p.id {beyond} ?)")
+        further = f"AND {key} {beyond}= ? AND ({key} {beyond} ? OR p.id {beyond} ?)"
         value = after.id.bytes if sort is Sort.NEWEST else after.value
         values += [value, value, after.id.bytes]
-    sql = f"""{below}
+    sql = f"""{f"WITH {below}" if below else ""}
         SELECT {COLUMNS}, s.on_hand, {key} AS sorted_by
-        FROM products AS p JOIN stock AS s ON s.product_id = p.id
-        WHERE {" AND ".join(conditions)}
+        {found} {further}
         ORDER BY {order} OFFSET 0 ROWS FETCH NEXT ? ROWS ONLY
-        OPTION (MAXRECURSION {MOST_CATEGORIES})"""  # noqa: S608  constant texts
+        OPTION (MAXRECURSION {MOST_CATEGORIES})"""
     return sql, [*values, limit]
 
 
-def position(sort: Sort, row: Any) -> Position:
+def position(sort: Sort, row: Row) -> Position:
     product_id = UUID(bytes=row.id)
     return Position(sort, str(product_id) if sort is Sort.NEWEST else row.sorted_by, product_id)
 
 
-def _where(wanted: Wanted) -> tuple[str, list[str], list[Any]]:
-    """What comes before the list, its conditions, and the parameters of both."""
-    below, conditions, values = "", ["p.deleted = 0"], list[Any]()
+def counting(wanted: Wanted) -> tuple[str, list[Any]]:
+    below, found, values = _found(wanted)
+    return _COUNTS.format(below=f"{below}, " if below else "", found=found, most=MOST_CATEGORIES), values
+
+
+def counts_of(rows: list[Row]) -> Tally:
+    found = {row.category_id: row.products for row in rows}
+    return Tally(found.pop(None), {UUID(bytes=category_id): products for category_id, products in found.items()})
+
+
+def _found(wanted: Wanted) -> tuple[str, str, list[Any]]:
+    """What comes before, where they come from and which they are, and the parameters of both."""
+    below, joins, conditions = "", list[str](), ["p.deleted = 0"]
+    values = list[Any]()
     if wanted.category is not None:
         below, values = _BELOW, [wanted.category.bytes]
-        conditions.append("p.category_id IN (SELECT id FROM below)")
+    for number, word in enumerate(wanted.words or ()):
+        joins.append(_POINTS.format(number=number))
+        values += [word, f"{word}%"]
     for name, condition in _FILTERS.items():
         value = getattr(wanted, name)
         if value is not None:
-            values.append(f"%{_escaped(value)}%" if name == "q" else int(value))
             conditions.append(condition)
-    return below, conditions, values
+            values += [] if name == "category" else [int(value) if isinstance(value, bool) else value]
+    conditions += [_HAS] * len(wanted.attributes)
+    values += wanted.attributes
+    if wanted.words is not None and not wanted.words:
+        conditions.append(_NOTHING)
+    tables = f"FROM products AS p JOIN stock AS s ON s.product_id = p.id {' '.join(joins)}"
+    return below, f"{tables} WHERE {' AND '.join(conditions)}", values
 
 
-def _escaped(text: str) -> str:
-    """A pattern for LIKE that matches just this; in T-SQL a bracket is special, too."""
-    return re.sub(r"([\\%_\[])", r"\\\1", text)
+def _sorted(wanted: Wanted, sort: Sort) -> tuple[str, str, str]:
+    if sort is not Sort.RELEVANCE:
+        return _SORTS[sort]
+    points = " + ".join(f"w{number}.points" for number in range(len(wanted.words or ()))) or "p.version - p.version"
+    return f"({points})", "<", f"({points}) DESC, p.id DESC"

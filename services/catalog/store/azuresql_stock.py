@@ -21,14 +21,14 @@ _rows = msgspec.json.Encoder(uuid_format="hex")  # for OPENJSON: a list of any l
 
 _STOCK = """
 SELECT s.product_id, s.on_hand, s.reserved, s.sold, s.received, s.version, s.reorder_level, s.waiting,
-       p.name, p.sku, p.deleted
+       p.name, p.sku, p.deleted, p.status
 FROM stock AS s JOIN products AS p ON p.id = s.product_id WHERE s.product_id = ?
 """
 
 # The join is a loop over what is asked for, so no other row is locked, and these in the order of the list.
 _LOCK_STOCK = """
 SELECT s.product_id, s.on_hand, s.reserved, s.sold, s.received, s.version, s.reorder_level, s.waiting,
-       p.name, p.sku, p.deleted
+       p.name, p.sku, p.deleted, p.status
 FROM OPENJSON(?) WITH (id char(32) '$.id') AS asked
 JOIN stock AS s WITH (UPDLOCK, ROWLOCK) ON s.product_id = CONVERT(binary(16), asked.id, 2)
 JOIN products AS p ON p.id = s.product_id
@@ -203,7 +203,8 @@ def _ids(products: Iterable[UUID]) -> str:
 
 def _stock(row: Row) -> Stock:
     figures = (*_figures(row), row.version, row.reorder_level, row.waiting)
-    return Stock(UUID(bytes=row.product_id), row.name, row.deleted, *figures, sku=row.sku)
+    published = row.status == "published"
+    return Stock(UUID(bytes=row.product_id), row.name, row.deleted, *figures, sku=row.sku, published=published)
 
 
 def _counts(row: Row) -> Counts:

@@ -1,111 +1,116 @@
 """The catalogue in PostgreSQL."""
 
-import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from time import monotonic
 from uuid import UUID
 
-import msgspec
 from asyncpg import ForeignKeyViolationError, Record, UniqueViolationError
 
-from libs.common.errors import Invalid, NotFound, Stale
-from libs.common.postgres import Transaction
-from services.catalog.domain import Category, Details, Media, Parents, Product, admit
+from libs.common.errors import Invalid, NotFound, Stale, Unavailable
+from libs.common.postgres import Postgres, Transaction
+from services.catalog.bulk import Batch, Outcome
+from services.catalog.domain import Category, Parents, Product, admit
 from services.catalog.store import (
+    INDEXED_EVERY_SECONDS,
     CategoryAction,
     CategoryInUse,
     Page,
     Position,
     ProductAction,
-    SkuTaken,
     Sort,
+    Tally,
     Wanted,
 )
+from services.catalog.store.postgres_list import counting, counts_of, listing, position
+from services.catalog.store.postgres_products import MOST_AT_ONCE, PRODUCT, add, index_some, product_of, refused, write
 from services.catalog.store.postgres_waiting import PostgresWaiting
 
 SCHEMA = Path(__file__).with_name("postgres.sql").read_text()
+MOST_TRIES = 5
 
-_media = msgspec.json.Decoder(list[Media])
-
-_COLUMNS = """
-p.id, p.sku, p.name, p.description, p.price, p.currency, p.category_id, p.opening_stock, p.media, p.version, p.deleted,
-s.on_hand > 0 AS in_stock
-"""
-_PRODUCT = f"SELECT {_COLUMNS} FROM products p JOIN stock s ON s.product_id = p.id"  # noqa: S608  constant texts
 _CATEGORIES = "SELECT id, name, parent_id, version FROM categories"
-
-_SORTS = {
-    Sort.NEWEST: ("p.id", "<", "DESC"),
-    Sort.NAME: ("lower(p.name)", ">", "ASC"),
-    Sort.PRICE: ("p.price", ">", "ASC"),
-    Sort.PRICE_DOWN: ("p.price", "<", "DESC"),
-}
-
-# Added to the list's WHERE where it is asked for; {} is the parameter.
-_FILTERS = {
-    "category": """p.category_id IN (
-        WITH RECURSIVE below AS (
-            SELECT {}::uuid AS id UNION SELECT c.id FROM categories c JOIN below b ON c.parent_id = b.id
-        ) SELECT id FROM below)""",
-    "q": "p.name ILIKE {}",
-    "min_price": "p.price >= {}",
-    "max_price": "p.price <= {}",
-    "in_stock": "(s.on_hand > 0) = {}",
-}
+_SAME_SKU = f"{PRODUCT} WHERE p.sku = ANY($1::text[]) AND NOT p.deleted ORDER BY p.id FOR UPDATE OF p"
+_SAME_CATEGORIES = "SELECT id FROM categories WHERE id = ANY($1::uuid[]) ORDER BY id FOR KEY SHARE"
+_GONE = """
+DELETE FROM product_categories l USING products p WHERE p.id = l.product_id AND p.deleted AND l.category_id = $1
+"""
 
 
 class PostgresStore(PostgresWaiting):
+    def __init__(self, database: Postgres) -> None:
+        super().__init__(database)
+        self._indexed_at = -INDEXED_EVERY_SECONDS
+
+    async def index_anew(self) -> None:
+        while await self._index_some() == MOST_AT_ONCE:
+            continue
+        self._indexed_at = monotonic()
+
+    async def _index_some(self) -> int:
+        async with self._database.transaction() as tx:
+            return await index_some(tx)
+
     async def add(self, product: Product, at: datetime) -> None:
         async with self._database.transaction() as tx:
-            with _refused(product.details):
-                await tx.execute(
-                    """WITH added AS (
-                           INSERT INTO products (id, sku, name, description, price, currency, category_id, media,
-                                                 version, deleted, opening_stock)
-                           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING id
-                       )
-                       INSERT INTO stock (product_id) SELECT id FROM added""",
-                    *_columns(product),
-                    product.opening_stock,
-                )
+            with refused(product.details):
+                await add(tx, [product])
             await tx.tell(product.created(at))
 
     async def change(self, product_id: UUID, act: ProductAction, *, version: int | None = None) -> Product:
         async with self._database.transaction() as tx:
-            row = await tx.fetchrow(f"{_PRODUCT} WHERE p.id = $1 AND NOT p.deleted FOR UPDATE OF p", product_id)
-            product = _product(row)
+            row = await tx.fetchrow(f"{PRODUCT} WHERE p.id = $1 AND NOT p.deleted FOR UPDATE OF p", product_id)
+            product = product_of(row)
             if version not in (None, product.version):
                 raise Stale
             if fact := act(product):
-                with _refused(product.details):
-                    await tx.execute(
-                        """UPDATE products SET sku = $2, name = $3, description = $4, price = $5, currency = $6,
-                                  category_id = $7, media = $8, version = $9, deleted = $10 WHERE id = $1""",
-                        *_columns(product),
-                    )
+                with refused(product.details):
+                    await write(tx, [product])
                 await tx.tell(fact)
         return product
 
     async def read(self, product_id: UUID) -> Product:
-        return _product(await self._database.fetchrow(f"{_PRODUCT} WHERE p.id = $1 AND NOT p.deleted", product_id))
+        return product_of(await self._database.fetchrow(f"{PRODUCT} WHERE p.id = $1 AND NOT p.deleted", product_id))
 
     async def page(self, wanted: Wanted, sort: Sort, after: Position | None, limit: int) -> Page:
-        conditions, values = _where(wanted)
-        key, beyond, direction = _SORTS[sort]
-        if after:
-            conditions.append(f"({key}, p.id) {beyond} (${len(values) + 1}, ${len(values) + 2})")
-            values += [after.value, after.id]
-        rows = await self._database.fetch(
-            f"""SELECT {_COLUMNS}, {key} AS sorted_by
-                FROM products p JOIN stock s ON s.product_id = p.id
-                WHERE {" AND ".join(conditions)}
-                ORDER BY {key} {direction}, p.id {direction} LIMIT {limit:d}""",  # noqa: S608  constant texts
-            *values,
-        )
-        return Page([_product(row) for row in rows], _position(sort, rows[-1]) if len(rows) == limit else None)
+        await self._be_fresh(wanted)
+        sql, values = listing(wanted, sort, after, limit)
+        rows = await self._database.fetch(sql, *values)
+        return Page([product_of(row) for row in rows], position(sort, rows[-1]) if len(rows) == limit else None)
+
+    async def counts(self, wanted: Wanted) -> Tally:
+        await self._be_fresh(wanted)
+        sql, values = counting(wanted)
+        return counts_of(await self._database.fetch(sql, *values))
+
+    async def _be_fresh(self, wanted: Wanted) -> None:
+        """While the version before serves beside, somebody has to index what it writes."""
+        if wanted.is_indexed and monotonic() - self._indexed_at > INDEXED_EVERY_SECONDS:
+            await self.index_anew()
+
+    async def put_all(self, products: Sequence[Product], at: datetime) -> list[Outcome | Invalid]:
+        for _ in range(MOST_TRIES):
+            with suppress(UniqueViolationError):  # somebody has just added one of them
+                return await self._put_all(products, at)
+        raise Unavailable("others write the same products; try again")
+
+    async def _put_all(self, products: Sequence[Product], at: datetime) -> list[Outcome | Invalid]:
+        async with self._database.transaction() as tx:
+            asked = {category for product in products for category in product.details.category_ids}
+            categories = {row["id"] for row in await tx.fetch(_SAME_CATEGORIES, list(asked))} if asked else set()
+            rows = await tx.fetch(_SAME_SKU, [product.details.sku for product in products])
+            batch = Batch({row["sku"]: product_of(row) for row in rows}, categories)
+            outcomes = batch.put_all(map(replace, products), at)
+            if batch.new:
+                await add(tx, batch.new.values())
+            if batch.changed:
+                await write(tx, batch.changed.values())
+            if batch.facts:
+                await tx.tell_all(batch.facts)
+        return outcomes
 
     async def add_category(self, category: Category) -> None:
         async with self._database.transaction() as tx:
@@ -136,6 +141,7 @@ class PostgresStore(PostgresWaiting):
         async with self._database.transaction() as tx:
             await _lock_tree(tx)
             await _category(tx, category_id, version)
+            await tx.execute(_GONE, category_id)
             try:
                 await tx.execute("DELETE FROM categories WHERE id = $1", category_id)
             except ForeignKeyViolationError as error:
@@ -146,58 +152,6 @@ class PostgresStore(PostgresWaiting):
 
     async def categories(self) -> list[Category]:
         return [Category(**row) for row in await self._database.fetch(f"{_CATEGORIES} ORDER BY name, id")]
-
-
-def _product(row: Record | None) -> Product:
-    if row is None:
-        raise NotFound
-    said = Details(row["sku"], row["name"], row["description"], row["price"], row["currency"], row["category_id"])
-    return Product(
-        id=row["id"],
-        details=said,
-        opening_stock=row["opening_stock"],
-        media=_media.decode(row["media"]),
-        version=row["version"],
-        deleted=row["deleted"],
-        in_stock=row["in_stock"],
-    )
-
-
-def _columns(product: Product) -> tuple[Any, ...]:
-    said = product.details
-    media = msgspec.json.encode(product.media).decode()
-    values = (product.id, said.sku, said.name, said.description, said.price, said.currency, said.category_id)
-    return (*values, media, product.version, product.deleted)
-
-
-@contextmanager
-def _refused(details: Details) -> Iterator[None]:
-    try:
-        yield
-    except UniqueViolationError as error:
-        raise SkuTaken("sku", f"another product has the SKU {details.sku}") from error
-    except ForeignKeyViolationError as error:
-        raise Invalid("category_id", f"there is no category {details.category_id}") from error
-
-
-def _where(wanted: Wanted) -> tuple[list[str], list[Any]]:
-    conditions, values = ["NOT p.deleted"], list[Any]()
-    for name, condition in _FILTERS.items():
-        value = getattr(wanted, name)
-        if value is not None:
-            values.append(f"%{_escaped(value)}%" if name == "q" else value)
-            conditions.append(condition.format(f"${len(values)}"))
-    return conditions, values
-
-
-def _escaped(text: str) -> str:
-    """A pattern for LIKE that matches just this."""
-    return re.sub(r"([\\%_])", r"\\\1", text)
-
-
-def _position(sort: Sort, row: Record) -> Position:
-    value = row["sorted_by"]
-    return Position(sort, str(value) if sort is Sort.NEWEST else value, row["id"])
 
 
 async def _lock_tree(tx: Transaction) -> Parents:

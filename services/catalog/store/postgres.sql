@@ -76,3 +76,23 @@ ALTER TABLE stock
 
 -- Not another status: the version before would not know it, and to that what came back is as good as sold.
 ALTER TABLE reservations ADD COLUMN returned boolean NOT NULL DEFAULT false;
+
+-- migration 3: several categories, attributes, status and tax of a product, and what it is found by
+
+ALTER TABLE products
+    ADD COLUMN more_categories jsonb NOT NULL DEFAULT '[]',
+    ADD COLUMN attributes jsonb NOT NULL DEFAULT '{}',
+    ADD COLUMN status text NOT NULL DEFAULT 'published' CHECK (status IN ('draft', 'published', 'archived')),
+    ADD COLUMN tax_rate bigint NOT NULL DEFAULT 1900 CHECK (tax_rate BETWEEN 0 AND 10000),
+    ADD COLUMN terms tsvector NOT NULL DEFAULT '', -- of search.py, never parsed: A is in the name or SKU, D elsewhere
+    ADD COLUMN indexed bigint NOT NULL DEFAULT 0; -- at which version terms and product_categories were written
+CREATE INDEX products_by_term ON products USING gin (terms);
+CREATE INDEX products_to_index ON products (id) WHERE indexed <> version;
+
+-- All of a product's categories, also the first.
+CREATE TABLE product_categories (
+    category_id uuid REFERENCES categories,
+    product_id uuid REFERENCES products,
+    PRIMARY KEY (category_id, product_id)
+);
+CREATE INDEX product_categories_by_product ON product_categories (product_id);

@@ -22,7 +22,7 @@ _lines = msgspec.json.Decoder(list[ReservedLine])
 
 STOCK = """
 SELECT s.product_id, s.on_hand, s.reserved, s.sold, s.received, s.version, s.reorder_level, s.waiting,
-       p.name, p.sku, p.deleted
+       p.name, p.sku, p.deleted, p.status = 'published' AS published
 FROM stock s JOIN products p ON p.id = s.product_id
 """
 

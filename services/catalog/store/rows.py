@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
+from msgspec import field
+
 from libs.common.archive import MESSAGING, Row
 from libs.common.messages.catalog import ReservedLine
-from services.catalog.domain import Media
+from services.catalog.domain import TAX_RATE, Media, Value
 from services.catalog.reservations import ReservationStatus
 
 
@@ -21,6 +23,8 @@ class CategoryRow(Row, frozen=True, kw_only=True):
 
 
 class ProductRow(Row, frozen=True, kw_only=True):
+    """What it is found by is not moved, but made anew."""
+
     table = "products"
     sorted_by = ("id",)
 
@@ -35,6 +39,10 @@ class ProductRow(Row, frozen=True, kw_only=True):
     media: list[Media]
     version: int
     deleted: bool
+    more_categories: list[UUID] = field(default_factory=list)
+    attributes: dict[str, Value] = field(default_factory=dict)
+    status: str = "published"
+    tax_rate: int = TAX_RATE
 
 
 class StockRow(Row, frozen=True, kw_only=True):

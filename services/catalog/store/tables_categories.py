@@ -31,7 +31,7 @@ class Categories:
     async def add_category(self, category: Category) -> None:
         async def add() -> None:
             tree, known = await self._tree()
-            admit(category, _parents(known))
+            admit(category, parents_of(known))
             change = _changing(tree)
             change.create(row_of_category(category.id), msgspec.json.encode(category))
             await self._table.submit(change)
@@ -42,7 +42,7 @@ class Categories:
         async def attempt() -> Category:
             tree, known = await self._tree()
             entity, category = await self._at_version(category_id, version)
-            act(category, _parents(known))
+            act(category, parents_of(known))
             change = _changing(tree)
             change.replace(entity, msgspec.json.encode(category))
             await self._table.submit(change)
@@ -54,7 +54,7 @@ class Categories:
         async def attempt() -> None:
             tree, known = await self._tree()
             entity, _ = await self._at_version(category_id, version)
-            if category_id in _parents(known).values() or await self._has_products(category_id):
+            if category_id in parents_of(known).values() or await self._has_products(category_id):
                 raise CategoryInUse
             change = _changing(tree)
             change.delete(entity)
@@ -80,12 +80,6 @@ class Categories:
         members = f"m|{category_id}|"
         return bool(await self._table.range(CATALOG, members, f"{members}~", most=1))
 
-    async def _with_all_below(self, category_id: UUID) -> set[UUID]:
-        parents, below = _parents((await self._tree())[1]), {category_id}
-        while more := {each for each, parent in parents.items() if parent in below} - below:
-            below |= more
-        return below
-
 
 def row_of_category(category_id: UUID) -> str:
     return f"k|{category_id}"
@@ -100,7 +94,7 @@ def _changing(tree: Entity | None) -> Change:
     return change
 
 
-def _parents(known: Mapping[UUID, Category]) -> Parents:
+def parents_of(known: Mapping[UUID, Category]) -> Parents:
     return {category.id: category.parent_id for category in known.values()}
 
 

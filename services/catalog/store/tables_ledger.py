@@ -79,4 +79,5 @@ def stock_of(product: Product, figures: Figures) -> Stock:
         version=figures.version,
         reorder_level=figures.reorder_level,
         waiting=figures.waiting,
+        published=product.details.status == "published",
     )

@@ -4,22 +4,29 @@ All are in one partition, so they change together; it bears some 2,000 entities 
 the order of a list is looked for while walking along it, which ends after MOST_WALKED entities.
 """
 
-from collections.abc import AsyncIterator, Callable
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 from uuid import UUID
 
 import msgspec
 
 from libs.common.entities import Change, Entity
-from libs.common.errors import Invalid, NotFound, Stale
+from libs.common.errors import Invalid, NotFound, Stale, Unavailable
+from libs.common.messages import Fact
+from services.catalog.bulk import Outcome, unknown_categories
 from services.catalog.domain import Details, Product
-from services.catalog.store import Page, Position, ProductAction, SkuTaken, Sort, TooWide, Wanted
-from services.catalog.store.tables_categories import CATALOG, Categories, row_of_category
+from services.catalog.store import Page, Position, ProductAction, SkuTaken, Sort, Tally, TooWide, Wanted
+from services.catalog.store.tables_categories import CATALOG, Categories, parents_of, row_of_category
+from services.catalog.store.tables_search import HIGHEST_PRICE, Best, Filter, lineage, prices
 
 MOST_WALKED = 10_000
 LONGEST_STEP = 1000
+PUT_AT_ONCE = 8
+MOST_TRIES = 5
+LISTED = (Sort.NEWEST, Sort.NAME, Sort.PRICE, Sort.PRICE_DOWN)  # what is found best is known when it is asked for
 NAME_BYTES = 220  # as much of a name as a row's 1 KiB has room for, in hexadecimal
-HIGHEST_PRICE = 10**12 - 1
 HIGHEST_ID = 2**128 - 1
 
 _product = msgspec.json.Decoder(Product)
@@ -65,14 +72,15 @@ class Products(Categories):
         await self._table.submit(change)
 
     async def _admit(self, change: Change, said: Details, before: Details | None) -> None:
-        """Raises SkuTaken or Invalid. The category is written, too, so that nobody deletes it at the same time."""
+        """Raises SkuTaken or Invalid. The categories are written, too, so that nobody deletes one at the same time."""
         anew = before is None or said.sku != before.sku
         if anew and await self._table.read(CATALOG, f"u|{said.sku}"):
             raise SkuTaken("sku", f"another product has the SKU {said.sku}")
-        if said.category_id and (before is None or said.category_id != before.category_id):
-            category = await self._table.read(CATALOG, row_of_category(said.category_id))
+        known = before.category_ids if before else ()
+        for category_id in dict.fromkeys(each for each in said.category_ids if each not in known):
+            category = await self._table.read(CATALOG, row_of_category(category_id))
             if category is None:
-                raise Invalid("category_id", f"there is no category {said.category_id}")
+                raise unknown_categories([category_id])
             change.replace(category, category.body)
 
     async def _on_sale(self, product_id: UUID) -> tuple[Entity, Product]:
@@ -89,15 +97,71 @@ class Products(Categories):
             raise NotFound
         return entity, _product.decode(entity.body)
 
+    async def put_all(self, products: Sequence[Product], at: datetime) -> list[Outcome | Invalid]:
+        few = asyncio.Semaphore(PUT_AT_ONCE)
+
+        async def put(product: Product) -> Outcome | Invalid:
+            async with few, self._table.turn(f"put {product.details.sku}"):
+                return await self._put(product, at)
+
+        return await asyncio.gather(*map(put, products))
+
+    async def _put(self, product: Product, at: datetime) -> Outcome | Invalid:
+        for _ in range(MOST_TRIES):
+            known = await self._table.read(CATALOG, f"u|{product.details.sku}")
+            try:
+                return await self._put_over(product, at, UUID(bytes=known.body) if known else None)
+            except (SkuTaken, NotFound):  # added or deleted meanwhile
+                continue
+            except Invalid as refusal:
+                return refusal
+        raise Unavailable("others write the same product; try again")
+
+    async def _put_over(self, product: Product, at: datetime, known: UUID | None) -> Outcome:
+        """Raises SkuTaken, NotFound or Invalid."""
+        if known is None:
+            await self.add(product, at)
+            return Outcome.CREATED
+        facts = list[Fact | None]()
+
+        def act(found: Product) -> Fact | None:
+            facts.append(found.replace(product.details, at))
+            return facts[-1]
+
+        await self.change(known, act)
+        return Outcome.UPDATED if facts[-1] else Outcome.UNCHANGED
+
+    async def index_anew(self) -> None:
+        """Nothing is indexed."""
+
     async def page(self, wanted: Wanted, sort: Sort, after: Position | None, limit: int) -> Page:
         """Raises TooWide."""
-        fits, products = await self._filter(wanted), list[Product]()
+        fits, products = (await self._filter(wanted)).fits, list[Product]()
+        if sort is Sort.RELEVANCE:
+            return await self._best(fits, Best(wanted, after, limit, []))
         async for product in self._walk(wanted, sort, after, limit):
             if fits(product):
                 products.append(product)
             if len(products) == limit:
                 return Page(products, Position(sort, _sorted_by(sort, product), product.id))
         return Page(products, None)
+
+    async def _best(self, fits: Callable[[Product], bool], best: Best) -> Page:
+        """All that fit are compared, so the whole list is walked along."""
+        async for product in self._walk(best.wanted, Sort.NEWEST, None, LONGEST_STEP):
+            if fits(product):
+                best.take(product)
+        return Page(*best.page())
+
+    async def counts(self, wanted: Wanted) -> Tally:
+        """Raises TooWide."""
+        parents = parents_of((await self._tree())[1])
+        fits, total, counts = Filter(wanted, parents).fits, 0, Counter[UUID]()
+        async for product in self._walk(wanted, Sort.NEWEST, None, LONGEST_STEP):
+            if fits(product):
+                total += 1
+                counts.update(set(lineage(product, parents)))
+        return Tally(total, counts)
 
     async def _walk(self, wanted: Wanted, sort: Sort, after: Position | None, limit: int) -> AsyncIterator[Product]:
         """In steps that become longer, for whoever has to walk far."""
@@ -115,21 +179,8 @@ class Products(Categories):
                 raise TooWide
             first, step = _beyond(found[-1].row), min(2 * step, LONGEST_STEP)
 
-    async def _filter(self, wanted: Wanted) -> Callable[[Product], bool]:
-        categories = await self._with_all_below(wanted.category) if wanted.category else set[UUID]()
-        sought = (wanted.q or "").lower()
-        least, most = _prices(wanted)
-
-        def fits(product: Product) -> bool:
-            said = product.details
-            return (
-                sought in said.name.lower()
-                and least <= said.price <= most
-                and (wanted.category is None or said.category_id in categories)
-                and wanted.in_stock in (None, product.in_stock)
-            )
-
-        return fits
+    async def _filter(self, wanted: Wanted) -> Filter:
+        return Filter(wanted, parents_of((await self._tree())[1]) if wanted.category else {})
 
 
 def row_of(product_id: UUID) -> str:
@@ -141,10 +192,9 @@ def lists_of(product: Product) -> dict[str, bytes]:
     if product.deleted:
         return {}
     said, body = product.details, msgspec.json.encode(product)
-    lists = {_place(sort, _sorted_by(sort, product), product.id): body for sort in Sort}
+    lists = {_place(sort, _sorted_by(sort, product), product.id): body for sort in LISTED}
     lists[f"u|{said.sku}"] = product.id.bytes
-    if said.category_id:
-        lists[f"m|{said.category_id}|{product.id}"] = b""
+    lists |= {f"m|{category_id}|{product.id}": b"" for category_id in said.category_ids}
     return lists
 
 
@@ -178,13 +228,13 @@ def _place(sort: Sort, value: str | int, product_id: UUID) -> str:
             return f"l-name|{str(value).encode()[:NAME_BYTES].hex()}!{product_id.hex}"
         case Sort.PRICE:
             return f"l-price|{value:012}|{product_id.hex}"
-        case Sort.PRICE_DOWN:
+        case _:
             return f"l-price-down|{HIGHEST_PRICE - int(value):012}|{HIGHEST_ID - product_id.int:032x}"
 
 
 def _bounds(wanted: Wanted, sort: Sort) -> tuple[str, str]:
     """The first row, and one that is beyond the last: the lists by price begin and end where they are asked to."""
-    least, most = _prices(wanted)
+    least, most = prices(wanted)
     match sort:
         case Sort.NEWEST:
             return "l-newest|", "l-newest}"
@@ -192,12 +242,8 @@ def _bounds(wanted: Wanted, sort: Sort) -> tuple[str, str]:
             return "l-name|", "l-name}"
         case Sort.PRICE:
             return f"l-price|{least:012}", f"l-price|{most:012}~"
-        case Sort.PRICE_DOWN:
+        case _:
             return f"l-price-down|{HIGHEST_PRICE - most:012}", f"l-price-down|{HIGHEST_PRICE - least:012}~"
-
-
-def _prices(wanted: Wanted) -> tuple[int, int]:
-    return wanted.min_price or 0, HIGHEST_PRICE if wanted.max_price is None else wanted.max_price
 
 
 def _beyond(row: str) -> str:
