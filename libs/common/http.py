@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from datetime import datetime
 from hashlib import blake2b
 from time import perf_counter
 from typing import Any, Literal, TypeVar
@@ -222,9 +223,17 @@ def query(request: web.Request, kind: type[T]) -> T:
         asked = msgspec.convert(given, kind, strict=False)
     except msgspec.ValidationError as error:
         raise _invalid(error, "query") from error
-    if nothing := [name for name in given if getattr(asked, name) is None]:  # the word `null`, which msgspec reads so
-        raise Invalid(nothing[0], "leave it out, where you don't mean any")
+    for name, value in given.items():
+        _check_meant(name, value, getattr(asked, name))
     return asked
+
+
+def _check_meant(name: str, said: object, meant: object) -> None:
+    """Text is read laxly, since all of a query is text; two readings go too far. Raises Invalid."""
+    if meant is None:  # the word `null`
+        raise Invalid(name, "leave it out, where you don't mean any")
+    if isinstance(meant, datetime) and not re.match(r"\d{4}-", str(said)):  # seconds since 1970
+        raise Invalid(name, "say when as in 2026-06-01T12:00:00Z")
 
 
 def _invalid(error: msgspec.ValidationError, whole: str) -> Invalid:

@@ -1,5 +1,6 @@
 """What schemathesis is told of the store, beyond what a schema can say."""
 
+import json
 import re
 from functools import cache
 from io import BytesIO
@@ -16,16 +17,17 @@ from schemathesis.core.failures import Failure
 # field, an earlier request. The operation, and the `field` of its 422.
 BEYOND_A_SCHEMA = {
     "create_category": "parent_id",
-    "create_product": "category_id",
-    "list_products": "category",
+    "create_product": r"category_ids.*|attributes.*",
+    "list_products": "category|sort",
     "place_order": r"lines.*|Idempotency-Key",
     "register": r"(delivery_|billing_)?address|addresses.*",
     "replace_category": "parent_id",
     "replace_customer": r"(delivery_|billing_)?address|addresses.*",
-    "replace_product": "category_id",
+    "replace_product": r"category_ids.*|attributes.*",
 }
 A_CURSOR = "cursor"  # is one only where it came with a page
 ORDERABLE = ["00000000-0000-0000-0000-00000000001a", "00000000-0000-0000-0000-0000000000de"]
+NDJSON = "application/x-ndjson"
 NUMBERS = count()
 valid_is_taken: Any = CHECKS.get_one("positive_data_acceptance")
 
@@ -69,6 +71,13 @@ def before_call(ctx: Any, case: Any, kwargs: dict[str, Any]) -> None:
     is_valid = case.meta is not None and case.meta.generation.mode.is_positive
     if is_valid and str(case.media_type).startswith("image/"):
         kwargs["data"] = image(case.media_type)
+    elif is_valid and case.media_type == NDJSON:
+        kwargs["data"] = b'{"name": "Lamp", "sku": "LAMP-1", "price": 4900, "currency": "EUR"}\n'
+
+
+@schemathesis.serializer(NDJSON)
+def a_line(ctx: Any, value: Any) -> bytes:
+    return json.dumps(value).encode()
 
 
 def whole(value: Any) -> Any:

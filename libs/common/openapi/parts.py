@@ -44,7 +44,7 @@ def routes_of(declared: Iterable[web.AbstractRouteDef]) -> Iterator[Route]:
         if not isinstance(each, web.RouteDef):
             raise TypeError(f"{each} is no route")
         handler: Any = each.handler
-        path = re.sub(r"{(\w+):[^}]+}", r"{\1}", each.path)
+        path = re.sub(r"{(\w+):[^{}]*(?:{[^{}]*}[^{}]*)*}", r"{\1}", each.path)
         yield Route(handler.__name__, each.method, path, handler, handler.operation, handler.policy)
 
 
