@@ -25,7 +25,7 @@ HEARD = (view(OrderPlaced, "order_id", "customer_id", "total", "lines", "at"),)
 
 async def process_order(event: func.CloudEvent, queues: Queues, to: Connections) -> None:
     """Fails, and is called again, where it can't be known now whether the order is right."""
-    with events.trace(event):
+    with events.trace(event, "process_order"):
         order = events.read(event, HEARD)
         flaw = flaw_of(order) or await _flaw_of_buyer(order, to)
         command = RejectOrder(order_id=order.order_id, reason=flaw) if flaw else _reserve(order)

@@ -23,7 +23,7 @@ HEARD: Sequence[type[ProductCreated | ProductUpdated]] = (
 
 
 async def update_inventory(event: func.CloudEvent, queues: Queues) -> None:
-    with events.trace(event):
+    with events.trace(event, "update_inventory"):
         product = events.read(event, HEARD)
         command = OpenStock(product_id=product.product_id, quantity=product.opening_stock)
         events.send(command, queues, sender="update_inventory", because=event, fact=product)

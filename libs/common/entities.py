@@ -22,6 +22,7 @@ from azure.data.tables.aio import TableClient
 from libs.common import telemetry
 from libs.common.errors import StoreError, Unavailable
 from libs.common.messages import Fact, encode_fact
+from libs.common.watch import DatabaseWatch
 
 log = structlog.get_logger()
 
@@ -131,6 +132,7 @@ def tells(partition: str) -> str:
 class Table:
     client: TableClient
     chance: Random
+    watch: DatabaseWatch
     moved_here: bool = False  # so there are marks in MOVED
     told: asyncio.Event = field(default_factory=asyncio.Event)
     telling: set[str] = field(default_factory=set)  # partitions with something new in their outbox
@@ -138,7 +140,7 @@ class Table:
     _turns: dict[str, tuple[asyncio.Lock, int]] = field(default_factory=dict)
 
     async def read(self, partition: str, row: str) -> Entity | None:
-        with away_is_unavailable():
+        with self.watch.operation("read"), away_is_unavailable():
             try:
                 return _entity(await self.client.get_entity(partition, row))
             except ResourceNotFoundError:
@@ -156,7 +158,7 @@ class Table:
 
     async def _query(self, sought: str, most: int | None, **wanted: Any) -> list[Entity]:
         found = list[Entity]()
-        with away_is_unavailable():
+        with self.watch.operation("query"), away_is_unavailable():
             pages = self.client.query_entities(sought, parameters=wanted, results_per_page=min(most or PAGE, PAGE))
             async for entity in pages:
                 found.append(_entity(entity))
@@ -168,7 +170,7 @@ class Table:
         """The new ETags. Raises Overtaken or Unavailable; what was unavailable may have happened all the same."""
         if change.tells and change.partition not in self._listed:
             await self._list(change.partition)
-        with away_is_unavailable():
+        with self.watch.operation("submit"), away_is_unavailable():
             try:
                 written = await self.client.submit_transaction(change.operations)
             except TableTransactionError as error:
@@ -195,6 +197,7 @@ class Table:
         found = await asyncio.gather(*(self.read(place, mark(cause)) for place in places))
         if any(found):
             log.info("message.repeated", cause=cause)
+            self.watch.repeated()
         return not any(found)
 
     async def retried(self, what: str, work: Callable[[], Awaitable[T]]) -> T:

@@ -13,7 +13,7 @@ import msgspec
 import structlog
 from aiohttp import web
 
-from libs.common import problems, telemetry
+from libs.common import openmetrics, problems, telemetry
 from libs.common.auth import Caller, Role, Verifier
 from libs.common.errors import (
     Forbidden,
@@ -27,7 +27,10 @@ from libs.common.errors import (
     Unauthorized,
     Unavailable,
 )
+from libs.common.measures import Measures
+from libs.common.metrics import OTHER
 from libs.common.operations import Handler, Operation, allow, check_declared
+from libs.common.telemetry import Kind
 
 log = structlog.get_logger()
 
@@ -40,8 +43,12 @@ ANYONE: frozenset[Role] = frozenset()
 
 VERIFIER = web.AppKey("verifier", Verifier)
 READY: web.AppKey[Callable[[], Awaitable[bool]]] = web.AppKey("ready")
+MEASURES = web.AppKey("measures", Measures)
 DRAINING = web.AppKey("draining", asyncio.Event)
 CALLER = web.RequestKey("caller", Caller)
+
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+UNTRACED = ("/health/", "/metrics")
 
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -55,12 +62,18 @@ class Health(msgspec.Struct, frozen=True):
 
 
 def application(
-    routes: Iterable[web.AbstractRouteDef], verifier: Verifier, ready: Callable[[], Awaitable[bool]], **options: Any
+    routes: Iterable[web.AbstractRouteDef],
+    verifier: Verifier,
+    ready: Callable[[], Awaitable[bool]],
+    *,
+    measures: Measures | None = None,
+    **options: Any,
 ) -> web.Application:
     """Raises TypeError where a route declares no policy or no operation: then the service does not start."""
     app = web.Application(middlewares=[_answer, _admit], client_max_size=MOST_BODY_BYTES, **options)
     app[VERIFIER], app[READY], app[DRAINING] = verifier, ready, asyncio.Event()
-    app.add_routes([web.get("/health/live", _live), web.get("/health/ready", _ready)])
+    app[MEASURES] = measures or Measures()
+    app.add_routes([web.get("/health/live", _live), web.get("/health/ready", _ready), web.get("/metrics", _metrics)])
     app.add_routes(routes)
     check_declared(app)
     return app
@@ -96,29 +109,54 @@ async def _ready(request: web.Request) -> web.Response:
     return reply(Health("ready"))
 
 
+@allow()
+@Operation(answers={200: bytes}, answer_types=["application/openmetrics-text"])
+async def _metrics(request: web.Request) -> web.Response:
+    """For Prometheus: figures, and nothing of anybody. The gateway lets nobody through to here."""
+    body = openmetrics.text(request.app[MEASURES].metrics).encode()
+    return web.Response(body=body, headers={"Content-Type": openmetrics.CONTENT_TYPE})
+
+
 # --- middlewares: the outer answers and logs, the inner admits ---------------------------------------------------
 
 
 @web.middleware
 async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
-    started = perf_counter()
-    with telemetry.trace(request.headers.get("traceparent")) as traceparent:
+    started, method, route = perf_counter(), _method(request), _route(request)
+    named = "" if route.startswith(UNTRACED) else f"{method} {route}"
+    about = {"http.request.method": method, "http.route": route}
+    with telemetry.trace(request.headers.get("traceparent"), named, Kind.SERVER, about) as traceparent:
         response = _unless_known(request, await _try(request, handler))
         for name, value in SECURITY_HEADERS.items():
             response.headers.setdefault(name, value)  # a page that needs more says so
         response.headers["traceparent"] = traceparent
         if request.app[DRAINING].is_set():
             response.force_close()  # so that nobody sends the next request into a connection that is about to end
-        milliseconds = round((perf_counter() - started) * 1000, 1)
-        if not request.path.startswith("/health/"):
+        seconds = perf_counter() - started
+        request.app[MEASURES].requests.record(seconds, method, route, str(response.status))
+        telemetry.note("http.response.status_code", response.status)
+        if response.status >= 500:
+            telemetry.fail(str(response.status))
+        if named:
             log.info(
                 "request.answered",
                 method=request.method,
                 path=request.path,
                 status=response.status,
-                milliseconds=milliseconds,
+                milliseconds=round(seconds * 1000, 1),
             )
         return response
+
+
+def _method(request: web.Request) -> str:
+    """Anybody can make one up."""
+    return request.method if request.method in METHODS else OTHER
+
+
+def _route(request: web.Request) -> str:
+    """As it is declared, so that there are as many as routes."""
+    resource = request.match_info.route.resource
+    return resource.canonical if resource else OTHER
 
 
 def _unless_known(request: web.Request, response: web.StreamResponse) -> web.StreamResponse:

@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import NamedTuple, TypeVar
@@ -51,7 +52,8 @@ class Pool:
     async def run(self, work: Callable[[pyodbc.Cursor], T]) -> T:
         """In a thread, on a connection that nobody else uses meanwhile. Raises Unavailable."""
         async with self._lent() as cursor:
-            running = asyncio.get_running_loop().run_in_executor(self.threads, work, cursor)
+            here = copy_context()  # the trace goes along
+            running = asyncio.get_running_loop().run_in_executor(self.threads, here.run, work, cursor)
             try:
                 return await asyncio.shield(running)
             except asyncio.CancelledError:
@@ -105,7 +107,7 @@ class Pool:
     async def dial(self) -> Connection:
         """A connection of one's own. Raises Unavailable."""
         text, attributes = await self.key.told(self.driver)
-        made = list[pyodbc.Connection]()
+        made, awaited = list[pyodbc.Connection](), None
 
         async def keep(raw: pyodbc.Connection) -> None:
             made.append(raw)
@@ -121,9 +123,8 @@ class Pool:
             (raw,) = made
             cursor = await asyncio.get_running_loop().run_in_executor(self.threads, _prepare, raw)
         except BaseException as error:
-            for raw in made:
-                with suppress(pyodbc.Error):
-                    raw.close()
+            if awaited:
+                await _close(awaited)
             if isinstance(error, pyodbc.Error):
                 raise odbc.meaning(error) or Unavailable("the database lets nobody in") from error
             raise
@@ -140,5 +141,10 @@ def _prepare(raw: pyodbc.Connection) -> pyodbc.Cursor:
 
 
 async def _hang_up(connection: Connection) -> None:
+    await _close(connection.awaited)
+
+
+async def _close(connection: aioodbc.Connection) -> None:
+    """To its end, also where whoever asks is cancelled meanwhile: half closed it would be closed once more."""
     with suppress(pyodbc.Error):
-        await connection.awaited.close()
+        await asyncio.shield(connection.close())

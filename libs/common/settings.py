@@ -28,6 +28,8 @@ class ServiceSettings:
     host: str = "127.0.0.1"
     port: int = 8080
     log_level: str = "INFO"
+    otel_exporter_otlp_endpoint: str = ""  # where traces and metrics go by OTLP/HTTP; empty: nowhere
+    applicationinsights_connection_string: str = ""  # the same to Azure Monitor
     drain_seconds: float = 0.0  # how long to answer on after SIGTERM, so that load balancers notice
 
 

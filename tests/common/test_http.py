@@ -14,6 +14,7 @@ from libs.common import http
 from libs.common.auth import Role, Verifier
 from libs.common.errors import Conflict, Unavailable
 from libs.common.http import if_match, no_content, path_id, query, read, reply
+from libs.common.measures import Measures
 from libs.common.operations import Handler, Operation, allow
 from tests.tokens import Tokens
 
@@ -72,11 +73,16 @@ async def raise_it(request: web.Request) -> web.Response:
 
 
 @pytest.fixture
-async def client(verifier: Verifier) -> AsyncIterator[Client]:
+def measures() -> Measures:
+    return Measures()
+
+
+@pytest.fixture
+async def client(verifier: Verifier, measures: Measures) -> AsyncIterator[Client]:
     async def ready() -> bool:
         return True
 
-    async with TestClient(TestServer(http.application(routes, verifier, ready))) as connected:
+    async with TestClient(TestServer(http.application(routes, verifier, ready, measures=measures))) as connected:
         yield connected
 
 
@@ -233,3 +239,33 @@ async def test_a_route_that_does_not_say_who_may_call_it_or_what_it_does_does_no
 
     with pytest.raises(TypeError, match=rf"open.*{missing}"):
         http.application(careless, verifier, ready)
+
+
+async def test_requests_are_counted_by_declared_route_whatever_the_caller_makes_up(
+    client: Client, measures: Measures
+) -> None:
+    for number in range(3):
+        await client.put(f"/things/{number}")
+        await client.get(f"/nowhere/{number}")
+        await client.request(("PROPFIND", "LINK", "MKCOL")[number], "/things")
+    await client.get("/raise/away")
+
+    counted = {labels: each.count for labels, each in measures.requests.read().items()}
+    assert counted == {
+        ("PUT", "/things/{id}", "401"): 3,
+        ("GET", "other", "404"): 3,
+        ("other", "other", "405"): 3,
+        ("GET", "/raise/{what}", "503"): 1,
+    }
+
+
+async def test_prometheus_reads_the_figures_without_a_token(client: Client) -> None:
+    await client.get("/things")
+
+    answer = await client.get("/metrics")
+
+    assert answer.status == 200
+    assert answer.headers["Content-Type"] == "application/openmetrics-text; version=1.0.0; charset=utf-8"
+    text = await answer.text()
+    assert 'http_server_request_duration_seconds_count{http_request_method="GET",http_route="/things",' in text
+    assert text.endswith("# EOF\n")

@@ -18,6 +18,8 @@ from schemathesis.core.failures import Failure
 BEYOND_A_SCHEMA = {
     "create_category": "parent_id",
     "create_product": r"category_ids.*|attributes.*",
+    "add_media": "body",
+    "begin_upload": "size",
     "list_products": "category|sort",
     "place_order": r"lines.*|Idempotency-Key",
     "register": r"(delivery_|billing_)?address|addresses.*",

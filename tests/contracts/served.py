@@ -12,11 +12,11 @@ from libs.common import http
 from libs.common.auth import Verifier
 from libs.common.cursors import Cursors
 from libs.common.pages import with_pages
+from libs.common.pictures import Studio
 from libs.common.postgres import Postgres
-from localcloud.azurite import Azurite
 from services.catalog import routes as catalog
 from services.catalog import store as catalog_store
-from services.catalog.images import CONTAINER, Images
+from services.catalog.gallery import Gallery
 from services.customers import routes as customers
 from services.customers import store as customers_store
 from services.orders import routes as orders
@@ -31,7 +31,7 @@ LAMP, DESK = UUID(int=0x1A), UUID(int=0xDE)
 class Surroundings:
     database: Postgres
     verifier: Verifier
-    azurite: Azurite
+    blobs: BlobServiceClient
 
 
 @asynccontextmanager
@@ -39,10 +39,8 @@ async def catalog_app(here: Surroundings) -> AsyncIterator[web.Application]:
     await catalog_store.migrate(here.database)
     app = http.application(with_pages("catalog", catalog.routes), here.verifier, here.database.ping)
     app[catalog.STORE], app[catalog.CURSORS] = await catalog_store.open_store(here.database), Cursors(b"key")
-    ca = str(here.azurite.certificates.ca)
-    async with BlobServiceClient(here.azurite.blobs, here.azurite.key, connection_verify=ca, retry_total=0) as blobs:
-        app[catalog.IMAGES] = Images(blobs.get_container_client(CONTAINER), f"{here.azurite.blobs}/{CONTAINER}")
-        yield app
+    app[catalog.GALLERY] = Gallery(here.blobs, "https://media.example/media", Studio(seconds=40))
+    yield app
 
 
 @asynccontextmanager

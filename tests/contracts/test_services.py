@@ -3,22 +3,15 @@
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 from aiohttp.test_utils import TestServer
+from azure.storage.blob.aio import BlobServiceClient
 
 from libs.common.auth import Role, Verifier
 from libs.common.postgres import Postgres
-from localcloud import certificates
-from localcloud.addresses import Addresses, Port
-from localcloud.azurite import Azurite
-from services.catalog.images import CONTAINER
 from tests.contracts.served import CALLER, SERVED, Surroundings
-from tests.localcloud.programs import free_ports, running
 from tests.tokens import Tokens
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(180)]
@@ -36,19 +29,9 @@ FULLY = {("catalog", Role.ADMIN), ("orders", Role.CUSTOMER), ("customers", Role.
 OWN_ID: dict[tuple[str, str], str] = {("customers", Role.CUSTOMER): f'parameters = {{ "path.id" = "{CALLER}" }}'}
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def azurite(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Azurite]:
-    folder, now = tmp_path_factory.mktemp("azurite"), datetime.now(UTC)
-    files = certificates.ensure(folder / "certificates", now)
-    azurite = Azurite.open(folder, "store", Addresses(free_ports(len(Port))), files)
-    async with running(azurite.program(ROOT / ".tools"), folder / "log"):
-        await azurite.prepare([CONTAINER], [CONTAINER], now)
-        yield azurite
-
-
 @pytest.fixture
-def here(database: Postgres, verifier: Verifier, azurite: Azurite) -> Surroundings:
-    return Surroundings(database, verifier, azurite)
+def here(database: Postgres, verifier: Verifier, blobs: BlobServiceClient) -> Surroundings:
+    return Surroundings(database, verifier, blobs)
 
 
 @pytest.mark.parametrize("caller", CALLERS)

@@ -95,7 +95,8 @@ class RunningStore:
 
     async def quiet(self) -> None:
         """Nothing is on its way any more, and the books balance."""
-        assert await until(self._audited, lambda found: found is not None) == []
+        found = await until(self._audited, lambda found: found is not None)
+        assert found == [], found
 
     async def _audited(self) -> list[Violation] | None:
         """None while a part of the store is being started again."""

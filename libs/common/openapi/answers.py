@@ -34,8 +34,8 @@ def answers(route: Route, schemas: Schemas) -> dict[str, Document]:
     told: dict[str, Document] = {}
     for status, kind in route.operation.answers.items():
         answer: Document = {"description": HTTPStatus(status).phrase, "headers": _headers(*_said(route, status, kind))}
-        if route.has_pages:
-            answer["headers"]["Link"] = {"$ref": "#/components/headers/Link"}
+        perhaps = ["Link"] * route.has_pages + ["Location"] * _makes(route, status)
+        answer["headers"] |= {each: _ref(each) for each in perhaps if each not in answer["headers"]}
         if kind is not None:
             answer["content"] = content(kind, route.operation.answer_types, schemas)
         told[str(status)] = answer
@@ -49,8 +49,16 @@ def _said(route: Route, status: int, kind: Any) -> Iterator[str]:
         yield "traceparent"
     if has_version(kind) or "If-None-Match" in route.headers:
         yield "ETag"
-    if status in (HTTPStatus.CREATED, HTTPStatus.ACCEPTED) and route.method == "POST":
+    if _makes(route, status) and "{" not in route.path:
         yield "Location"
+
+
+def _makes(route: Route, status: int) -> bool:
+    return route.method == "POST" and status in (HTTPStatus.CREATED, HTTPStatus.ACCEPTED)
+
+
+def _ref(header: str) -> Document:
+    return {"$ref": f"#/components/headers/{header}"}
 
 
 def _headers(*names: str) -> Document:

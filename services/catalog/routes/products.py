@@ -23,7 +23,7 @@ from services.catalog.domain import (
     Value,
 )
 from services.catalog.routes.bodies import Amount, Attributes, BasisPoints, Currency, Name, Pieces, Sku, Text
-from services.catalog.routes.keys import IMAGES, STORE
+from services.catalog.routes.keys import GALLERY, STORE
 from services.catalog.store import SkuTaken
 
 routes = web.RouteTableDef()
@@ -121,7 +121,7 @@ async def replace_product(request: web.Request) -> web.Response:
 async def delete_product(request: web.Request) -> web.Response:
     version, at = if_match(request), now()
     product = await request.app[STORE].change(path_id(request), lambda product: product.delete(at), version=version)
-    await request.app[IMAGES].forget(product.media)
+    await request.app[GALLERY].forget(product.media)
     return no_content()
 
 
