@@ -18,7 +18,6 @@ from libs.common.deadlines import Deadlines, Overdue
 from libs.common.entrance import ENTRANCE, Entrance
 from libs.common.errors import (
     Forbidden,
-    Invalid,
     Malformed,
     MatchRequired,
     NotFound,
@@ -40,6 +39,8 @@ from libs.common.operations import (
     operation_of,
     route_of,
 )
+from libs.common.queries import invalid
+from libs.common.queries import query as query
 from libs.common.telemetry import Kind
 
 log = structlog.get_logger()
@@ -235,30 +236,9 @@ def decode(body: bytes, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(body, type=kind)
     except msgspec.ValidationError as error:
-        raise _invalid(error, "body") from error
+        raise invalid(error, "body") from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Malformed(f"the body is not JSON: {error}") from error
-
-
-def query(request: web.Request, kind: type[T]) -> T:
-    """The query string as a Struct; of `a.b=c` the field `a` is a dict. Raises Invalid naming the parameter."""
-    given: dict[str, Any] = {}
-    for name, value in request.query.items():
-        group, dot, member = name.partition(".")
-        if dot and isinstance(given.setdefault(group, {}), dict):
-            given[group][member] = value
-        else:
-            given[name] = value
-    try:
-        return msgspec.convert(given, kind, strict=False)
-    except msgspec.ValidationError as error:
-        raise _invalid(error, "query") from error
-
-
-def _invalid(error: msgspec.ValidationError, whole: str) -> Invalid:
-    """msgspec says where after what: ` - at `$.lines[0].quantity``, of a name in a dict ` - at `key` in `$.a``."""
-    said, _, place = re.sub(" - at `key` in ", " - at ", str(error)).partition(" - at `$")
-    return Invalid(place.rstrip("`").lstrip(".") or whole, said)
 
 
 def path_id(request: web.Request, name: str = "id") -> UUID:

@@ -31,7 +31,8 @@ class Operation:
     body: type | None = None
     body_types: Sequence[str] = JSON
     query: type | None = None
-    headers: Sequence[str] = ()  # of the request: If-Match, Idempotency-Key, Prefer
+    headers: Sequence[str] = ()  # of the request: If-Match, Idempotency-Key
+    optional_headers: Sequence[str] = ()  # heeded, and not missed: Prefer, or If-Match on a deletion
     answers: Mapping[int, type | None]  # by status; None: without a body
     answer_types: Sequence[str] = JSON
     refuses: Sequence[type[StoreError]] = ()

@@ -12,7 +12,7 @@ CONTENT_TYPE = "application/problem+json"
 def content(error: StoreError) -> bytes:
     """`field` names what is wrong, where something is."""
     field = {"field": error.field} if isinstance(error, Invalid) else {}
-    return body(error.status, _title(error), error.detail, **field)
+    return body(error.status, title(type(error)), error.detail, **field)
 
 
 def body(status: int, title: str, detail: str, **more: str) -> bytes:
@@ -27,5 +27,5 @@ def headers(error: StoreError) -> dict[str, str]:
     return {"Retry-After": str(error.retry_after_seconds)} if error.retry_after_seconds else {}
 
 
-def _title(error: StoreError) -> str:
-    return re.sub(r"(?<!^)(?=[A-Z])", " ", type(error).__name__).capitalize()
+def title(error: type[StoreError]) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", " ", error.__name__).capitalize()

@@ -6,6 +6,7 @@ import random
 from libs.common import bus, http, outbox, service
 from libs.common.cursors import Cursors
 from libs.common.entrance import Entrance
+from libs.common.pages import with_pages
 from libs.common.queue_watch import QueueWatch
 from libs.common.serving import serve
 from libs.common.watch import RelayWatch
@@ -20,7 +21,11 @@ async def run(settings: Settings) -> None:
     async with service.connect("customers", settings) as to:
         store = await open_store(to.database)
         app = http.application(
-            routes, to.verifier, to.database.ping, measures=to.measures, entrance=Entrance.told(settings)
+            with_pages("customers", routes),
+            to.verifier,
+            to.database.ping,
+            measures=to.measures,
+            entrance=Entrance.told(settings),
         )
         watch = RelayWatch(to.database, to.measures)
         app[STORE] = store

@@ -1,6 +1,7 @@
 """Read, act, reply: bodies, problems, policies, ETags."""
 
 from collections.abc import AsyncIterator, Callable
+from datetime import datetime
 from io import BytesIO
 from typing import Annotated
 
@@ -34,6 +35,8 @@ class Body(Struct, forbid_unknown_fields=True):
 
 class Asked(Struct, forbid_unknown_fields=True):
     limit: Annotated[int, Meta(ge=1, le=100)] = 20
+    after: int | None = None
+    since: datetime | None = None
 
 
 class Occupied(Conflict):
@@ -133,7 +136,17 @@ async def test_a_body_that_is_too_large_is_refused(client: Client) -> None:
     assert (answer.status, (await answer.json())["title"]) == (413, "Too large")
 
 
-@pytest.mark.parametrize(("asked", "field"), [("limit=0", "limit"), ("limit=x", "limit"), ("limits=1", "query")])
+@pytest.mark.parametrize(
+    ("asked", "field"),
+    [
+        ("limit=0", "limit"),
+        ("limit=x", "limit"),
+        ("limits=1", "query"),
+        ("limit=1&limit=1", "limit"),
+        ("after=null", "after"),
+        ("since=0.5", "since"),
+    ],
+)
 async def test_a_bad_query_names_the_parameter(client: Client, asked: str, field: str) -> None:
     answer = await client.get(f"/things?{asked}")
 

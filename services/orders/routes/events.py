@@ -36,7 +36,7 @@ LAST = FINAL | {Status.DELIVERED}  # of a stream; a return, weeks later, is for 
 @routes.get("/api/orders/{id}/events")
 @allow(Role.CUSTOMER, Role.ADMIN)
 @Operation(
-    headers=["Last-Event-ID"],
+    optional_headers=["Last-Event-ID"],
     answers={200: bytes, 204: None},
     answer_types=[EVENT_STREAM],
     refuses=[TooManyWatchers, TooManyOfYours],
