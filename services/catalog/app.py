@@ -26,13 +26,8 @@ async def run(settings: Settings) -> None:
         blobs.connect(settings.blob_endpoint, to.credential) as storage,
     ):
         store = await open_store(to.database)
-        app = http.application(
-            with_pages("catalog", routes),
-            to.verifier,
-            to.database.ping,
-            measures=to.measures,
-            entrance=Entrance.told(settings),
-        )
+        door, pages = Entrance.told(settings), with_pages("catalog", routes)
+        app = http.application(pages, to.verifier, to.database.ping, measures=to.measures, entrance=door)
         watch = RelayWatch(to.database, to.measures)
         app[STORE], app[GALLERY] = store, Gallery(storage, settings.media_url)
         app[CURSORS] = cursors = Cursors((await to.vault.read("catalog-cursor-key")).encode())
