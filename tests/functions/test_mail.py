@@ -143,6 +143,8 @@ def test_with_a_wrong_address_the_functions_do_not_start_and_no_password_is_show
         "CATALOG_URL": "p",
         "PAYMENTS_URL": "q",
         "PAYMENTS_KEY": "secret",
+        "BLOB_ENDPOINT": "r",
+        "MEDIA_URL": "s",
         "MAIL_FROM": "a@b.c",
         "MAIL_URL": url,
         "MAIL_PASSWORD": PASSWORD,
