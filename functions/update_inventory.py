@@ -12,10 +12,14 @@ import structlog
 from functions import events
 from functions.events import Queues
 from libs.common.messages.catalog import OpenStock, ProductCreated, ProductUpdated
+from libs.common.messages.views import view
 
 log = structlog.get_logger()
 
-HEARD: Sequence[type[ProductCreated | ProductUpdated]] = (ProductCreated, ProductUpdated)
+HEARD: Sequence[type[ProductCreated | ProductUpdated]] = (
+    view(ProductCreated, "product_id", "opening_stock", "at"),
+    view(ProductUpdated, "product_id", "opening_stock", "at"),
+)
 
 
 async def update_inventory(event: func.CloudEvent, queues: Queues) -> None:

@@ -9,8 +9,10 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
 from libs.common.messages import Command, Fact, Message
+from libs.common.pages import with_pages
 from localcloud import topology
 from localcloud.topology import Topology
 
@@ -115,7 +117,7 @@ def test_every_route_of_the_gateway_leads_to_something_that_exists(store: Topolo
 @pytest.mark.parametrize("service", SERVICES)
 def test_the_gateway_lets_through_just_what_a_service_serves(service: str, store: Topology) -> None:
     module = importlib.import_module(f"services.{service}.routes")
-    served = {route.path for route in module.routes}
+    served = {route.path for route in with_pages(service, module.routes) if isinstance(route, web.RouteDef)}
     let_through = {route.as_ or route.path for route in store.routes if route.to == service}
 
     assert {path for path in served if not any(is_below(path, prefix) for prefix in let_through)} == set()

@@ -9,6 +9,7 @@ from libs.common import telemetry
 from libs.common.errors import StoreError
 from libs.common.measures import Measures
 from libs.common.messages import CloudEvent, Message, read
+from libs.common.messages.views import heard
 from libs.common.telemetry import Kind
 from libs.common.watch import timed
 
@@ -51,5 +52,6 @@ async def react(
     about = {"messaging.system": "servicebus", "messaging.message.id": event.id}
     measured = (measures or Measures()).reactions
     with telemetry.trace(event.traceparent, f"process {event.type}", Kind.CONSUMER, about), timed(measured, event.type):
-        await reactions[kind](store, read(event, kind), Cause(event.cause, attempt))
+        reaction = reactions[kind]
+        await reaction(store, read(event, heard(kind, reaction)), Cause(event.cause, attempt))
         log.info("message.handled", type=event.type, subject=event.subject, id=event.id)

@@ -1,6 +1,7 @@
 """Read, act, reply: bodies, problems, policies, ETags."""
 
 from collections.abc import AsyncIterator, Callable
+from datetime import datetime
 from io import BytesIO
 from typing import Annotated
 
@@ -14,11 +15,12 @@ from libs.common.auth import Role, Verifier
 from libs.common.errors import Conflict, Unavailable
 from libs.common.http import if_match, no_content, path_id, query, read, reply
 from libs.common.measures import Measures
-from libs.common.operations import Handler, Operation, allow
+from libs.common.operations import MOST_BODY_BYTES, Handler, Operation, allow
 from tests.tokens import Tokens
 
 Client = TestClient[web.Request, web.Application]
 routes = web.RouteTableDef()
+JSON = {"Content-Type": "application/json"}
 ANSWERS = Operation(answers={200: None})
 
 
@@ -33,6 +35,8 @@ class Body(Struct, forbid_unknown_fields=True):
 
 class Asked(Struct, forbid_unknown_fields=True):
     limit: Annotated[int, Meta(ge=1, le=100)] = 20
+    after: int | None = None
+    since: datetime | None = None
 
 
 class Occupied(Conflict):
@@ -84,7 +88,7 @@ async def client(verifier: Verifier, measures: Measures) -> AsyncIterator[Client
 
 
 async def test_a_body_is_read_and_answered_with_its_version(client: Client) -> None:
-    answer = await client.post("/things", data=b'{"lines":[{"quantity":2}]}')
+    answer = await client.post("/things", data=b'{"lines":[{"quantity":2}]}', headers=JSON)
 
     assert (answer.status, answer.headers["ETag"]) == (201, '"v3"')
     assert await answer.json() == {"lines": [{"quantity": 2, "name": ""}]}
@@ -118,7 +122,7 @@ async def test_a_body_is_read_and_answered_with_its_version(client: Client) -> N
 async def test_a_bad_body_is_a_problem_that_names_the_field(
     client: Client, body: bytes, status: int, field: str | None
 ) -> None:
-    answer = await client.post("/things", data=body)
+    answer = await client.post("/things", data=body, headers=JSON)
 
     problem = await answer.json()
     assert answer.content_type == "application/problem+json"
@@ -127,12 +131,22 @@ async def test_a_bad_body_is_a_problem_that_names_the_field(
 
 
 async def test_a_body_that_is_too_large_is_refused(client: Client) -> None:
-    answer = await client.post("/things", data=BytesIO(b" " * (http.MOST_BODY_BYTES + 1)))
+    answer = await client.post("/things", data=BytesIO(b" " * (MOST_BODY_BYTES + 1)), headers=JSON)
 
     assert (answer.status, (await answer.json())["title"]) == (413, "Too large")
 
 
-@pytest.mark.parametrize(("asked", "field"), [("limit=0", "limit"), ("limit=x", "limit"), ("limits=1", "query")])
+@pytest.mark.parametrize(
+    ("asked", "field"),
+    [
+        ("limit=0", "limit"),
+        ("limit=x", "limit"),
+        ("limits=1", "query"),
+        ("limit=1&limit=1", "limit"),
+        ("after=null", "after"),
+        ("since=0.5", "since"),
+    ],
+)
 async def test_a_bad_query_names_the_parameter(client: Client, asked: str, field: str) -> None:
     answer = await client.get(f"/things?{asked}")
 

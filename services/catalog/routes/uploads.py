@@ -1,6 +1,5 @@
 """Direct uploads: staff ask for a place in Blob Storage, put a file there, and say that it is complete."""
 
-from datetime import datetime
 from typing import Annotated
 from uuid import UUID, uuid4
 
@@ -8,7 +7,7 @@ from aiohttp import web
 from msgspec import Meta, Struct
 
 from libs.common.auth import Role
-from libs.common.clock import now
+from libs.common.clock import Moment, now
 from libs.common.errors import Conflict, StoreError, Unavailable
 from libs.common.http import path_id, read, reply
 from libs.common.media import Place
@@ -44,7 +43,7 @@ class UploadBody(Struct, frozen=True):
     method: str
     url: str
     headers: dict[str, str]
-    expires_at: datetime
+    expires_at: Moment
     complete: str  # where to say so
 
 
