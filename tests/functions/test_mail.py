@@ -145,8 +145,6 @@ def test_with_a_wrong_address_the_functions_do_not_start_and_no_password_is_show
         "MEDIA_URL": "m",
         "PAYMENTS_URL": "q",
         "PAYMENTS_KEY": "secret",
-        "BLOB_ENDPOINT": "r",
-        "MEDIA_URL": "s",
         "MAIL_FROM": "a@b.c",
         "MAIL_URL": url,
         "MAIL_PASSWORD": PASSWORD,
