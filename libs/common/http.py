@@ -3,7 +3,6 @@
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from datetime import datetime
 from hashlib import blake2b
 from time import perf_counter
 from typing import Any, Literal, TypeVar
@@ -17,7 +16,6 @@ from libs.common import openmetrics, problems, telemetry
 from libs.common.auth import Caller, Role, Verifier
 from libs.common.errors import (
     Forbidden,
-    Invalid,
     Malformed,
     MatchRequired,
     NotFound,
@@ -241,43 +239,14 @@ def decode(body: bytes, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(body, type=kind)
     except msgspec.ValidationError as error:
-        raise _invalid(error, "body") from error
+        raise queries.invalid(error, "body") from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Malformed(f"the body is not JSON: {error}") from error
 
 
 def query(request: web.Request, kind: type[T]) -> T:
     """The query string as a Struct; of `a.b=c` the field `a` is a dict. Raises Invalid naming the parameter."""
-    given: dict[str, Any] = {}
-    for name, value in request.query.items():
-        if len(request.query.getall(name)) > 1:
-            raise Invalid(name, "say it once")
-        group, dot, member = name.partition(".")
-        if dot and isinstance(given.setdefault(group, {}), dict):
-            given[group][member] = value
-        else:
-            given[name] = value
-    try:
-        asked = msgspec.convert(given, kind, strict=False)
-    except msgspec.ValidationError as error:
-        raise _invalid(error, "query") from error
-    for name, value in given.items():
-        _check_meant(name, value, getattr(asked, name))
-    return asked
-
-
-def _check_meant(name: str, said: object, meant: object) -> None:
-    """Text is read laxly, since all of a query is text; two readings go too far. Raises Invalid."""
-    if meant is None:  # the word `null`
-        raise Invalid(name, "leave it out, where you don't mean any")
-    if isinstance(meant, datetime) and not re.match(r"\d{4}-", str(said)):  # seconds since 1970
-        raise Invalid(name, "say when as in 2026-06-01T12:00:00Z")
-
-
-def _invalid(error: msgspec.ValidationError, whole: str) -> Invalid:
-    """msgspec says where after what: ` - at `$.lines[0].quantity``, of a name in a dict ` - at `key` in `$.a``."""
-    said, _, place = re.sub(" - at `key` in ", " - at ", str(error)).partition(" - at `$")
-    return Invalid(place.rstrip("`").lstrip(".") or whole, said)
+    return queries.read(request.query, kind)
 
 
 def path_id(request: web.Request, name: str = "id") -> UUID:
