@@ -63,7 +63,7 @@ ORDERS = f"""
 WITH made AS (
     INSERT INTO orders (id, customer_id, status, currency, total, lines, version, placed_at, payment)
     SELECT (lpad(to_hex(at_ms), 12, '0') || '70008000' || lpad(to_hex(n), 12, '0'))::uuid,
-           {_ID.format(f"1 + n % {BUYERS}")}, 'confirmed', 'EUR', 3000, $3::jsonb, 4, at, 'captured'
+           {_ID.format(f"1 + n % {BUYERS}")}, 'confirmed', 'EUR', 3000, $3::text::jsonb, 4, at, 'captured'
     FROM generate_series($1::int, $2::int) AS n
     CROSS JOIN LATERAL (SELECT now() - interval '1 day' - n * interval '1 second' AS at) t
     CROSS JOIN LATERAL (SELECT (extract(epoch FROM at) * 1000)::bigint AS at_ms) m
@@ -74,7 +74,7 @@ WITH made AS (
     FROM made CROSS JOIN (VALUES (1, 'placed'), (3, 'confirmed')) AS v (version, status)
 )
 INSERT INTO idempotency (customer_id, key, fingerprint, order_id, answer, at)
-SELECT customer_id, id::text, ''::bytea, id, convert_to($3, 'UTF8'), placed_at FROM made
+SELECT customer_id, id::text, ''::bytea, id, convert_to($3::text, 'UTF8'), placed_at FROM made
 """
 # What the relay is just publishing is locked, and stays.
 SWEEP = """

@@ -70,12 +70,14 @@ class Bench:
         return Pgbench(cluster.binaries / "pgbench", self.url(name))
 
     @asynccontextmanager
-    async def service(self, name: str) -> AsyncIterator[tuple[int, int]]:
-        """Its port and its process id."""
+    async def service(self, name: str, *before: str) -> AsyncIterator[tuple[int, int]]:
+        """Its port and its process id. `before` is what the interpreter runs it with."""
         port = free_ports(1)
         known = next(each for each in self.store.launch.store.workers() if each.name == name)
         env = {**known.env, "PORT": str(port), "TOPIC_ENDPOINT": f"{self.sink}/api/events"}
         program = replace(known, env=env, ready=partial(listening, port), cwd=PROJECT)
+        if before:
+            program = replace(program, argv=[sys.executable, *before, f"services.{name}"])
         async with running(program, self.logs / f"bench-{name}.log") as process:
             yield port, process.pid
 
