@@ -20,7 +20,17 @@ FOLDERS = {
 ALSO = {"localcloud": ("functions/**", "deploy/gateway/**"), "gateway": ("localcloud/**",)}
 
 # What belongs to nobody, and is in no image. `*` crosses slashes.
-NOTHING = ("*.md", "docs/*", "tests/*", "bench/*", "deploy/*.py", ".github/CODEOWNERS", ".gitignore", "LICENSE")
+NOTHING = (
+    "*.md",
+    "docs/*",
+    "tests/*",
+    "bench/*",
+    "deploy/*.py",
+    "deploy/observability/*",
+    ".github/CODEOWNERS",
+    ".gitignore",
+    "LICENSE",
+)
 
 LONGEST_DIFF_SECONDS = 60
 

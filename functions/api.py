@@ -1,7 +1,7 @@
 """The store's own HTTP API, as the functions ask it. Each owner decides whether the bearer of a token may know."""
 
 import asyncio
-from datetime import datetime
+from collections.abc import Mapping
 from typing import TypeVar
 from urllib.parse import urlencode, urlsplit
 from uuid import UUID
@@ -14,6 +14,7 @@ from msgspec import Struct
 from functions.answers import body
 from functions.connections import Connections
 from libs.common import telemetry
+from libs.common.clock import Moment
 from libs.common.errors import Forbidden, NotFound, StoreError, Unauthorized, Unavailable
 from libs.common.messages.customers import Status
 from libs.common.messages.orders import OrderedLine
@@ -64,7 +65,7 @@ class Order(Struct, frozen=True):
     currency: str
     total: int
     lines: list[OrderedLine]
-    placed_at: datetime
+    placed_at: Moment
     tax: int = 0
     carrier: str = ""
     tracking: str = ""
@@ -79,11 +80,19 @@ class Waiting(Struct, frozen=True):
     """For a product to be in stock again."""
 
     product_id: UUID
-    since: datetime
+    since: Moment
 
 
 class WaitingList(Struct, frozen=True):
     items: list[Waiting]
+
+
+# Which of the services' operations are asked, and all that is read of their answers.
+READS: Mapping[str, type[Struct]] = {
+    "catalog list_waiting": WaitingList,
+    "customers read_customer": Customer,
+    "orders list_orders": OrderPage,
+}
 
 
 async def our_authorization(to: Connections) -> str:

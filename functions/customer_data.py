@@ -20,9 +20,11 @@ from functions.connections import Connections
 from functions.tabular import table
 from libs.common import problems, telemetry
 from libs.common.errors import NotFound, StoreError, Unavailable
+from libs.common.telemetry import Kind
 
 log = structlog.get_logger()
 
+ABOUT = {"faas.trigger": "http", "http.route": "/api/customer-data/{id}"}
 PAGE = 100
 MOST_PAGES = 20  # beyond, the answer's Link says where the orders go on
 PATIENCE_SECONDS = 20
@@ -80,7 +82,7 @@ FORMS: dict[str, Callable[[list[Entry]], bytes]] = {"application/json": msgspec.
 
 
 async def customer_data(request: func.HttpRequest, to: Connections) -> func.HttpResponse:
-    with telemetry.trace(request.headers.get("traceparent")) as traceparent:
+    with telemetry.trace(request.headers.get("traceparent"), "customer_data", Kind.SERVER, ABOUT) as traceparent:
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
                 answer = await _collect(request, to)

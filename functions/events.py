@@ -11,14 +11,16 @@ import msgspec
 from libs.common import telemetry
 from libs.common.errors import Malformed
 from libs.common.messages import Command, Fact, encode_command
+from libs.common.telemetry import Kind
 
 F = TypeVar("F", bound=Fact)
 Queues = Mapping[str, func.Out[str]]  # by the service that owns the queue
 
 
-def trace(event: func.CloudEvent) -> AbstractContextManager[str]:
+def trace(event: func.CloudEvent, function: str) -> AbstractContextManager[str]:
     """Goes on with the trace that the event carries."""
-    return telemetry.trace(str(event.extension_attrs.get("traceparent", "")))
+    about = {"faas.trigger": "pubsub", "messaging.system": "eventgrid", "messaging.message.id": event.id}
+    return telemetry.trace(str(event.extension_attrs.get("traceparent", "")), function, Kind.CONSUMER, about)
 
 
 def read(event: func.CloudEvent, kinds: Sequence[type[F]]) -> F:

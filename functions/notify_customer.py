@@ -26,7 +26,7 @@ HEARD: Sequence[type[Told]] = (OrderConfirmed, OrderRejected, OrderCancelled, Or
 
 async def notify_customer(event: func.CloudEvent, queues: Queues, to: Connections) -> None:
     """At least once, under one Message-ID: a letter whose acceptance was not heard of is posted again."""
-    with events.trace(event) as traceparent:
+    with events.trace(event, "notify_customer") as traceparent:
         fact = events.read(event, HEARD)
         try:
             customer = await api.customer(to, fact.customer_id, await api.our_authorization(to))

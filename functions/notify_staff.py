@@ -12,7 +12,7 @@ log = structlog.get_logger()
 
 async def notify_staff(event: func.CloudEvent, to: Connections) -> None:
     """At least once, under one Message-ID."""
-    with events.trace(event) as traceparent:
+    with events.trace(event, "notify_staff") as traceparent:
         fact, told = events.read(event, [StockLow]), to.settings
         recipient = told.staff_mail or told.mail_from
         letter = stock_letters.stock_low(

@@ -21,7 +21,7 @@ async def notify_waiting(event: func.CloudEvent, to: Connections) -> None:
     """Every customer is tried. Where one letter could not be posted the function fails, and is called again for all of
     them: the letters that went out then go out again, under the same Message-IDs.
     """
-    with events.trace(event) as traceparent:
+    with events.trace(event, "notify_waiting") as traceparent:
         fact = events.read(event, [BackInStock])
         authorization, few = await api.our_authorization(to), asyncio.Semaphore(AT_ONCE)
 

@@ -19,6 +19,7 @@ from libs.common.clock import now
 from libs.common.errors import Malformed, StoreError, TooLarge
 from libs.common.messages import UNREADABLE
 from libs.common.messages.orders import RecordPayment
+from libs.common.telemetry import Kind
 
 log = structlog.get_logger()
 
@@ -32,7 +33,7 @@ class Callback(Payment, frozen=True, kw_only=True):
 
 
 def payment_callback(request: func.HttpRequest, queues: Queues, key: str) -> func.HttpResponse:
-    with telemetry.trace(request.headers.get("traceparent")) as traceparent:
+    with telemetry.trace(request.headers.get("traceparent"), "payment_callback", Kind.SERVER) as traceparent:
         try:
             _record(_read(request, key), queues)
             answer = func.HttpResponse(status_code=202, headers=HEADERS)

@@ -16,14 +16,17 @@ from libs.common.messages.orders import (
     OrderPlaced,
     RejectOrder,
 )
+from libs.common.messages.views import view
 
 log = structlog.get_logger()
+
+HEARD = (view(OrderPlaced, "order_id", "customer_id", "total", "lines", "at"),)
 
 
 async def process_order(event: func.CloudEvent, queues: Queues, to: Connections) -> None:
     """Fails, and is called again, where it can't be known now whether the order is right."""
-    with events.trace(event):
-        order = events.read(event, [OrderPlaced])
+    with events.trace(event, "process_order"):
+        order = events.read(event, HEARD)
         flaw = flaw_of(order) or await _flaw_of_buyer(order, to)
         command = RejectOrder(order_id=order.order_id, reason=flaw) if flaw else _reserve(order)
         events.send(command, queues, sender="process_order", because=event, fact=order)

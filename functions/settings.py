@@ -14,11 +14,15 @@ class Settings:
     mail_url: str  # smtp://user@host:port, smtps://…, or https://….communication.azure.com
     mail_password: str = field(default="", repr=False)  # where it names a user
     mail_from: str
+    blob_endpoint: str  # https://<account>.blob.core.windows.net
+    media_url: str  # where anyone can read what lies in the container `media`
     payments_url: str  # where the payment provider, or the adapter to it, answers: docs/payments.md
     payments_key: str = field(repr=False)  # shown to it, and what it signs its call-backs with
     staff_mail: str = ""  # who hears that little is left of a product; empty: the sender of the letters
     staff_language: str = "en"
     log_level: str = "INFO"
+    otel_exporter_otlp_endpoint: str = ""  # where traces and metrics go by OTLP/HTTP; empty: nowhere
+    applicationinsights_connection_string: str = ""  # the same to Azure Monitor
 
     def __post_init__(self) -> None:
         """Raises ValueError: a wrong address should stop the start, not each letter."""

@@ -32,7 +32,7 @@ FIRST_CHANGE = 2  # the version that it makes
 
 async def take_payment(event: func.CloudEvent, queues: Queues, to: Connections) -> None:
     """Fails, and is called again, where the provider can't say now what became of it."""
-    with events.trace(event):
+    with events.trace(event, "take_payment"):
         order = events.read(event, HEARD)
         if needs_nothing(order):
             log.info("payment.not_needed", order_id=str(order.order_id), because=_name(order))

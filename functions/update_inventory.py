@@ -12,14 +12,18 @@ import structlog
 from functions import events
 from functions.events import Queues
 from libs.common.messages.catalog import OpenStock, ProductCreated, ProductUpdated
+from libs.common.messages.views import view
 
 log = structlog.get_logger()
 
-HEARD: Sequence[type[ProductCreated | ProductUpdated]] = (ProductCreated, ProductUpdated)
+HEARD: Sequence[type[ProductCreated | ProductUpdated]] = (
+    view(ProductCreated, "product_id", "opening_stock", "at"),
+    view(ProductUpdated, "product_id", "opening_stock", "at"),
+)
 
 
 async def update_inventory(event: func.CloudEvent, queues: Queues) -> None:
-    with events.trace(event):
+    with events.trace(event, "update_inventory"):
         product = events.read(event, HEARD)
         command = OpenStock(product_id=product.product_id, quantity=product.opening_stock)
         events.send(command, queues, sender="update_inventory", because=event, fact=product)

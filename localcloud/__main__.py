@@ -1,4 +1,4 @@
-"""The local cloud in one process: identity, Key Vault, Event Grid, Service Bus and mail, both ways."""
+"""The local cloud in one process: identity, Key Vault, Event Grid, Service Bus, mail, and the front of Azurite."""
 
 import argparse
 import asyncio
@@ -8,7 +8,7 @@ import random
 import signal
 import sys
 from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -31,6 +31,7 @@ from localcloud.keyvault import KeyVault
 from localcloud.mail import Letters
 from localcloud.servicebus import Broker
 from localcloud.state import State
+from localcloud.storage import StorageFront
 from localcloud.topology import Topology
 
 START_SECONDS = 30
@@ -60,6 +61,7 @@ class Cloud:
     grid: EventGrid
     vault: KeyVault
     letters: Letters
+    front: StorageFront
 
     @classmethod
     @asynccontextmanager
@@ -80,8 +82,10 @@ class Cloud:
                 chance=random.Random(),  # noqa: S311
             ) as grid,
             KeyVault.open(state.journal("keyvault"), access, keyvault.resource(addresses)) as vault,
+            _front(settings, grid) as front,
         ):
-            yield cls(known, ManagedIdentity(issuer, known, identity.header(state)), broker, grid, vault, letters)
+            named = ManagedIdentity(issuer, known, identity.header(state))
+            yield cls(known, named, broker, grid, vault, letters, front)
 
     def state(self) -> dict[str, Any]:
         """How far everything is. Who can ask knows that everything listens."""
@@ -95,6 +99,11 @@ def _may_use_queue(access: Access, token: str, right: str, queue: str) -> None:
 
 def _may_publish(access: Access, token: str, topic: str) -> None:
     access.require(token, EVENT_GRID, role="EventGrid Data Sender", on=f"topics/{topic}")
+
+
+def _front(settings: Settings, grid: EventGrid) -> AbstractAsyncContextManager[StorageFront]:
+    tls = certificates.ensure(settings.state.certificates, datetime.now(UTC)).client_context()
+    return StorageFront.open(settings.addresses.https(Port.AZURITE), tls, grid.publish, partial(datetime.now, UTC))
 
 
 async def run(settings: Settings) -> None:
@@ -125,6 +134,7 @@ def _servers(cloud: Cloud, settings: Settings) -> dict[Port, Coroutine[Any, Any,
         Port.KEYVAULT: http.serve(cloud.vault.app(), HOST, port(Port.KEYVAULT), tls),
         Port.SERVICEBUS: cloud.broker.serve(HOST, port(Port.SERVICEBUS), tls),
         Port.EVENTGRID: cloud.grid.serve(HOST, port(Port.EVENTGRID), tls),
+        Port.BLOB: http.serve(cloud.front.app(), HOST, port(Port.BLOB), tls),
         Port.SMTP: mail.serve(cloud.letters, HOST, port(Port.SMTP)),
         Port.EMAIL: http.serve(MailService(cloud.identity.issuer, cloud.letters).app(), HOST, port(Port.EMAIL), tls),
         Port.LETTERS: http.serve(_letters_and_state(cloud), settings.letters_host, port(Port.LETTERS)),

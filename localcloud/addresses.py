@@ -21,12 +21,13 @@ class Port(IntEnum):
     KEYVAULT = 9
     SMTP = 10
     LETTERS = 11
-    BLOB = 12
+    BLOB = 12  # the front of Azurite's blobs, which tells of what is written
     QUEUE = 13
     TABLE = 14
     POSTGRES = 15
     EMAIL = 16  # letters by Azure Communication Services; TLS
     PAYMENTS = 17
+    AZURITE = 18  # its blobs, without the front
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ SCRIPT = Path("azurite/node_modules/azurite/dist/src/azurite.js")
 # A small young generation saves 30 MB at rest; the old one has to end somewhere.
 NODE_FLAGS = ["--max-semi-space-size=1", "--max-old-space-size=256"]
 FLAGS = ["--oauth", "basic", "--disableTelemetry", "--skipApiVersionCheck", "--silent"]
+SERVED = {"blob": Port.AZURITE, "queue": Port.QUEUE, "table": Port.TABLE}
 TIMEOUT = aiohttp.ClientTimeout(total=10)
 
 
@@ -55,8 +56,8 @@ class Azurite:
 
     @property
     def blobs(self) -> str:
-        """The account's URL in Blob Storage."""
-        return f"{self.addresses.https(Port.BLOB)}/{self.account}"
+        """The account's URL in Blob Storage, where nobody is told of what is written."""
+        return f"{self.addresses.https(Port.AZURITE)}/{self.account}"
 
     @property
     def tables(self) -> str:
@@ -68,8 +69,8 @@ class Azurite:
         script = tools / SCRIPT
         if not script.exists():
             raise Missing
-        ports = {of: self.addresses.port(of) for of in (Port.BLOB, Port.QUEUE, Port.TABLE)}
-        served = [part for of, port in ports.items() for part in _service(of.name.lower(), port)]
+        ports = {name: self.addresses.port(of) for name, of in SERVED.items()}
+        served = [part for name, port in ports.items() for part in _service(name, port)]
         tls = ["--cert", str(self.certificates.server), "--key", str(self.certificates.key)]
         return Program(
             name="azurite",

@@ -105,7 +105,8 @@ class TablesLedger:
     async def movements(self) -> list[Stock]:
         """Those too that are committed, and not written yet."""
         reserved = await self._reserved()
-        moved = [msgspec.json.decode(entity.body, type=Moved) for entity in await self._range("m|")]
+        listed = await self._range("m|")  # with the members of categories, which have no body
+        moved = [msgspec.json.decode(entity.body, type=Moved) for entity in listed if entity.body]
         for shelf in await self._shelves():
             if owner := _owner(shelf, reserved):
                 moved += [each for each in owner.moved if each.product_id == shelf.figures.product_id]

@@ -68,8 +68,8 @@ def hold(volumes: Volumes) -> None:
 
 
 async def provide(store: Store) -> None:
-    containers = store.topology.containers
-    await store.storage.prepare(containers, public=containers, at=datetime.now(UTC))
+    public = store.topology.containers
+    await store.storage.prepare([*public, *store.topology.private_containers], public=public, at=datetime.now(UTC))
     await provision.secrets_and_roles(store)
 
 

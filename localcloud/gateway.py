@@ -108,7 +108,7 @@ def local_upstreams(topology: Topology, addresses: Addresses) -> dict[str, str]:
         "orders": addresses.http(Port.ORDERS),
         "customers": addresses.http(Port.CUSTOMERS),
         "functions": addresses.http(Port.FUNCTIONS),
-        STORAGE: f"{addresses.https(Port.BLOB)}/{topology.storage_account}",  # emulators have the account in the path
+        STORAGE: f"{addresses.https(Port.AZURITE)}/{topology.storage_account}",  # an emulator's path has the account
     }
 
 

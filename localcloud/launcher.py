@@ -60,8 +60,8 @@ async def start(store: Store, processes: Processes) -> None:
 
 async def start_storage(store: Store, processes: Processes) -> None:
     await processes.start(store.azurite())
-    containers = store.topology.containers
-    await store.storage.prepare(containers, public=containers, at=datetime.now(UTC))
+    public = store.topology.containers
+    await store.storage.prepare([*public, *store.topology.private_containers], public=public, at=datetime.now(UTC))
 
 
 @dataclass(slots=True)

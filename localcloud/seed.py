@@ -20,7 +20,7 @@ from localcloud.people import People
 from localcloud.sample import Sample
 from localcloud.waiting import until
 
-TIMEOUT = aiohttp.ClientTimeout(total=10)
+TIMEOUT = aiohttp.ClientTimeout(total=60)  # pictures are looked at one by one
 FLOW_SECONDS = 30.0
 
 

@@ -33,6 +33,7 @@ CLOUD = (
     Port.SMTP,
     Port.EMAIL,
     Port.LETTERS,
+    Port.BLOB,
 )
 SCHEMES = {
     Port.ISSUER: "https",
@@ -45,6 +46,7 @@ SCHEMES = {
     Port.QUEUE: "https",
     Port.TABLE: "https",
     Port.POSTGRES: "postgresql",
+    Port.AZURITE: "https",
 }
 PAYMENTS_KEY_FILE = "payments.key"
 MAIL_FROM = "Store <store@localhost>"
@@ -173,7 +175,8 @@ class Store:
         who, bundle = self.topology.identities[name], str(self.certificates.bundle)
         trust = {"SSL_CERT_FILE": bundle, "REQUESTS_CA_BUNDLE": bundle}
         level = {"LOG_LEVEL": os.environ.get("LOG_LEVEL", "INFO")}
-        return {**identity.environment(self.addresses, identity.header(self.state), who), **trust, **level}
+        telemetry = {variable: said for variable, said in os.environ.items() if variable.startswith("OTEL_")}
+        return {**identity.environment(self.addresses, identity.header(self.state), who), **trust, **level, **telemetry}
 
     def _told_service(self, name: str) -> dict[str, str]:
         return {
@@ -186,8 +189,7 @@ class Store:
             "SERVICE_BUS_ENDPOINT": self.url(Port.SERVICEBUS),
             "ISSUER": identity.issuer_url(self.addresses, self.topology.tenant),
             "AUDIENCE": str(self.topology.api.client_id),
-            "BLOB_ENDPOINT": self.storage.blobs,
-            "MEDIA_URL": f"{self.url(Port.GATEWAY)}/media",
+            **self._told_of_media(),
         }
 
     def store_url(self, name: str) -> str:
@@ -202,8 +204,15 @@ class Store:
             case _:
                 return f"{self.storage.tables}/{name}"
 
+    def _told_of_media(self) -> dict[str, str]:
+        return {
+            "BLOB_ENDPOINT": f"{self.url(Port.BLOB)}/{self.topology.storage_account}",
+            "MEDIA_URL": f"{self.url(Port.GATEWAY)}/media",
+        }
+
     def _told_functions(self) -> dict[str, str]:
         return {
+            **self._told_of_media(),
             "CUSTOMERS_URL": self.url(Port.CUSTOMERS),
             "ORDERS_URL": self.url(Port.ORDERS),
             "API_SCOPE": f"{self.topology.api.uri}/.default",

@@ -25,6 +25,7 @@ class Subscription(Struct, frozen=True, forbid_unknown_fields=True):
     topic: str
     to: Destination
     types: list[str]
+    subject_begins_with: str = ""
 
 
 class Setting(Struct, frozen=True, forbid_unknown_fields=True):
@@ -70,6 +71,7 @@ class Topology(Struct, frozen=True, forbid_unknown_fields=True):
     queues: dict[str, Queue]
     subscriptions: list[Subscription]
     containers: list[str]
+    private_containers: list[str]
     tables: list[str]
     secrets: list[str]
     settings: dict[str, Setting]

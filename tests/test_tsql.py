@@ -41,6 +41,7 @@ KNOWN = (
     exp.Convert,
     exp.Count,
     exp.Max,
+    exp.Min,
     exp.DateAdd,
     exp.Lower,
     exp.Sum,

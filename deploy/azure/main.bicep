@@ -57,7 +57,9 @@ var openings = concat(
       ]
 )
 var queues = objectKeys(topology.queues)
-var containers = concat(topology.containers, [names.deadLetters])
+var senders = filter(objectKeys(topology.identities), name => (name != 'operator'))
+var privateContainers = concat(topology.private_containers, [names.deadLetters])
+var containers = concat(topology.containers, privateContainers)
 var placed = items(engines)
 var onPostgres = map(filter(placed, each => (each.value == 'postgres')), each => each.key)
 var onAzuresql = map(filter(placed, each => (each.value == 'azuresql')), each => each.key)
@@ -94,6 +96,7 @@ module logs 'modules/logs.bicep' = {
     tags: tags
     retentionDays: logRetentionDays
     principals: principals
+    senders: senders
   }
 }
 
@@ -150,9 +153,10 @@ module storage 'modules/storage.bicep' = {
     location: location
     tags: tags
     containers: topology.containers
-    deadLetters: names.deadLetters
+    privateContainers: privateContainers
     tables: topology.tables
     containerRights: rightsOn(topology.identities, 'containers', containers)
+    accountRights: rightsOn(topology.identities, 'accounts', [topology.storage_account])
     tableRights: rightsOn(topology.identities, 'tables', topology.tables)
     principals: principals
   }

@@ -17,11 +17,14 @@ from azure.core.credentials_async import AsyncTokenCredential
 
 from libs.common import odbc, telemetry
 from libs.common.azuresql_outbox import AzureSqlOutbox
+from libs.common.database import MOST_COUNTED, Backlog
 from libs.common.errors import Unavailable
+from libs.common.measures import Measures
 from libs.common.messages import Fact, encode_fact
 from libs.common.migrations import Unfinished, refuse_missing, steps
 from libs.common.odbc import ForeignKeyViolation, Transient, Undone, UniqueViolation
 from libs.common.odbc_pool import Pool
+from libs.common.watch import DatabaseWatch
 
 __all__ = ["AzureSql", "ForeignKeyViolation", "Row", "Transaction", "UniqueViolation"]
 
@@ -47,6 +50,12 @@ EXEC @granted = sp_getapplock
     @Resource = N'migrations', @LockMode = N'Exclusive', @LockOwner = N'Transaction', @LockTimeout = 9000;
 SELECT @granted AS granted
 """
+BACKLOG = """
+SELECT
+    (SELECT COUNT(*) FROM (SELECT TOP (?) seq FROM outbox) AS some_told) AS waiting,
+    (SELECT COUNT(*) FROM (SELECT TOP (?) reason FROM outbox_dead) AS some_parked) AS parked,
+    (SELECT TOP (1) event FROM outbox ORDER BY seq) AS oldest
+"""
 TELL_ALL = """
 INSERT INTO outbox (event)
 SELECT CONVERT(varbinary(max), told.event, 2) FROM OPENJSON(?) WITH (event varchar(max) '$.event') AS told
@@ -61,6 +70,7 @@ class Transaction:
 
     cursor: pyodbc.Cursor
     told: int = 0
+    repeated: int = 0
 
     def execute(self, sql: str, *values: Any) -> int:
         """How many rows the first statement has changed."""
@@ -112,6 +122,7 @@ class Transaction:
             raise Undone("the same message came twice at once") from error
         if not first:
             log.info("message.repeated", cause=cause)
+            self.repeated += 1
         return first
 
 
@@ -120,6 +131,7 @@ class AzureSql:
     engine: ClassVar[str] = "azuresql"
     pool: Pool
     chance: Random
+    watch: DatabaseWatch
     told: asyncio.Event = field(default_factory=asyncio.Event)
     _pinged_at: float = -PING_FRESH_SECONDS
     _answered: bool = False
@@ -127,7 +139,13 @@ class AzureSql:
     @classmethod
     @asynccontextmanager
     async def connect(
-        cls, url: str, password: Callable[[], Awaitable[str]], credential: AsyncTokenCredential, *, driver: str = ""
+        cls,
+        url: str,
+        password: Callable[[], Awaitable[str]],
+        credential: AsyncTokenCredential,
+        *,
+        driver: str = "",
+        measures: Measures | None = None,
     ) -> AsyncIterator["AzureSql"]:
         """`mssql://user@host:1433/database`. Raises Incomplete or Unavailable.
 
@@ -137,7 +155,7 @@ class AzureSql:
         """
         pool = Pool(odbc.Key.of(url, password, credential), odbc.find_driver(driver))
         try:
-            yield cls(pool, SystemRandom())
+            yield cls(pool, SystemRandom(), DatabaseWatch("microsoft.sql_server", measures or Measures()))
         finally:
             async with asyncio.timeout(CLOSE_SECONDS):
                 await pool.close()
@@ -147,14 +165,18 @@ class AzureSql:
 
         Where the database undoes it (a deadlock), it runs again: so all that it changes is made within it.
         """
-        result, told = await self._retried(partial(_transact, work))
-        if told:
+        with self.watch.operation("transaction"):
+            result, done = await self._retried(partial(_transact, work))
+        if done.told:
             self.told.set()
+        for _ in range(done.repeated):
+            self.watch.repeated()
         return result
 
     async def fetch(self, sql: str, *values: Any) -> list[Row]:
         """One statement, one round trip: it is a transaction of its own."""
-        return await self._retried(partial(_fetch, sql, values))
+        with self.watch.operation("fetch"):
+            return await self._retried(partial(_fetch, sql, values))
 
     async def fetchrow(self, sql: str, *values: Any) -> Row | None:
         rows = await self.fetch(sql, *values)
@@ -170,6 +192,10 @@ class AzureSql:
                 if failures == MOST_TRIES:
                     raise
             await asyncio.sleep(self.chance.uniform(0, min(LONGEST_PAUSE_SECONDS, 0.05 * 2.0 ** (failures - 1))))
+
+    async def backlog(self) -> Backlog:
+        (row,) = await self.fetch(BACKLOG, MOST_COUNTED, MOST_COUNTED)
+        return Backlog(row.waiting, row.parked, row.oldest)
 
     async def ping(self) -> bool:
         if monotonic() - self._pinged_at >= PING_FRESH_SECONDS:
@@ -225,7 +251,7 @@ def _fetch(sql: str, values: Sequence[Any], cursor: pyodbc.Cursor) -> list[Row]:
     return Transaction(cursor).fetch(sql, *values)
 
 
-def _transact(work: Callable[[Transaction], T], cursor: pyodbc.Cursor) -> tuple[T, int]:
+def _transact(work: Callable[[Transaction], T], cursor: pyodbc.Cursor) -> tuple[T, Transaction]:
     transaction, connection = Transaction(cursor), cursor.connection
     with odbc.in_our_words():
         connection.autocommit = False
@@ -241,4 +267,4 @@ def _transact(work: Callable[[Transaction], T], cursor: pyodbc.Cursor) -> tuple[
         connection.commit()
     except pyodbc.Error as error:  # it may have happened or not, so it must not be done again here
         raise Unavailable("the database did not say whether it has committed") from error
-    return result, transaction.told
+    return result, transaction

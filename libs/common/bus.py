@@ -15,6 +15,7 @@ from azure.servicebus.exceptions import MessageAlreadySettled, ServiceBusError
 
 from libs.common.errors import Malformed, StoreError, Unavailable
 from libs.common.inbox import Reactions, UnknownType, react
+from libs.common.queue_watch import QueueWatch
 from libs.common.retry import pause
 
 log = structlog.get_logger()
@@ -45,7 +46,7 @@ async def connect(namespace: str, endpoint: str, credential: AsyncTokenCredentia
 
 async def listen(
     client: ServiceBusClient,
-    queue: str,
+    watch: QueueWatch,
     reactions: Reactions[S],
     store: S,
     *,
@@ -57,12 +58,13 @@ async def listen(
     while not stop.is_set():
         try:
             async with (
-                client.get_queue_receiver(queue, prefetch_count=0, socket_timeout=MOMENT_SECONDS) as receiver,
+                client.get_queue_receiver(watch.queue, prefetch_count=0, socket_timeout=MOMENT_SECONDS) as receiver,
                 AutoLockRenewer(max_lock_renewal_duration=PATIENCE_SECONDS) as renewer,
             ):
-                desk = _Desk(receiver, renewer, stop=stop, chance=chance)
+                desk = _Desk(receiver, renewer, watch, stop=stop, chance=chance)
                 most, wait = 1, WAIT_SECONDS
                 while not stop.is_set():
+                    await watch.look(receiver)
                     messages = await receiver.receive_messages(most, wait)
                     failures = 0
                     # At rest for one: the SDK hands over a single message at once, but sits 200 ms beside the first of
@@ -73,7 +75,7 @@ async def listen(
                             group.create_task(desk.settle(message, reactions, store))
         except ServiceBusError as error:
             failures += 1
-            log.warning("listen.interrupted", queue=queue, reason=str(error), failures=failures)
+            log.warning("listen.interrupted", queue=watch.queue, reason=str(error), failures=failures)
             await pause(failures, longest=LONGEST_PAUSE_SECONDS, stop=stop, chance=chance)
 
 
@@ -81,26 +83,37 @@ class _Desk:
     """Where each message of a batch gets what it deserves: completed, tried again, or dead-lettered with a reason."""
 
     def __init__(
-        self, receiver: ServiceBusReceiver, renewer: AutoLockRenewer, *, stop: asyncio.Event, chance: random.Random
+        self,
+        receiver: ServiceBusReceiver,
+        renewer: AutoLockRenewer,
+        watch: QueueWatch,
+        *,
+        stop: asyncio.Event,
+        chance: random.Random,
     ) -> None:
-        self._receiver, self._renewer, self._stop, self._chance = receiver, renewer, stop, chance
+        self._receiver, self._renewer, self._watch, self._stop, self._chance = receiver, renewer, watch, stop, chance
 
     async def settle(self, message: ServiceBusReceivedMessage, reactions: Reactions[S], store: S) -> None:
+        self._watch.came(message)
         try:
             error = await self._try(message, reactions, store)
             await self._answer(message, error)
         except (ServiceBusError, MessageAlreadySettled) as lost:  # it comes again, and the inbox knows it
+            self._watch.ended("unsettled")
             log.warning("message.unsettled", id=message.message_id, reason=str(lost))
 
     async def _answer(self, message: ServiceBusReceivedMessage, error: Exception | None) -> None:
         if error is None:
             await self._receiver.complete_message(message)
+            self._watch.ended("completed")
         elif isinstance(error, (Malformed, UnknownType)) or (message.delivery_count or 0) + 1 >= MOST_TRIES:
             reason, description = type(error).__name__, error.detail if isinstance(error, StoreError) else str(error)
             await self._receiver.dead_letter_message(message, reason=reason, error_description=description[:4000])
+            self._watch.ended("dead_lettered")
             log.error("message.dead_lettered", id=message.message_id, reason=reason)
         else:
             await self._receiver.abandon_message(message)
+            self._watch.ended("abandoned")
 
     async def _try(self, message: ServiceBusReceivedMessage, reactions: Reactions[S], store: S) -> Exception | None:
         """None, or why it failed. While the database is away the message waits here, and that costs it no try."""
@@ -108,7 +121,7 @@ class _Desk:
         until = asyncio.get_running_loop().time() + PATIENCE_SECONDS
         while True:
             try:
-                await react(body, reactions, store, attempt=attempt)
+                await react(body, reactions, store, attempt=attempt, measures=self._watch.measures)
                 return None
             except Unavailable as error:
                 failures += 1

@@ -3,17 +3,30 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 from azure.core.credentials_async import AsyncTokenCredential
 
+from libs.common.measures import Measures
 from libs.common.settings import Incomplete, ServiceSettings
-from libs.common.vault import Vault
+from libs.common.vault import PASSWORD_FRESH_SECONDS, Vault
+from libs.common.watch import DatabaseWatch
 
 Password = Callable[[], Awaitable[str]]
 
 SCHEMES = {"postgresql": "postgres", "postgres": "postgres", "mssql": "azuresql", "https": "tables"}
+
+
+MOST_COUNTED = 1000  # of what waits: beyond, the exact number says nothing more
+
+
+class Backlog(NamedTuple):
+    """What is still to be told."""
+
+    waiting: int  # at most MOST_COUNTED
+    parked: int
+    oldest: bytes | None
 
 
 class Outbox(Protocol):
@@ -39,6 +52,13 @@ class Database(Protocol):
     @property
     def told(self) -> asyncio.Event:
         """Something new may lie in the outbox."""
+
+    @property
+    def watch(self) -> DatabaseWatch:
+        """What is noted of its work."""
+
+    async def backlog(self) -> Backlog:
+        """Of the outbox; anyone may look, at a bounded price. Raises Unavailable."""
 
     async def ping(self) -> bool:
         """Whether it answers; asked at most once a second."""
@@ -73,7 +93,13 @@ def place_of(url: str) -> str:
 
 @asynccontextmanager
 async def connect(
-    name: str, url: str, told: ServiceSettings, vault: Vault, credential: AsyncTokenCredential
+    name: str,
+    url: str,
+    told: ServiceSettings,
+    vault: Vault,
+    *,
+    credential: AsyncTokenCredential,
+    measures: Measures | None = None,
 ) -> AsyncIterator[Database]:
     """`url` is an engine's, or the name of the secret in Key Vault that holds one. Raises Incomplete or Unavailable.
 
@@ -83,28 +109,33 @@ async def connect(
         url = await vault.read(url)
 
     async def password() -> str:
-        return await vault.read(f"{name}-database-password")
+        return await vault.read(f"{name}-database-password", PASSWORD_FRESH_SECONDS)
 
-    async with _opening(url, told, password, credential) as database:
+    async with _opening(url, told, password, credential=credential, measures=measures) as database:
         yield database
 
 
 def _opening(
-    url: str, told: ServiceSettings, password: Password, credential: AsyncTokenCredential
+    url: str,
+    told: ServiceSettings,
+    password: Password,
+    *,
+    credential: AsyncTokenCredential,
+    measures: Measures | None,
 ) -> AbstractAsyncContextManager[Database]:
     match engine_of(url):
         case "postgres":
             from libs.common.postgres import Postgres
 
-            return Postgres.connect(url, password, credential)
+            return Postgres.connect(url, password, credential, measures=measures)
         case "azuresql":
             try:
                 from libs.common.azuresql import AzureSql
             except ImportError as missing:  # pyodbc brings its driver manager on no Linux
                 raise Incomplete(f"mssql:// needs unixODBC: install the package unixodbc ({missing})") from missing
 
-            return AzureSql.connect(url, password, credential, driver=told.odbc_driver)
+            return AzureSql.connect(url, password, credential, driver=told.odbc_driver, measures=measures)
         case _:
             from libs.common.tables import Tables
 
-            return Tables.connect(url, credential)
+            return Tables.connect(url, credential, measures=measures)

@@ -1,10 +1,11 @@
 """UUID version 7 (RFC 9562, section 5.7): ids that sort by time and can't be guessed."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 SHARDS = 16
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def uuid7(at: datetime, randbits: Callable[[int], int]) -> UUID:
@@ -21,6 +22,11 @@ def uuid7_beside(other: UUID, at: datetime, randbits: Callable[[int], int]) -> U
 def first_at(at: datetime) -> UUID:
     """Lower than every id of version 7 that is made in that millisecond or later, and higher than all before."""
     return UUID(int=max(0, int(at.timestamp() * 1000)) << 80)
+
+
+def time_of(known: UUID) -> datetime:
+    """When it was made, to the millisecond."""
+    return EPOCH + timedelta(milliseconds=known.int >> 80)
 
 
 def shard_of(known: UUID) -> int:

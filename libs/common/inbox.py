@@ -7,7 +7,11 @@ import structlog
 
 from libs.common import telemetry
 from libs.common.errors import StoreError
+from libs.common.measures import Measures
 from libs.common.messages import CloudEvent, Message, read
+from libs.common.messages.views import heard
+from libs.common.telemetry import Kind
+from libs.common.watch import timed
 
 log = structlog.get_logger()
 
@@ -36,13 +40,18 @@ class UnknownType(StoreError):
     """No reaction here is for messages of this type."""
 
 
-async def react(body: bytes, reactions: Reactions[S], store: S, *, attempt: int = 1) -> None:
+async def react(
+    body: bytes, reactions: Reactions[S], store: S, *, attempt: int = 1, measures: Measures | None = None
+) -> None:
     """Raises Malformed or UnknownType (they will never succeed), or whatever the reaction raises."""
     event = CloudEvent.decode(body)
     kinds = {kind.type: kind for kind in reactions}
     if event.type not in kinds:
         raise UnknownType(f"nothing here hears {event.type}")
     kind = kinds[event.type]
-    with telemetry.trace(event.traceparent):
-        await reactions[kind](store, read(event, kind), Cause(event.cause, attempt))
+    about = {"messaging.system": "servicebus", "messaging.message.id": event.id}
+    measured = (measures or Measures()).reactions
+    with telemetry.trace(event.traceparent, f"process {event.type}", Kind.CONSUMER, about), timed(measured, event.type):
+        reaction = reactions[kind]
+        await reaction(store, read(event, heard(kind, reaction)), Cause(event.cause, attempt))
         log.info("message.handled", type=event.type, subject=event.subject, id=event.id)

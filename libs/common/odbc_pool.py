@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import NamedTuple, TypeVar
@@ -14,6 +15,7 @@ import pyodbc
 
 from libs.common import odbc
 from libs.common.errors import StoreError, Unavailable
+from libs.common.slots import Slots
 
 T = TypeVar("T")
 
@@ -42,7 +44,7 @@ class Pool:
     key: odbc.Key
     driver: str
     threads: ThreadPoolExecutor = field(init=False)
-    _free: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(POOL_SIZE))
+    _slots: Slots = field(default_factory=lambda: Slots(POOL_SIZE, ACQUIRE_SECONDS))
     _idle: deque[Connection] = field(default_factory=deque)
 
     def __post_init__(self) -> None:
@@ -51,7 +53,8 @@ class Pool:
     async def run(self, work: Callable[[pyodbc.Cursor], T]) -> T:
         """In a thread, on a connection that nobody else uses meanwhile. Raises Unavailable."""
         async with self._lent() as cursor:
-            running = asyncio.get_running_loop().run_in_executor(self.threads, work, cursor)
+            here = copy_context()  # the trace goes along
+            running = asyncio.get_running_loop().run_in_executor(self.threads, here.run, work, cursor)
             try:
                 return await asyncio.shield(running)
             except asyncio.CancelledError:
@@ -63,12 +66,7 @@ class Pool:
     @asynccontextmanager
     async def _lent(self) -> AsyncIterator[pyodbc.Cursor]:
         """One of the pool's; one that has failed is not put back. Raises Unavailable."""
-        try:
-            async with asyncio.timeout(ACQUIRE_SECONDS):
-                await self._free.acquire()
-        except TimeoutError as error:
-            raise Unavailable("all connections to the database are in use") from error
-        try:
+        async with self._slots:
             with odbc.in_our_words():
                 connection = await self._idle_or_new()
             healthy = False
@@ -86,8 +84,6 @@ class Pool:
                     self._idle.append(connection._replace(used_at=monotonic()))
                 else:
                     await _hang_up(connection)
-        finally:
-            self._free.release()
 
     async def _idle_or_new(self) -> Connection:
         while self._idle:
@@ -105,7 +101,7 @@ class Pool:
     async def dial(self) -> Connection:
         """A connection of one's own. Raises Unavailable."""
         text, attributes = await self.key.told(self.driver)
-        made = list[pyodbc.Connection]()
+        made, awaited = list[pyodbc.Connection](), None
 
         async def keep(raw: pyodbc.Connection) -> None:
             made.append(raw)
@@ -121,9 +117,8 @@ class Pool:
             (raw,) = made
             cursor = await asyncio.get_running_loop().run_in_executor(self.threads, _prepare, raw)
         except BaseException as error:
-            for raw in made:
-                with suppress(pyodbc.Error):
-                    raw.close()
+            if awaited:
+                await _close(awaited)
             if isinstance(error, pyodbc.Error):
                 raise odbc.meaning(error) or Unavailable("the database lets nobody in") from error
             raise
@@ -140,5 +135,10 @@ def _prepare(raw: pyodbc.Connection) -> pyodbc.Cursor:
 
 
 async def _hang_up(connection: Connection) -> None:
+    await _close(connection.awaited)
+
+
+async def _close(connection: aioodbc.Connection) -> None:
+    """To its end, also where whoever asks is cancelled meanwhile: half closed it would be closed once more."""
     with suppress(pyodbc.Error):
-        await connection.awaited.close()
+        await asyncio.shield(connection.close())

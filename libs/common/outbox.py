@@ -8,7 +8,7 @@ import random
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from time import monotonic
+from time import monotonic, time_ns
 from typing import Any
 
 import structlog
@@ -21,7 +21,9 @@ from azure.core.rest import AsyncHttpResponse, HttpRequest
 
 from libs.common.database import Database, Outbox
 from libs.common.errors import StoreError, Unavailable
+from libs.common.measures import Measures
 from libs.common.retry import pause
+from libs.common.watch import RelayWatch
 
 log = structlog.get_logger()
 
@@ -76,9 +78,16 @@ class Topic:
             raise Unavailable(f"Event Grid answered {response.status_code}")
 
 
-async def relay(database: Database, topic: Topic, *, stop: asyncio.Event, chance: random.Random) -> None:
+async def relay(
+    database: Database,
+    topic: Topic,
+    *,
+    stop: asyncio.Event,
+    chance: random.Random,
+    watch: RelayWatch | None = None,
+) -> None:
     """Until `stop`, and then until the outbox is empty or cannot be emptied."""
-    failures = 0
+    failures, watch = 0, watch or RelayWatch(database, Measures())
     while not stop.is_set():
         try:
             async with database.lead(stop) as outbox:
@@ -86,18 +95,19 @@ async def relay(database: Database, topic: Topic, *, stop: asyncio.Event, chance
                     return
                 log.info("relay.leading")
                 failures = 0
-                await _lead(outbox, topic, database.told, stop=stop)
+                async with watch.leading():
+                    await _lead(outbox, topic, watch, stop=stop)
         except Unavailable as error:
             failures += 1
             log.warning("relay.interrupted", reason=error.detail, failures=failures)
             await pause(failures, longest=LONGEST_PAUSE_SECONDS, stop=stop, chance=chance)
 
 
-async def _lead(outbox: Outbox, topic: Topic, told: asyncio.Event, *, stop: asyncio.Event) -> None:
-    cleaned_at = -HOUSEKEEPING_SECONDS
+async def _lead(outbox: Outbox, topic: Topic, watch: RelayWatch, *, stop: asyncio.Event) -> None:
+    cleaned_at, told = -HOUSEKEEPING_SECONDS, watch.database.told
     while True:
         told.clear()
-        while await _publish_some(outbox, topic):
+        while await _publish_some(outbox, topic, watch):
             pass
         if stop.is_set():
             return
@@ -111,22 +121,26 @@ async def _lead(outbox: Outbox, topic: Topic, told: asyncio.Event, *, stop: asyn
             continue
 
 
-async def _publish_some(outbox: Outbox, topic: Topic) -> bool:
+async def _publish_some(outbox: Outbox, topic: Topic, watch: RelayWatch) -> bool:
+    began_at = time_ns()
     async with outbox.claim(BATCH) as events:
         if not events:
             return False
+        published = events
         try:
             await topic.publish(events)
         except Refused:  # one of them is poison: it must not hold up the others
-            for event in events:
-                await _publish_or_park(outbox, topic, event)
-    log.info("facts.published", count=len(events))
+            published = [event for event in events if await _publish_or_park(outbox, topic, event)]
+    log.info("facts.published", count=len(published))
+    watch.published(published, began_at)
     return True
 
 
-async def _publish_or_park(outbox: Outbox, topic: Topic, event: bytes) -> None:
+async def _publish_or_park(outbox: Outbox, topic: Topic, event: bytes) -> bool:
     try:
         await topic.publish([event])
     except Refused as refusal:
         await outbox.park(event, refusal.detail)
         log.error("fact.parked", reason=refusal.detail)
+        return False
+    return True

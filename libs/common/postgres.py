@@ -16,11 +16,15 @@ from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.exceptions import AzureError
 
 from libs.common import telemetry
+from libs.common.database import MOST_COUNTED, Backlog
 from libs.common.errors import Unavailable
+from libs.common.measures import Measures
 from libs.common.messages import Fact, encode_fact
 from libs.common.migrations import Unfinished, refuse_missing, steps
 from libs.common.retry import stopped_within
 from libs.common.settings import Incomplete
+from libs.common.slots import Slots
+from libs.common.watch import DatabaseWatch
 
 log = structlog.get_logger()
 
@@ -38,6 +42,12 @@ INBOX_KEPT_DAYS = 30  # longer than any redelivery: Event Grid tries for a day, 
 ENTRA_SCOPE = "https://ossrdbms-aad.database.windows.net/.default"
 VERIFIED = "verify-full"
 
+BACKLOG = """
+SELECT
+    (SELECT count(*) FROM (SELECT FROM outbox LIMIT $1) AS told) AS waiting,
+    (SELECT count(*) FROM (SELECT FROM outbox_dead LIMIT $1) AS dead) AS parked,
+    (SELECT event FROM outbox ORDER BY seq LIMIT 1) AS oldest
+"""
 TELL_ALL = """
 INSERT INTO outbox (event)
 SELECT told.event FROM unnest($1::bytea[]) WITH ORDINALITY AS told (event, place) ORDER BY told.place
@@ -77,6 +87,7 @@ async def _no_reset(_: Any) -> None:
 @dataclass(slots=True)
 class Transaction:
     connection: Any  # asyncpg's, or its pool proxy
+    watch: DatabaseWatch
     told: int = 0
 
     async def execute(self, sql: str, *values: Any) -> str:
@@ -107,6 +118,7 @@ class Transaction:
         tag = await self.execute("INSERT INTO inbox (cause) VALUES ($1) ON CONFLICT DO NOTHING", cause)
         if tag == "INSERT 0 0":
             log.info("message.repeated", cause=cause)
+            self.watch.repeated()
         return tag == "INSERT 0 1"
 
 
@@ -115,14 +127,21 @@ class Postgres:
     engine: ClassVar[str] = "postgres"
     pool: asyncpg.Pool
     connect_apart: Callable[[], Awaitable[asyncpg.Connection]]  # a connection of one's own, outside the pool
+    watch: DatabaseWatch
     told: asyncio.Event = field(default_factory=asyncio.Event)  # something new may lie in the outbox
+    slots: Slots = field(default_factory=lambda: Slots(POOL_SIZE, ACQUIRE_SECONDS))
     _pinged_at: float = -PING_FRESH_SECONDS
     _answered: bool = False
 
     @classmethod
     @asynccontextmanager
     async def connect(
-        cls, url: str, password: Callable[[], Awaitable[str]], credential: AsyncTokenCredential
+        cls,
+        url: str,
+        password: Callable[[], Awaitable[str]],
+        credential: AsyncTokenCredential,
+        *,
+        measures: Measures | None = None,
     ) -> AsyncIterator["Postgres"]:
         """`postgresql://user@host:port/database`. Raises Incomplete or Unavailable.
 
@@ -141,7 +160,8 @@ class Postgres:
                 **options,
             )
         try:
-            yield cls(pool, lambda: asyncpg.connect(url, **options))
+            watch = DatabaseWatch("postgresql", measures or Measures())
+            yield cls(pool, lambda: asyncpg.connect(url, **options), watch)
         finally:
             async with asyncio.timeout(STATEMENT_SECONDS):
                 await pool.close()
@@ -149,33 +169,37 @@ class Postgres:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
         """Commits where the block ends well. Raises Unavailable where the database is away."""
-        async with self._connection() as connection, connection.transaction():
-            transaction = Transaction(connection)
+        async with self._connection("transaction") as connection, connection.transaction():
+            transaction = Transaction(connection, self.watch)
             yield transaction
         if transaction.told:
             self.told.set()
 
     async def fetch(self, sql: str, *values: Any) -> Sequence[asyncpg.Record]:
         """One statement, one round trip: it is a transaction of its own."""
-        async with self._connection() as connection:
+        async with self._connection("fetch") as connection:
             return list(await connection.fetch(sql, *values))
 
     async def fetchrow(self, sql: str, *values: Any) -> asyncpg.Record | None:
-        async with self._connection() as connection:
+        async with self._connection("fetch") as connection:
             row: asyncpg.Record | None = await connection.fetchrow(sql, *values)
             return row
 
     @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[Any]:
+    async def _connection(self, operation: str) -> AsyncIterator[Any]:
         """One of the pool's. Raises Unavailable."""
-        with _away_is_unavailable():
-            async with self.pool.acquire(timeout=ACQUIRE_SECONDS) as connection:
+        with self.watch.operation(operation), _away_is_unavailable():
+            async with self.slots, self.pool.acquire(timeout=ACQUIRE_SECONDS) as connection:
                 try:
                     yield connection
                 except AWAY:
                     # Else the pool, which resets nothing, would lend it again in whatever state it is.
                     connection.terminate()
                     raise
+
+    async def backlog(self) -> Backlog:
+        (row,) = await self.fetch(BACKLOG, MOST_COUNTED)
+        return Backlog(row["waiting"], row["parked"], row["oldest"])
 
     async def ping(self) -> bool:
         if monotonic() - self._pinged_at >= PING_FRESH_SECONDS:

@@ -4,7 +4,7 @@ import re
 
 import msgspec
 
-from libs.common.errors import Invalid, StoreError, Unauthorized, Unavailable
+from libs.common.errors import Invalid, StoreError, Unauthorized, UnsupportedType
 
 CONTENT_TYPE = "application/problem+json"
 
@@ -12,7 +12,7 @@ CONTENT_TYPE = "application/problem+json"
 def content(error: StoreError) -> bytes:
     """`field` names what is wrong, where something is."""
     field = {"field": error.field} if isinstance(error, Invalid) else {}
-    return body(error.status, _title(error), error.detail, **field)
+    return body(error.status, title(type(error)), error.detail, **field)
 
 
 def body(status: int, title: str, detail: str, **more: str) -> bytes:
@@ -22,10 +22,10 @@ def body(status: int, title: str, detail: str, **more: str) -> bytes:
 def headers(error: StoreError) -> dict[str, str]:
     if isinstance(error, Unauthorized):
         return {"WWW-Authenticate": "Bearer"}
-    if isinstance(error, Unavailable):
-        return {"Retry-After": str(error.retry_after_seconds)}
-    return {}
+    if isinstance(error, UnsupportedType):
+        return {"Accept": ", ".join(error.taken)}
+    return {"Retry-After": str(error.retry_after_seconds)} if error.retry_after_seconds else {}
 
 
-def _title(error: StoreError) -> str:
-    return re.sub(r"(?<!^)(?=[A-Z])", " ", type(error).__name__).capitalize()
+def title(error: type[StoreError]) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", " ", error.__name__).capitalize()

@@ -17,12 +17,13 @@ import uvloop
 from azure.identity.aio import DefaultAzureCredential
 from azure.servicebus.aio import ServiceBusClient
 
-from libs.common import bus, copying, database, logs, settings
+from libs.common import bus, copying, database, exports, logs, settings
 from libs.common.archive import Archive, Row
 from libs.common.auth import Verifier
 from libs.common.clock import now
 from libs.common.database import Database, place_of
 from libs.common.errors import StoreError
+from libs.common.measures import Measures
 from libs.common.outbox import Topic
 from libs.common.settings import ServiceSettings
 from libs.common.vault import Vault
@@ -52,21 +53,24 @@ class Connections:
     topic: Topic
     bus: ServiceBusClient
     verifier: Verifier
+    measures: Measures
 
 
 @asynccontextmanager
 async def connect(name: str, told: ServiceSettings) -> AsyncIterator[Connections]:
     """Everything outside that the service `name` talks to. Closed in reverse order."""
+    measures = Measures()
     async with (
+        exports.running(name, told, measures.metrics),
         DefaultAzureCredential() as credential,
         aiohttp.ClientSession() as session,
         Vault.connect(told.key_vault, credential, monotonic) as vault,
-        database.connect(name, told.store_url, told, vault, credential) as connected,
+        database.connect(name, told.store_url, told, vault, credential=credential, measures=measures) as connected,
         Topic.connect(told.topic_endpoint, credential) as topic,
         bus.connect(told.service_bus, told.service_bus_endpoint, credential) as client,
     ):
         verifier = Verifier(told.issuer, told.audience, session, now)
-        yield Connections(credential, vault, connected, topic, client, verifier)
+        yield Connections(credential, vault, connected, topic, client, verifier, measures)
 
 
 def stop_on_signal() -> asyncio.Event:
@@ -114,7 +118,7 @@ async def _opened(name: str, told: ServiceSettings, *urls: str) -> AsyncIterator
         Vault.connect(told.key_vault, credential, monotonic) as vault,
         AsyncExitStack() as stack,
     ):
-        connecting = (database.connect(name, url, told, vault, credential) for url in urls)
+        connecting = (database.connect(name, url, told, vault, credential=credential) for url in urls)
         yield [await stack.enter_async_context(each) for each in connecting]
 
 

@@ -13,12 +13,15 @@ from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.exceptions import ResourceExistsError, ResourceNotFoundError
 from azure.data.tables.aio import TableClient
 
+from libs.common.database import Backlog
 from libs.common.entities import MOVED, SYSTEM, Change, Table, away_is_unavailable, tells
 from libs.common.errors import Unavailable
 from libs.common.leases import held
+from libs.common.measures import Measures
 from libs.common.migrations import Unfinished, refuse_missing, steps
 from libs.common.settings import Incomplete
-from libs.common.tables_outbox import TablesOutbox
+from libs.common.tables_outbox import TablesOutbox, backlog
+from libs.common.watch import DatabaseWatch
 
 MESSAGING = "-- migration 1: the table itself\n"
 TIMEOUT_SECONDS = 10.0
@@ -42,7 +45,9 @@ class Tables:
 
     @classmethod
     @asynccontextmanager
-    async def connect(cls, url: str, credential: AsyncTokenCredential, **transport: Any) -> AsyncIterator["Tables"]:
+    async def connect(
+        cls, url: str, credential: AsyncTokenCredential, *, measures: Measures | None = None, **transport: Any
+    ) -> AsyncIterator["Tables"]:
         """`https://<account>.table.core.windows.net/<table>`. Raises Incomplete.
 
         `transport` takes what azure-core's pipeline takes, e.g. `connection_verify`.
@@ -51,11 +56,18 @@ class Tables:
         if not urlsplit(account).netloc or not name.isalnum():
             raise Incomplete("a table's URL ends with its name: https://<account>.table.core.windows.net/<table>")
         async with TableClient(account, name, credential=credential, **{**PATIENCE, **transport}) as client:
-            yield cls(Table(client, SystemRandom()))
+            yield cls(Table(client, SystemRandom(), DatabaseWatch("azure.table", measures or Measures())))
+
+    @property
+    def watch(self) -> DatabaseWatch:
+        return self.table.watch
 
     @property
     def told(self) -> asyncio.Event:
         return self.table.told
+
+    async def backlog(self) -> Backlog:
+        return await backlog(self.table)
 
     async def ping(self) -> bool:
         if monotonic() - self._pinged_at >= PING_FRESH_SECONDS:

@@ -13,6 +13,7 @@ from time import monotonic
 import msgspec
 
 from libs.common.archive import Parked
+from libs.common.database import MOST_COUNTED, Backlog
 from libs.common.entities import MOST_OPERATIONS, SYSTEM, Change, Entity, Overtaken, Table, tells
 from libs.common.leases import Lease
 
@@ -43,8 +44,8 @@ class TablesOutbox:
         asked, self.table.telling = self.table.telling, set()
         try:
             if sweeping := monotonic() - self._swept_at > self._pause:
-                asked = asked | await self._listed()
-            waiting = await self._waiting(asked, most)
+                asked = asked | await _listed(self.table)
+            waiting = await _waiting(self.table, asked, most)
             if sweeping:
                 self._note_sweep(found=bool(waiting))
             claimed = waiting[:most]
@@ -63,28 +64,13 @@ class TablesOutbox:
 
     async def forget(self) -> None:
         before = datetime.now(UTC) - INBOX_KEPT
-        for partition in await self._listed():
+        for partition in await _listed(self.table):
             old = await self.table.older(partition, "n|", "n}", than=before, most=MOST_FORGOTTEN)
             await self._delete([_Waiting(partition, entity) for entity in old])
-
-    async def _listed(self) -> set[str]:
-        """All partitions that may have told something."""
-        listed = await self.table.range(SYSTEM, tells(""), "tells}")
-        return {entity.row.removeprefix(tells("")) for entity in listed}
 
     def _note_sweep(self, *, found: bool) -> None:
         self._swept_at = monotonic()
         self._pause = SHORTEST_SWEEP_SECONDS if found else min(self._pause * 2, LONGEST_SWEEP_SECONDS)
-
-    async def _waiting(self, partitions: Iterable[str], most: int) -> list[_Waiting]:
-        few = asyncio.Semaphore(ASKED_AT_ONCE)
-
-        async def ask(partition: str) -> list[_Waiting]:
-            async with few:
-                return [_Waiting(partition, each) for each in await self.table.range(partition, "x|", "x}", most)]
-
-        found = await asyncio.gather(*map(ask, partitions))
-        return sorted((each for some in found for each in some), key=lambda each: each.entity.row)
 
     async def _delete(self, these: Sequence[_Waiting]) -> None:
         for partition, group in groupby(sorted(these, key=_partition), _partition):
@@ -95,6 +81,32 @@ class TablesOutbox:
                     change.delete(entity)
                 with suppress(Overtaken):  # who took the lease over was faster; what is left is told once more
                     await self.table.submit(change)
+
+
+async def backlog(table: Table) -> Backlog:
+    """Of each partition a share is counted, so what is said is the least that waits where one has more."""
+    partitions = await _listed(table)
+    waiting = await _waiting(table, partitions, max(1, MOST_COUNTED // max(1, len(partitions))))
+    parked = await table.range(SYSTEM, "dead|", "dead}", MOST_COUNTED)
+    return Backlog(len(waiting), len(parked), waiting[0].entity.body if waiting else None)
+
+
+async def _listed(table: Table) -> set[str]:
+    """All partitions that may have told something."""
+    listed = await table.range(SYSTEM, tells(""), "tells}")
+    return {entity.row.removeprefix(tells("")) for entity in listed}
+
+
+async def _waiting(table: Table, partitions: Iterable[str], most: int) -> list[_Waiting]:
+    """At most so many of each partition, the oldest first."""
+    few = asyncio.Semaphore(ASKED_AT_ONCE)
+
+    async def ask(partition: str) -> list[_Waiting]:
+        async with few:
+            return [_Waiting(partition, each) for each in await table.range(partition, "x|", "x}", most)]
+
+    found = await asyncio.gather(*map(ask, partitions))
+    return sorted((each for some in found for each in some), key=lambda each: each.entity.row)
 
 
 def dead(event: bytes) -> str:

@@ -1,30 +1,152 @@
-"""One trace from the HTTP request through every message to the letter (W3C Trace Context, level 1)."""
+"""One trace from the HTTP request through every message to the letter (W3C Trace Context, level 1).
+
+The trace is always there: it travels, and every log line names it. Its spans are kept only where somebody takes them.
+"""
 
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass, field
+from enum import Enum
+from time import time_ns
+from typing import Protocol
 
 import structlog
 
-_PARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})")
-_current: ContextVar[str] = ContextVar("traceparent", default="")
+_PARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})")
+KEPT, DROPPED = "01", "00"
+NOTHING: Mapping[str, str | int] = {}
+
+
+class Kind(Enum):
+    """OpenTelemetry's names."""
+
+    INTERNAL = "INTERNAL"
+    SERVER = "SERVER"
+    CLIENT = "CLIENT"
+    PRODUCER = "PRODUCER"
+    CONSUMER = "CONSUMER"
+
+
+@dataclass(slots=True)
+class Span:
+    """A piece of work within a trace; `failure` is the kind of error that ended it. Times are in nanoseconds."""
+
+    name: str
+    kind: Kind
+    trace_id: str
+    id: str
+    parent_id: str  # empty: the trace begins here
+    flags: str
+    started_at: int = 0
+    ended_at: int = 0
+    attributes: dict[str, str | int] = field(default_factory=dict)
+    failure: str = ""
+
+    @property
+    def traceparent(self) -> str:
+        return f"00-{self.trace_id}-{self.id}-{self.flags}"
+
+
+class Recorder(Protocol):
+    """Who takes the spans. Nothing here waits for it."""
+
+    def samples(self, trace_id: str, parent: bool | None) -> bool:
+        """Whether a trace is kept; `parent` is what its caller decided, None where it begins here."""
+
+    def record(self, span: Span) -> None: ...
+
+
+@dataclass(slots=True)
+class _Spans:
+    """Where this process's spans go: like its log, one place for all of it, said once at its start."""
+
+    recorder: Recorder | None = None
+
+
+_spans = _Spans()
+_current: ContextVar[Span | None] = ContextVar("span", default=None)
+
+
+def record_with(recorder: Recorder | None) -> None:
+    """From now on; None: spans are no longer kept."""
+    _spans.recorder = recorder
 
 
 @contextmanager
-def trace(parent: str | None) -> Iterator[str]:
-    """Goes on with the caller's trace, or begins one; yields our `traceparent` and binds its id to every log line."""
-    known = _PARENT.fullmatch(parent or "")
-    trace_id, flags = (known[1], known[2]) if known else (secrets.token_hex(16), "01")
-    token = _current.set(f"00-{trace_id}-{secrets.token_hex(8)}-{flags}")
-    with structlog.contextvars.bound_contextvars(trace_id=trace_id):
+def trace(
+    parent: str | None, name: str = "work", kind: Kind = Kind.INTERNAL, attributes: Mapping[str, str | int] = NOTHING
+) -> Iterator[str]:
+    """Goes on with the caller's trace, or begins one; yields our `traceparent` and binds its ids to every log line.
+
+    Where the name is empty, neither this span nor what is below it is kept.
+    """
+    recorder = _spans.recorder
+    span = _begin(parent, name, kind, recorder)
+    if recorder:
+        span.attributes.update(attributes)
+        span.started_at = time_ns()
+    token = _current.set(span)
+    with structlog.contextvars.bound_contextvars(trace_id=span.trace_id, span_id=span.id):
         try:
-            yield _current.get()
+            yield span.traceparent
+        except BaseException as error:
+            span.failure = type(error).__name__
+            raise
         finally:
             _current.reset(token)
+            if recorder and span.flags == KEPT:
+                span.ended_at = time_ns()
+                recorder.record(span)
+
+
+def _begin(parent: str | None, name: str, kind: Kind, recorder: Recorder | None) -> Span:
+    known = _PARENT.fullmatch(parent or "")
+    trace_id, parent_id, flags = known.groups() if known else (secrets.token_hex(16), "", KEPT)
+    if recorder:
+        decided = _is_kept(flags) if known else None
+        flags = KEPT if name and recorder.samples(trace_id, decided) else DROPPED
+    return Span(name, kind, trace_id, secrets.token_hex(8), parent_id, flags)
 
 
 def traceparent() -> str:
     """What to send along with whatever leaves this process now; empty outside a trace."""
-    return _current.get()
+    span = _current.get()
+    return span.traceparent if span else ""
+
+
+def is_recording() -> bool:
+    """Whether it is worth telling of a leaf."""
+    span = _current.get()
+    return span is not None and _spans.recorder is not None and span.flags == KEPT
+
+
+def note(name: str, value: str | int) -> None:
+    """An attribute of the span that we are in."""
+    if (span := _current.get()) and _spans.recorder:
+        span.attributes[name] = value
+
+
+def fail(reason: str) -> None:
+    """The span that we are in ends well for the program, and not for its caller."""
+    if span := _current.get():
+        span.failure = reason
+
+
+def leaf(
+    parent: str, name: str, kind: Kind, started_at: int, attributes: Mapping[str, str | int], failure: str = ""
+) -> None:
+    """A span that ends now and has nothing below it; `parent` is the traceparent that it belongs to."""
+    recorder = _spans.recorder
+    known = _PARENT.fullmatch(parent) if recorder else None
+    if recorder and known and _is_kept(known[3]):
+        span = Span(name, kind, known[1], secrets.token_hex(8), known[2], KEPT, started_at, time_ns())
+        span.attributes.update(attributes)
+        span.failure = failure
+        recorder.record(span)
+
+
+def _is_kept(flags: str) -> bool:
+    return bool(int(flags, 16) & 1)

@@ -1,4 +1,4 @@
-"""Event Grid's custom topics: takes CloudEvents, keeps them on disk, delivers them to functions and queues."""
+"""Event Grid: takes CloudEvents for custom topics, keeps them on disk, delivers them to functions and queues."""
 
 import asyncio
 import random
@@ -39,7 +39,7 @@ class EventGrid:
     ) -> None:
         self._subscribers = subscribers
         self._pending = pending
-        self._endpoints = TopicEndpoints(topics, authorize, self._publish)
+        self._endpoints = TopicEndpoints(topics, authorize, self.publish)
 
     @classmethod
     @asynccontextmanager
@@ -79,9 +79,12 @@ class EventGrid:
         """How many are tried again. Raises KeyError if there is no such subscription."""
         return await {each.name: each for each in self._subscribers}[subscription].revive()
 
-    async def _publish(self, topic: str, events: list[Event]) -> None:
-        """Returns when the events are on disk; one that nobody wants is dropped, as in Azure."""
-        wanted = [(each, event) for event in events for each in self._subscribers if each.wants(topic, event.type)]
+    async def publish(self, topic: str, events: list[Event]) -> None:
+        """Returns when the events are on disk; one that nobody wants is dropped, as in Azure.
+
+        `topic` is a custom one, or that of a resource of Azure's, which tells by itself.
+        """
+        wanted = [(each, event) for event in events for each in self._subscribers if each.wants(topic, event)]
         if wanted:
             await self._pending.add(((each.name, str(uuid4()), event.content) for each, event in wanted), time())
         for subscriber, count in Counter(each for each, _ in wanted).items():

@@ -13,6 +13,7 @@ from msgspec import Struct
 from localcloud.eventgrid.destination import Destination
 from localcloud.eventgrid.pending import Delivery, Pending
 from localcloud.eventgrid.retry import Dead, Outcome, RetryPolicy
+from localcloud.eventgrid.wire import Event
 from localcloud.topology import Subscription
 
 MOST_AT_ONCE = 8  # in each of a subscription's two lanes
@@ -93,8 +94,11 @@ class Subscriber:
             lanes.create_task(self._fresh.run())
             lanes.create_task(self._retries.run())
 
-    def wants(self, topic: str, event_type: str) -> bool:
-        return topic == self._subscription.topic and event_type in self._subscription.types
+    def wants(self, topic: str, event: Event) -> bool:
+        """As in Azure, the case of a subject does not matter."""
+        asked = self._subscription
+        begins = event.subject.lower().startswith(asked.subject_begins_with.lower())
+        return topic == asked.topic and event.type in asked.types and begins
 
     def added(self, count: int) -> None:
         self.waiting += count

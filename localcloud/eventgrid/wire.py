@@ -28,12 +28,14 @@ class Attributes(Struct, frozen=True):
     id: NonEmpty
     source: NonEmpty
     type: NonEmpty
+    subject: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
     type: str
     content: bytes  # the JSON object as published
+    subject: str = ""
 
 
 def parse(media_type: str, body: bytes) -> list[Event]:
@@ -52,6 +54,7 @@ def parse(media_type: str, body: bytes) -> list[Event]:
 
 def _event(index: int, content: bytes) -> Event:
     try:
-        return Event(msgspec.json.decode(content, type=Attributes).type, content)
+        known = msgspec.json.decode(content, type=Attributes)
+        return Event(known.type, content, known.subject)
     except (msgspec.DecodeError, RecursionError) as error:
         raise Malformed(f"Event {index}: {error}") from error

@@ -1,13 +1,20 @@
-"""Wiring: the three loops."""
+"""Wiring: the three loops, and one that collects what is left of media."""
 
 import asyncio
 import random
 
 from libs.common import bus, http, outbox, service
 from libs.common.cursors import Cursors
-from services.catalog.images import Images
+from libs.common.entrance import Entrance
+from libs.common.pages import with_pages
+from libs.common.queue_watch import QueueWatch
+from libs.common.serving import serve
+from libs.common.watch import RelayWatch
+from services.catalog import blobs
+from services.catalog.gallery import Gallery
+from services.catalog.orphans import Collector, collect
 from services.catalog.reactions import REACTIONS
-from services.catalog.routes import CURSORS, IMAGES, STORE, routes
+from services.catalog.routes import CURSORS, GALLERY, STORE, routes
 from services.catalog.settings import Settings
 from services.catalog.store import open_store
 
@@ -16,14 +23,26 @@ async def run(settings: Settings) -> None:
     stop, chance = service.stop_on_signal(), random.SystemRandom()
     async with (
         service.connect("catalog", settings) as to,
-        Images.connect(settings.blob_endpoint, settings.media_url, to.credential) as images,
+        blobs.connect(settings.blob_endpoint, to.credential) as storage,
     ):
         store = await open_store(to.database)
-        app = http.application(routes, to.verifier, to.database.ping)
-        app[STORE], app[IMAGES] = store, images
-        app[CURSORS] = Cursors((await to.vault.read("catalog-cursor-key")).encode())
+        app = http.application(
+            with_pages("catalog", routes),
+            to.verifier,
+            to.database.ping,
+            measures=to.measures,
+            entrance=Entrance.told(settings),
+        )
+        watch = RelayWatch(to.database, to.measures)
+        app[STORE], app[GALLERY] = store, Gallery(storage, settings.media_url)
+        app[CURSORS] = cursors = Cursors((await to.vault.read("catalog-cursor-key")).encode())
         async with asyncio.TaskGroup() as loops:
-            serving = http.serve(app, settings.host, settings.port, stop=stop, drain_seconds=settings.drain_seconds)
+            serving = serve(app, settings.host, settings.port, stop=stop, drain_seconds=settings.drain_seconds)
+            queue = QueueWatch("catalog", to.measures)
+            listening = bus.listen(to.bus, queue, REACTIONS, store, stop=stop, chance=chance)
+            relaying = outbox.relay(to.database, to.topic, stop=stop, chance=chance, watch=watch)
             loops.create_task(serving, name="serve")
-            loops.create_task(bus.listen(to.bus, "catalog", REACTIONS, store, stop=stop, chance=chance), name="listen")
-            loops.create_task(outbox.relay(to.database, to.topic, stop=stop, chance=chance), name="relay")
+            loops.create_task(listening, name="listen")
+            loops.create_task(relaying, name="relay")
+            loops.create_task(to.vault.follow("catalog-cursor-key", cursors.rekey, stop=stop), name="follow")
+            loops.create_task(collect(Collector(store, storage, stop), chance=chance), name="collect")

@@ -3,38 +3,26 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from http import HTTPStatus
-from typing import TypedDict
+from typing import TypedDict, get_args
 from uuid import UUID
 
-from libs.common.errors import Conflict, Invalid, NotFound, StoreError
-from libs.common.messages.catalog import ProductCreated, ProductDeleted, ProductStatus, ProductUpdated
+from libs.common.errors import Conflict, Invalid, NotFound
+from libs.common.messages.catalog import ProductCreated, ProductDeleted, ProductStatus, ProductUpdated, Size
 
 MOST_MEDIA = 20  # of one product
 MOST_CATEGORIES = 1000  # they are listed on one page
 TAX_RATE = 1900  # basis points: 19 %, where nothing else is said
-SIGNATURES = {  # how the files of each type begin: b"RIFF" and, four bytes on, b"WEBP"
-    "image/png": {0: b"\x89PNG\r\n\x1a\n"},
-    "image/jpeg": {0: b"\xff\xd8\xff"},
-    "image/webp": {0: b"RIFF", 8: b"WEBP"},
-}
 
 Parents = Mapping[UUID, UUID | None]  # every category's
 Value = bool | int | float | str  # of an attribute
 
 
 class TooManyMedia(Conflict):
-    """The product has as many images as it can have; delete one first."""
+    """The product has as many images and videos as it can have; delete one first."""
 
 
 class TooManyCategories(Conflict):
     """There are as many categories as there can be; delete one first."""
-
-
-class UnsupportedImage(StoreError):
-    """Send an image/png, image/jpeg or image/webp, and say so in Content-Type."""
-
-    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +52,24 @@ class Details:
 
 
 @dataclass(frozen=True, slots=True)
+class Variant:
+    """The same image, smaller."""
+
+    size: Size
+    url: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
 class Media:
+    """An image or a video; `upload_id` where staff have put it into Blob Storage themselves."""
+
     id: UUID
     url: str
     content_type: str
+    upload_id: UUID | None = None
+    variants: tuple[Variant, ...] = ()
 
 
 class _Facts(TypedDict):
@@ -102,10 +104,28 @@ class Product:
         self.details = details
         return self._updated(at)
 
-    def show(self, media: Media, at: datetime) -> ProductUpdated:
+    def show(self, media: Media, at: datetime) -> ProductUpdated | None:
+        """An upload is shown once, however often it is said to be complete."""
+        if media.upload_id and self.uploaded(media.upload_id):
+            return None
+        self.check_room()
+        self.media = [*self.media, media]
+        return self._updated(at)
+
+    def check_room(self) -> None:
+        """Raises TooManyMedia."""
         if len(self.media) >= MOST_MEDIA:
             raise TooManyMedia
-        self.media = [*self.media, media]
+
+    def uploaded(self, upload_id: UUID) -> bool:
+        return any(media.upload_id == upload_id for media in self.media)
+
+    def vary(self, media_id: UUID, variant: Variant, at: datetime) -> ProductUpdated | None:
+        """Nothing where the media is gone by now, or has this already."""
+        media = [_with(each, variant) if each.id == media_id else each for each in self.media]
+        if media == self.media:
+            return None
+        self.media = media
         return self._updated(at)
 
     def hide(self, media_id: UUID, at: datetime) -> ProductUpdated:
@@ -138,12 +158,9 @@ class Product:
         }
 
 
-def check_image(content_type: str, content: bytes) -> None:
-    """Raises UnsupportedImage, or Invalid where it is something else than it is said to be."""
-    if content_type not in SIGNATURES:
-        raise UnsupportedImage
-    if not all(content.startswith(part, place) for place, part in SIGNATURES[content_type].items()):
-        raise Invalid("body", f"this is no {content_type}")
+def _with(media: Media, variant: Variant) -> Media:
+    known = {each.size: each for each in (*media.variants, variant)}
+    return replace(media, variants=tuple(known[size] for size in get_args(Size) if size in known))
 
 
 @dataclass(slots=True)

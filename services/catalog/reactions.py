@@ -9,9 +9,11 @@ from libs.common.clock import now
 from libs.common.errors import NotFound
 from libs.common.inbox import Reactions
 from libs.common.messages import Fact
-from libs.common.messages.catalog import OpenStock, ProductDeleted, ReserveStock, StockReplenished
+from libs.common.messages.catalog import AddMediaVariant, OpenStock, ProductDeleted, ReserveStock, StockReplenished
 from libs.common.messages.customers import CustomerErased
 from libs.common.messages.orders import OrderCancelled, OrderConfirmed, OrderRejected, OrderReturned
+from libs.common.messages.views import uses
+from services.catalog.domain import Variant
 from services.catalog.reservations import Reservation
 from services.catalog.stock import Shelves
 from services.catalog.store import Store
@@ -22,6 +24,7 @@ Settled = OrderConfirmed | OrderRejected | OrderCancelled | OrderReturned
 Settle = Callable[[Reservation, Shelves, datetime], Sequence[Fact]]
 
 
+@uses("order_id", "lines")
 async def reserve(store: Store, command: ReserveStock, cause: str) -> None:
     await store.change_reservation(
         command.order_id,
@@ -31,14 +34,17 @@ async def reserve(store: Store, command: ReserveStock, cause: str) -> None:
     )
 
 
+@uses("order_id")
 async def sell(store: Store, event: OrderConfirmed, cause: str) -> None:
     await _settle(store, Reservation.sell, event, cause)
 
 
+@uses("order_id")
 async def release(store: Store, event: OrderRejected | OrderCancelled, cause: str) -> None:
     await _settle(store, Reservation.release, event, cause)
 
 
+@uses("order_id")
 async def take_back(store: Store, event: OrderReturned, cause: str) -> None:
     await _settle(store, Reservation.take_back, event, cause)
 
@@ -49,6 +55,7 @@ async def _settle(store: Store, settle: Settle, event: Settled, cause: str) -> N
     )
 
 
+@uses("product_id", "quantity")
 async def open_stock(store: Store, command: OpenStock, cause: str) -> None:
     try:
         await store.change_stock(command.product_id, lambda stock: stock.open(command.quantity, now()), cause=cause)
@@ -56,12 +63,24 @@ async def open_stock(store: Store, command: OpenStock, cause: str) -> None:
         log.warning("stock.not_opened", product_id=str(command.product_id))
 
 
+@uses("product_id", "media_id", "size", "url", "width", "height")
+async def add_variant(store: Store, command: AddMediaVariant, cause: str) -> None:
+    """It needs no mark of its cause: the same variant again is nothing new, and of what is gone nothing is shown."""
+    variant = Variant(command.size, command.url, command.width, command.height)
+    try:
+        await store.change(command.product_id, lambda product: product.vary(command.media_id, variant, now()))
+    except NotFound:
+        log.info("variant.not_shown", product_id=str(command.product_id), cause=cause)
+
+
+@uses("product_id")
 async def call_waiting(store: Store, event: StockReplenished | ProductDeleted, cause: str) -> None:
     """Step by step. However often it is heard, and where it was interrupted: who is told is no longer on the list."""
     while await store.call_waiting(event.product_id, now()):
         continue
 
 
+@uses("customer_id")
 async def forget_customer(store: Store, event: CustomerErased, cause: str) -> None:
     await store.forget_customer(event.customer_id)
 
@@ -69,6 +88,7 @@ async def forget_customer(store: Store, event: CustomerErased, cause: str) -> No
 REACTIONS: Reactions[Store] = {
     ReserveStock: reserve,
     OpenStock: open_stock,
+    AddMediaVariant: add_variant,
     OrderConfirmed: sell,
     OrderRejected: release,
     OrderCancelled: release,

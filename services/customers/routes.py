@@ -17,6 +17,7 @@ from libs.common.http import CALLER, if_match, no_content, path_id, query, read,
 from libs.common.messages.customers import Status
 from libs.common.operations import Operation, allow
 from services.customers.domain import (
+    COUNTRIES,
     MOST_ADDRESSES,
     UNNAMED,
     Address,
@@ -40,12 +41,15 @@ LINE = r"^[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f\u2028\u2029]*" + END  # be
 _NAME, _LABEL = r"[a-zA-Z0-9!#$%&'*+/=?^_`{|}~-]+", r"[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
 EMAIL = rf"^{_NAME}(?:\.{_NAME})*@{_LABEL}(?:\.{_LABEL})+" + END
 
-Email = Annotated[str, Meta(max_length=254, pattern=EMAIL)]
+Email = Annotated[str, Meta(max_length=254, pattern=EMAIL, examples=["ada@example.org"])]
 Text200 = Annotated[str, Meta(max_length=200, pattern=LINE)]
 Text50 = Annotated[str, Meta(max_length=50, pattern=LINE)]
 Text100 = Annotated[str, Meta(max_length=100, pattern=LINE)]
 Text20 = Annotated[str, Meta(max_length=20, pattern=LINE)]
 Phone = Annotated[str, Meta(max_length=30, pattern=r"^(?:\+?[0-9][0-9 ()/.-]{3,28})?" + END)]
+
+# Told here, and checked by the domain, which says what it is about.
+Country = Annotated[str, Meta(extra_json_schema={"enum": sorted(COUNTRIES)})]
 
 
 class StatusIsForStaff(Forbidden):
@@ -58,7 +62,7 @@ class AddressBody(Struct, frozen=True, forbid_unknown_fields=True):
     street: Text200
     city: Text100
     postal_code: Text20
-    country: str
+    country: Country
 
 
 class NamedAddressBody(AddressBody, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -191,7 +195,7 @@ async def replace_customer(request: web.Request) -> web.Response:
 
 @routes.delete("/api/customers/{id}")
 @allow(Role.CUSTOMER, Role.ADMIN)
-@Operation(answers={204: None})
+@Operation(optional_headers=["If-Match"], answers={204: None})
 async def erase_customer(request: web.Request) -> web.Response:
     """Needs no If-Match, and heeds one: who wants to be forgotten means all there is, whatever it has become."""
     customer_id, at = own_id(request), now()

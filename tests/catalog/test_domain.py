@@ -19,14 +19,12 @@ from services.catalog.domain import (
     Product,
     TooManyCategories,
     TooManyMedia,
-    UnsupportedImage,
+    Variant,
     admit,
-    check_image,
 )
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 LAMP = Details("LAMP", "Lamp", "Gives light.", 4900, "EUR", UUID(int=7))
-PNG = b"\x89PNG\r\n\x1a\n..."
 
 
 def lamp() -> Product:
@@ -74,6 +72,7 @@ def test_images_come_and_go_and_each_is_a_new_version() -> None:
     shown = product.show(media, NOON)
     hidden = product.hide(media.id, NOON)
 
+    assert shown is not None
     assert (shown.version, hidden.version, product.media) == (2, 3, [])
     with pytest.raises(NotFound):
         product.hide(media.id, NOON)
@@ -88,40 +87,31 @@ def test_a_product_has_so_many_images_and_no_more() -> None:
         product.show(picture(), NOON)
 
 
-@pytest.mark.parametrize(
-    ("content_type", "content"),
-    [
-        ("image/png", PNG),
-        ("image/jpeg", b"\xff\xd8\xff\xe0...."),
-        ("image/webp", b"RIFF\x00\x00\x00\x00WEBPVP8 "),
-    ],
-)
-def test_an_image_is_what_it_says(content_type: str, content: bytes) -> None:
-    check_image(content_type, content)
+def test_an_upload_is_shown_once() -> None:
+    product, upload_id = lamp(), uuid4()
+    first, second = (replace(picture(), upload_id=upload_id) for _ in range(2))
+
+    shown, again = product.show(first, NOON), product.show(second, NOON)
+
+    assert (shown is None, again, product.media) == (False, None, [first])
 
 
-@pytest.mark.parametrize(
-    ("content_type", "content"),
-    [
-        ("image/png", b""),
-        ("image/png", b"\xff\xd8\xff\xe0"),
-        ("image/png", b"<svg onload=alert(1)>"),
-        ("image/jpeg", PNG),
-        ("image/webp", b"RIFF\x00\x00\x00\x00WAVEfmt "),
-        ("image/webp", b"WEBP"),
-    ],
-)
-def test_what_is_no_such_image_is_refused(content_type: str, content: bytes) -> None:
-    with pytest.raises(Invalid) as refusal:
-        check_image(content_type, content)
+def test_thumbnails_join_their_image_in_the_order_of_their_sizes_whatever_comes_first() -> None:
+    product, media, other = lamp(), picture(), picture()
+    product.media = [other, media]
+    small, large = Variant("small", "s", 160, 90), Variant("large", "l", 1280, 720)
 
-    assert refusal.value.field == "body"
+    facts = [product.vary(media.id, variant, NOON) for variant in (large, small, large, small)]
+
+    assert [fact and fact.version for fact in facts] == [2, 3, None, None]
+    assert product.media == [other, replace(media, variants=(small, large))]
 
 
-@pytest.mark.parametrize("content_type", ["image/svg+xml", "image/gif", "text/html", "application/octet-stream", ""])
-def test_other_types_are_not_taken(content_type: str) -> None:
-    with pytest.raises(UnsupportedImage):
-        check_image(content_type, PNG)
+def test_a_thumbnail_of_what_is_gone_tells_nothing() -> None:
+    product = lamp()
+
+    assert product.vary(uuid4(), Variant("small", "s", 1, 1), NOON) is None
+    assert product.version == 1
 
 
 # --- categories --------------------------------------------------------------------------------------------------

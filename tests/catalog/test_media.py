@@ -1,16 +1,15 @@
-"""Images of products, kept in the real Azurite."""
+"""Images and videos of products through the service, kept in the real Azurite."""
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import timedelta
 from io import BytesIO
-from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from urllib.parse import urlsplit
+from uuid import UUID, uuid4
 
 import aiohttp
 import pytest
-import pytest_asyncio
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from azure.storage.blob.aio import BlobServiceClient, ContainerClient
@@ -19,55 +18,37 @@ from libs.common import http
 from libs.common.auth import Role, Verifier
 from libs.common.cursors import Cursors
 from libs.common.errors import NotFound, StoreError, Unavailable
+from libs.common.media import CONTAINER, Place
 from libs.common.messages import CloudEvent
+from libs.common.pictures import Studio
 from libs.common.postgres import Postgres
-from localcloud import certificates
-from localcloud.addresses import Addresses, Port
 from localcloud.azurite import Azurite
 from services.catalog.domain import MOST_MEDIA
-from services.catalog.images import CONTAINER, Images
-from services.catalog.routes import CURSORS, IMAGES, STORE, routes
+from services.catalog.gallery import VIDEOS_AT_ONCE, Gallery
+from services.catalog.media import MOST_VIDEO_BYTES
+from services.catalog.routes import CURSORS, GALLERY, STORE, arrivals, routes
 from services.catalog.store import migrate, open_store
-from tests.localcloud.programs import free_ports, running
+from tests.catalog.conftest import names
+from tests.pictures import MP4, WEBM, animated, bomb, opened, picture
 from tests.tokens import Tokens
+from tests.waiting import until
 
 pytestmark = pytest.mark.real
 
-TOOLS = Path(__file__).parents[2] / ".tools"
 Client = TestClient[web.Request, web.Application]
 Headers = dict[str, str]
-PNG, WEBP = b"\x89PNG\r\n\x1a\n...", b"RIFF\x00\x00\x00\x00WEBPVP8 "
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def azurite(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Azurite]:
-    folder, now = tmp_path_factory.mktemp("azurite"), datetime.now(UTC)
-    files = certificates.ensure(folder / "certificates", now)
-    azurite = Azurite.open(folder, "store", Addresses(free_ports(len(Port))), files)
-    async with running(azurite.program(TOOLS), folder / "log"):
-        await azurite.prepare([CONTAINER], [CONTAINER], now)
-        yield azurite
-
-
-@pytest.fixture
-async def container(azurite: Azurite) -> AsyncIterator[ContainerClient]:
-    """Empty."""
-    ca = str(azurite.certificates.ca)
-    async with BlobServiceClient(azurite.blobs, azurite.key, connection_verify=ca, retry_total=0) as blobs:
-        container = blobs.get_container_client(CONTAINER)
-        for name in await names(container):
-            await container.delete_blob(name)
-        yield container
+PNG = picture()
+LARGE = 25 * 1024 * 1024  # of a video, for a test
 
 
 @pytest.fixture
 async def client(
-    verifier: Verifier, database: Postgres, azurite: Azurite, container: ContainerClient
+    verifier: Verifier, database: Postgres, azurite: Azurite, blobs: BlobServiceClient
 ) -> AsyncIterator[Client]:
     app = http.application(routes, verifier, database.ping)
     await migrate(database)
     app[STORE], app[CURSORS] = await open_store(database), Cursors(b"key")
-    app[IMAGES] = Images(container, f"{azurite.blobs}/{CONTAINER}")
+    app[GALLERY] = Gallery(blobs, f"{azurite.blobs}/{CONTAINER}", Studio(seconds=40))
     async with TestClient(TestServer(app)) as connected:
         yield connected
 
@@ -84,12 +65,9 @@ async def path(client: Client, staff: Headers) -> str:
     return (await client.post("/api/products", json=lamp, headers=staff)).headers["Location"]
 
 
-async def names(container: ContainerClient) -> list[str]:
-    return [name async for name in container.list_blob_names()]
-
-
-async def upload(client: Client, staff: Headers, path: str, content: bytes = PNG, kind: str = "image/png") -> Any:
-    return await client.post(f"{path}/media", data=BytesIO(content), headers=staff | {"Content-Type": kind})
+async def upload(client: Client, staff: Headers, path: str, content: Any = PNG, kind: str = "image/png") -> Any:
+    body = BytesIO(content) if isinstance(content, bytes) else content
+    return await client.post(f"{path}/media", data=body, headers=staff | {"Content-Type": kind})
 
 
 async def product(client: Client, path: str) -> Any:
@@ -109,76 +87,96 @@ async def test_an_image_is_stored_and_anyone_reads_it_where_the_product_says(
     body = await answer.json()
     (media,) = body["media"]
     assert (answer.status, answer.headers["ETag"], answer.headers["Location"]) == (201, '"v2"', media["url"])
-    assert (media["content_type"], await product(client, path)) == ("image/png", body)
+    assert (media["content_type"], media["variants"]) == ("image/png", [])
+    assert await product(client, path) == body
     assert await told(database) == ["product-created", "product-updated"]
     async with (
         aiohttp.ClientSession() as anyone,
         anyone.get(media["url"], ssl=azurite.certificates.client_context()) as image,
     ):
-        assert (await image.read(), image.content_type) == (PNG, "image/png")
+        assert (opened(await image.read()).size, image.content_type) == ((40, 30), "image/png")
         assert "immutable" in image.headers["Cache-Control"]
 
 
-@pytest.mark.filterwarnings("ignore:Sending a large body")  # by the SDK
-async def test_five_megabytes_arrive_whole(
+async def test_nothing_of_an_image_is_stored_but_its_pixels(
     client: Client, staff: Headers, path: str, container: ContainerClient
 ) -> None:
-    content = WEBP.ljust(5 * 1024 * 1024, b"x")
+    script = b"<script>alert(1)</script>"
 
-    assert (await upload(client, staff, path, content, "image/webp")).status == 201
+    assert (await upload(client, staff, path, picture("JPEG", comment=script) + script, "image/jpeg")).status == 201
 
     (name,) = await names(container)
-    assert await (await container.download_blob(name)).readall() == content
+    assert script not in await (await container.download_blob(name)).readall()
 
 
-async def test_a_deleted_image_is_gone_from_the_product_and_from_storage(
+async def test_a_video_arrives_whole_block_by_block(
+    client: Client, staff: Headers, path: str, container: ContainerClient
+) -> None:
+    content = MP4.ljust(LARGE, b"x")
+
+    answer = await upload(client, staff, path, content, "video/mp4")
+
+    (media,) = (await answer.json())["media"]
+    (name,) = await names(container)
+    assert (answer.status, media["content_type"], media["url"].endswith(name)) == (201, "video/mp4", True)
+    stored = await container.download_blob(name)
+    assert await stored.readall() == content
+    assert stored.properties.content_settings.content_type == "video/mp4"
+    known = await container.get_blob_client(name).get_block_list()
+    assert [block.size for block in known[0]][:-1] == [arrivals.BLOCK_BYTES] * (LARGE // arrivals.BLOCK_BYTES)
+
+
+async def test_what_was_deleted_is_gone_from_the_product_and_from_storage_with_its_thumbnails(
     client: Client, staff: Headers, path: str, container: ContainerClient
 ) -> None:
     first, second = (await (await upload(client, staff, path)).json(), await (await upload(client, staff, path)).json())
     media = first["media"][0]
+    place = Place(UUID(first["id"]), UUID(media["id"]))
+    await container.upload_blob(place.thumbnail("small"), b"x")
 
     deleted = await client.delete(f"{path}/media/{media['id']}", headers=staff)
     again = await client.delete(f"{path}/media/{media['id']}", headers=staff)
 
     assert (deleted.status, again.status) == (204, 404)
     assert (await product(client, path))["media"] == second["media"][1:]
-    assert await names(container) == [second["media"][1]["url"].rpartition("/")[2]]
+    (name,) = await names(container)
+    assert second["media"][1]["url"].endswith(name)
 
 
-async def test_a_deleted_product_takes_its_images_along(
+async def test_a_deleted_product_takes_its_media_along(
     client: Client, staff: Headers, path: str, container: ContainerClient
 ) -> None:
-    for _ in range(3):
+    for _ in range(2):
         await upload(client, staff, path)
+    await upload(client, staff, path, WEBM, "video/webm")
 
     answer = await client.delete(path, headers=staff | {"If-Match": '"v4"'})
 
     assert (answer.status, await names(container)) == (204, [])
 
 
-async def test_an_image_that_the_product_does_not_take_leaves_nothing(
+async def test_what_the_product_does_not_take_leaves_nothing(
     client: Client, staff: Headers, path: str, container: ContainerClient
 ) -> None:
-    answers = await asyncio.gather(*(upload(client, staff, path) for _ in range(5)))
-    while len(await names(container)) < MOST_MEDIA:
-        answers.append(await upload(client, staff, path))
+    for _ in range(MOST_MEDIA):
+        assert (await upload(client, staff, path, WEBM, "video/webm")).status == 201
 
     refused = await upload(client, staff, path)
 
     assert (refused.status, (await refused.json())["title"]) == (409, "Too many media")
-    kept = {media["url"].rpartition("/")[2] for media in (await product(client, path))["media"]}
+    kept = {media["url"].removeprefix(f"{container.url}/") for media in (await product(client, path))["media"]}
     assert set(await names(container)) == kept
-    assert {answer.status for answer in answers} == {201}
 
 
 @pytest.mark.parametrize(("error", "left"), [(NotFound(), 0), (Unavailable(), 1)])
-async def test_an_image_stays_only_where_its_product_may_have_it(
-    container: ContainerClient, error: StoreError, left: int
+async def test_a_blob_stays_only_where_its_product_may_have_it(
+    blobs: BlobServiceClient, container: ContainerClient, error: StoreError, left: int
 ) -> None:
-    images = Images(container, "https://media.example")
+    gallery = Gallery(blobs, "https://media.example", Studio(seconds=40))
+    media = gallery.media(Place(uuid4(), uuid4()), "image/png")
 
     with pytest.raises(type(error)):
-        async with images.kept(images.media(uuid4(), "image/png"), PNG):
+        async with gallery.kept(media, gallery.image(PNG, "image/png")):
             raise error
 
     assert len(await names(container)) == left
@@ -192,5 +190,103 @@ async def test_the_client_has_no_say_in_the_name(
     await client.post(f"{path}/media?name={uuid4()}", data=PNG, headers=headers)
 
     (name,) = await names(container)
-    assert name.removesuffix(".png").isalnum()
-    assert len(name) == 36
+    folder, owner, file = name.split("/")
+    assert (folder, owner, len(file.removesuffix(".png"))) == ("images", UUID(path.rpartition("/")[2]).hex, 32)
+
+
+BAD: dict[str, tuple[bytes, str, int]] = {
+    "an image bomb": (bomb(30_000, 30_000), "image/png", 422),
+    "an animation": (animated(), "image/webp", 422),
+    "an image that is cut off": (picture("JPEG", size=(300, 300))[:1500], "image/jpeg", 422),
+    "an image of another type": (PNG, "image/jpeg", 422),
+    "a script": (b"#!/bin/sh", "video/mp4", 422),
+    "a picture of a phone, which begins as a video does": (b"\0\0\0\x18ftypheic".ljust(64, b"\0"), "video/mp4", 422),
+    "Matroska": (WEBM.replace(b"webm", b"mkv "), "video/webm", 422),
+    "nothing": (b"", "video/webm", 422),
+    "a page": (b"<html>", "text/html", 415),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+async def test_what_is_no_media_is_refused_and_leaves_no_blob(
+    client: Client, staff: Headers, path: str, container: ContainerClient, name: str
+) -> None:
+    content, kind, status = BAD[name]
+
+    answer = await upload(client, staff, path, content, kind)
+
+    assert (answer.status, answer.content_type) == (status, "application/problem+json")
+    assert (await names(container), (await product(client, path))["version"]) == ([], 1)
+
+
+async def video(size: int) -> AsyncIterator[bytes]:
+    """In chunks: nobody knows how many will come."""
+    yield MP4
+    for _ in range(size // 65536):
+        yield bytes(65536)
+
+
+async def test_a_video_that_is_too_large_is_refused_and_leaves_no_blob(
+    client: Client, staff: Headers, path: str, container: ContainerClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.catalog.media.MOST_VIDEO_BYTES", LARGE)
+
+    said = await client.post(
+        f"{path}/media",
+        data=video(0),
+        headers=staff
+        | {"Content-Type": "video/mp4", "Content-Length": str(MOST_VIDEO_BYTES + 1), "Connection": "close"},
+    )
+    unsaid = await upload(client, staff, path, video(LARGE + 65536), "video/mp4")
+
+    assert (said.status, unsaid.status, await names(container)) == (413, 413, [])
+
+
+async def cut_off(client: Client, staff: Headers, path: str, kind: str, begins: bytes) -> None:
+    address = urlsplit(str(client.make_url("/")))
+    head = f"POST {path}/media HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\nContent-Length: {LARGE}\r\n"
+    _, writer = await asyncio.open_connection(address.hostname, address.port)
+    writer.write(f"{head}Authorization: {staff['Authorization']}\r\n\r\n".encode() + begins)
+    await writer.drain()
+    writer.close()
+    await writer.wait_closed()
+
+
+async def test_a_video_that_is_cut_off_leaves_no_blob_and_frees_its_place(
+    client: Client, staff: Headers, path: str, container: ContainerClient
+) -> None:
+    for _ in range(VIDEOS_AT_ONCE + 1):
+        await cut_off(client, staff, path, "video/mp4", MP4.ljust(2 * arrivals.BLOCK_BYTES, b"x"))
+
+    async def one_more() -> Any:
+        return await upload(client, staff, path, WEBM, "video/webm")
+
+    answer = await until(one_more, lambda answer: answer.status != 503)
+    assert (answer.status, len(await names(container))) == (201, 1)
+    assert (await product(client, path))["version"] == 2
+
+
+async def test_a_body_that_trickles_is_given_up(
+    client: Client, staff: Headers, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(arrivals, "SILENCE_SECONDS", 0.05)
+    goes_on = asyncio.Event()
+
+    async def silent() -> AsyncIterator[bytes]:
+        yield MP4
+        await goes_on.wait()
+
+    answer = await upload(client, staff, path, silent(), "video/mp4")
+
+    goes_on.set()
+    assert (answer.status, (await answer.json())["detail"]) == (400, "the body did not come in in time")
+
+
+async def test_an_attempt_that_comes_too_late_refuses_itself(
+    client: Client, staff: Headers, path: str, container: ContainerClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.catalog.gallery.COMMIT_WITHIN", timedelta(seconds=-1))
+
+    answer = await upload(client, staff, path, WEBM, "video/webm")
+
+    assert (answer.status, await names(container)) == (408, [])

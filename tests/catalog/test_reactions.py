@@ -8,10 +8,17 @@ import pytest
 from libs.common.errors import Malformed
 from libs.common.inbox import react
 from libs.common.messages import CloudEvent, Command, Fact, encode_command, encode_fact, read
-from libs.common.messages.catalog import OpenStock, ReservedLine, ReserveStock, StockChanged, StockRefused
+from libs.common.messages.catalog import (
+    AddMediaVariant,
+    OpenStock,
+    ReservedLine,
+    ReserveStock,
+    StockChanged,
+    StockRefused,
+)
 from libs.common.messages.orders import OrderCancelled, OrderConfirmed, OrderRejected, OrderReturned
 from libs.common.postgres import Postgres
-from services.catalog.domain import Details, Product
+from services.catalog.domain import Details, Media, Product, Variant
 from services.catalog.reactions import REACTIONS
 from services.catalog.reservations import UnknownReservation
 from services.catalog.store import Store, migrate, open_store
@@ -170,3 +177,24 @@ async def test_what_makes_no_sense_is_refused_before_any_effect(
 
     assert await figures(store) == (0, 0, 0, 0)
     assert await database.fetchrow("SELECT FROM inbox") is None
+
+
+async def test_a_thumbnail_is_shown_beside_its_image(store: Store) -> None:
+    media = Media(uuid4(), "https://media.example/a.png", "image/png")
+    await store.change(LAMP, lambda product: product.show(media, NOON))
+    small = AddMediaVariant(product_id=LAMP, media_id=media.id, size="small", url="u", width=160, height=90)
+
+    await hear(store, small)
+
+    lamp = await store.read(LAMP)
+    assert [each.variants for each in lamp.media] == [(Variant("small", "u", 160, 90),)]
+    assert lamp.version == 3
+
+
+async def test_a_thumbnail_of_what_is_gone_is_shown_nowhere(store: Store) -> None:
+    for product_id in (LAMP, uuid4()):
+        await hear(
+            store, AddMediaVariant(product_id=product_id, media_id=uuid4(), size="small", url="u", width=1, height=1)
+        )
+
+    assert (await store.read(LAMP)).version == 1

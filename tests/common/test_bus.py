@@ -17,8 +17,10 @@ from azure.servicebus.aio import ServiceBusClient
 from libs.common.bus import MOST_TRIES, listen
 from libs.common.errors import Unavailable
 from libs.common.inbox import Cause, Reactions
+from libs.common.measures import Measures
 from libs.common.messages import encode_fact
 from libs.common.messages.catalog import StockRefused, StockReserved
+from libs.common.queue_watch import QueueWatch
 from localcloud import certificates
 from localcloud.access import Issuer
 from localcloud.addresses import HOST
@@ -57,6 +59,7 @@ REACTIONS: Reactions[Heard] = {StockReserved: hear}
 class Bus:
     broker: Broker
     client: ServiceBusClient
+    watch: QueueWatch = field(default_factory=lambda: QueueWatch("orders", Measures()))
 
     async def put(self, *bodies: bytes) -> None:
         for body in bodies:
@@ -69,7 +72,7 @@ class Bus:
         """A listener in its loop; at the end it settles what it has in hand."""
         stop = asyncio.Event()
         async with asyncio.TaskGroup() as loops:
-            loops.create_task(listen(self.client, "orders", REACTIONS, store, stop=stop, chance=random.Random(1)))
+            loops.create_task(listen(self.client, self.watch, REACTIONS, store, stop=stop, chance=random.Random(1)))
             try:
                 yield
             finally:
@@ -179,3 +182,18 @@ async def test_a_listener_that_stops_gives_back_what_it_could_not_do(bus: Bus) -
 
     counts = bus.broker.counts("orders")
     assert (counts.active, counts.locked, counts.dead_lettered) == (1, 0, 0)
+
+
+async def test_what_became_of_each_message_and_what_waits_is_counted(bus: Bus) -> None:
+    measures, heard = bus.watch.measures, Heard()
+    await bus.put(*(encode_fact(reserved(), "") for _ in range(3)), b"{")
+    before = bus.broker.counts("orders").active
+
+    async with bus.listened(heard):
+        await so(lambda: bus.settled() and len(heard.subjects) == 3)
+
+    assert (before, measures.queued.read()) == (4, {("orders",): 4})  # it looks before it takes
+    assert 0 <= measures.queue_age.read()[("orders",)] < 60
+    assert measures.deliveries.read() == {("orders", "completed"): 3, ("orders", "dead_lettered"): 1}
+    assert measures.waits.read()[("orders",)].count == 4
+    assert measures.reactions.read()[StockReserved.type, ""].count == 3

@@ -1,6 +1,7 @@
 """Read, act, reply: bodies, problems, policies, ETags."""
 
 from collections.abc import AsyncIterator, Callable
+from datetime import datetime
 from io import BytesIO
 from typing import Annotated
 
@@ -13,11 +14,13 @@ from libs.common import http
 from libs.common.auth import Role, Verifier
 from libs.common.errors import Conflict, Unavailable
 from libs.common.http import if_match, no_content, path_id, query, read, reply
-from libs.common.operations import Handler, Operation, allow
+from libs.common.measures import Measures
+from libs.common.operations import MOST_BODY_BYTES, Handler, Operation, allow
 from tests.tokens import Tokens
 
 Client = TestClient[web.Request, web.Application]
 routes = web.RouteTableDef()
+JSON = {"Content-Type": "application/json"}
 ANSWERS = Operation(answers={200: None})
 
 
@@ -32,6 +35,8 @@ class Body(Struct, forbid_unknown_fields=True):
 
 class Asked(Struct, forbid_unknown_fields=True):
     limit: Annotated[int, Meta(ge=1, le=100)] = 20
+    after: int | None = None
+    since: datetime | None = None
 
 
 class Occupied(Conflict):
@@ -69,16 +74,21 @@ async def raise_it(request: web.Request) -> web.Response:
 
 
 @pytest.fixture
-async def client(verifier: Verifier) -> AsyncIterator[Client]:
+def measures() -> Measures:
+    return Measures()
+
+
+@pytest.fixture
+async def client(verifier: Verifier, measures: Measures) -> AsyncIterator[Client]:
     async def ready() -> bool:
         return True
 
-    async with TestClient(TestServer(http.application(routes, verifier, ready))) as connected:
+    async with TestClient(TestServer(http.application(routes, verifier, ready, measures=measures))) as connected:
         yield connected
 
 
 async def test_a_body_is_read_and_answered_with_its_version(client: Client) -> None:
-    answer = await client.post("/things", data=b'{"lines":[{"quantity":2}]}')
+    answer = await client.post("/things", data=b'{"lines":[{"quantity":2}]}', headers=JSON)
 
     assert (answer.status, answer.headers["ETag"]) == (201, '"v3"')
     assert await answer.json() == {"lines": [{"quantity": 2, "name": ""}]}
@@ -112,7 +122,7 @@ async def test_a_body_is_read_and_answered_with_its_version(client: Client) -> N
 async def test_a_bad_body_is_a_problem_that_names_the_field(
     client: Client, body: bytes, status: int, field: str | None
 ) -> None:
-    answer = await client.post("/things", data=body)
+    answer = await client.post("/things", data=body, headers=JSON)
 
     problem = await answer.json()
     assert answer.content_type == "application/problem+json"
@@ -121,12 +131,22 @@ async def test_a_bad_body_is_a_problem_that_names_the_field(
 
 
 async def test_a_body_that_is_too_large_is_refused(client: Client) -> None:
-    answer = await client.post("/things", data=BytesIO(b" " * (http.MOST_BODY_BYTES + 1)))
+    answer = await client.post("/things", data=BytesIO(b" " * (MOST_BODY_BYTES + 1)), headers=JSON)
 
     assert (answer.status, (await answer.json())["title"]) == (413, "Too large")
 
 
-@pytest.mark.parametrize(("asked", "field"), [("limit=0", "limit"), ("limit=x", "limit"), ("limits=1", "query")])
+@pytest.mark.parametrize(
+    ("asked", "field"),
+    [
+        ("limit=0", "limit"),
+        ("limit=x", "limit"),
+        ("limits=1", "query"),
+        ("limit=1&limit=1", "limit"),
+        ("after=null", "after"),
+        ("since=0.5", "since"),
+    ],
+)
 async def test_a_bad_query_names_the_parameter(client: Client, asked: str, field: str) -> None:
     answer = await client.get(f"/things?{asked}")
 
@@ -220,3 +240,33 @@ async def test_a_route_that_does_not_say_who_may_call_it_or_what_it_does_does_no
 
     with pytest.raises(TypeError, match=rf"open.*{missing}"):
         http.application(careless, verifier, ready)
+
+
+async def test_requests_are_counted_by_declared_route_whatever_the_caller_makes_up(
+    client: Client, measures: Measures
+) -> None:
+    for number in range(3):
+        await client.put(f"/things/{number}")
+        await client.get(f"/nowhere/{number}")
+        await client.request(("PROPFIND", "LINK", "MKCOL")[number], "/things")
+    await client.get("/raise/away")
+
+    counted = {labels: each.count for labels, each in measures.requests.read().items()}
+    assert counted == {
+        ("PUT", "/things/{id}", "401"): 3,
+        ("GET", "other", "404"): 3,
+        ("other", "other", "405"): 3,
+        ("GET", "/raise/{what}", "503"): 1,
+    }
+
+
+async def test_prometheus_reads_the_figures_without_a_token(client: Client) -> None:
+    await client.get("/things")
+
+    answer = await client.get("/metrics")
+
+    assert answer.status == 200
+    assert answer.headers["Content-Type"] == "application/openmetrics-text; version=1.0.0; charset=utf-8"
+    text = await answer.text()
+    assert 'http_server_request_duration_seconds_count{http_request_method="GET",http_route="/things",' in text
+    assert text.endswith("# EOF\n")

@@ -15,6 +15,7 @@ from libs.common.messages import CloudEvent, encode_fact
 from libs.common.messages.orders import OrderCancelled
 from libs.common.outbox import Topic, relay
 from libs.common.postgres import Postgres
+from libs.common.watch import RelayWatch
 from tests.engines import Engine, told
 from tests.engines.wire import Wire
 from tests.localcloud.credential import Credential
@@ -26,9 +27,9 @@ pytestmark = pytest.mark.real
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
 
-def cancelled(reason: str = "no") -> OrderCancelled:
+def cancelled(reason: str = "no", at: datetime = NOON) -> OrderCancelled:
     return OrderCancelled(
-        order_id=uuid4(), customer_id=UUID(int=1), currency="EUR", total=0, lines=[], reason=reason, version=2, at=NOON
+        order_id=uuid4(), customer_id=UUID(int=1), currency="EUR", total=0, lines=[], reason=reason, version=2, at=at
     )
 
 
@@ -44,11 +45,13 @@ def topic(running: Running) -> AbstractAsyncContextManager[Topic]:
 
 
 @asynccontextmanager
-async def relaying(database: Database, running: Running) -> AsyncIterator[asyncio.Event]:
+async def relaying(
+    database: Database, running: Running, watch: RelayWatch | None = None
+) -> AsyncIterator[asyncio.Event]:
     """A relay in its loop; it is asked to stop at the end, and then it has emptied the outbox."""
     stop = asyncio.Event()
     async with topic(running) as orders, asyncio.TaskGroup() as loops:
-        loops.create_task(relay(database, orders, stop=stop, chance=random.Random(1)))
+        loops.create_task(relay(database, orders, stop=stop, chance=random.Random(1), watch=watch))
         try:
             yield stop
         finally:

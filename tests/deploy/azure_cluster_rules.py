@@ -7,7 +7,7 @@ from pathlib import Path
 import yaml
 
 from deploy.lint.documents import MANIFESTS, Document, kustomize, named, of_kind, pod
-from tests.deploy.azure_plans import ENVIRONMENT, Faults, made, planned, topology_of
+from tests.deploy.azure_plans import ENVIRONMENT, SUBSCRIPTIONS, Faults, made, planned, topology_of
 
 FEDERATED = "Microsoft.ManagedIdentity/userAssignedIdentities/federatedIdentityCredentials"
 KEDA = ("platform", "system:serviceaccount:kube-system:keda-operator")
@@ -40,16 +40,17 @@ def pods(root: Path) -> Faults:
             found.add((thing.path.split("/")[0], said["subject"]))
             if (said["issuer"], said["audiences"]) != (ENVIRONMENT["AKS_ISSUER"], ["api://AzureADTokenExchange"]):
                 yield f"{thing.path} takes the tokens of {said['issuer']} for {said['audiences']}"
-    yield from (f"{who} may not come in as {subject}" for who, subject in sorted(wanted - found))
+    yield from (f"{who} may not come in as {subject}" for who, subject in sorted(wanted - set(found)))
     yield from (f"too much: {subject} comes in as {who}" for who, subject in sorted(found - wanted))
 
 
 def calls(root: Path) -> Faults:
     """Event Grid calls the functions in the cluster once it is told where they are, and not before."""
-    kind = "Microsoft.EventGrid/topics/eventSubscriptions"
-    if made(planned(root, "aks.bicepparam")[0], kind):
+    before = planned(root, "aks.bicepparam")[0]
+    if any(made(before, kind) for kind in SUBSCRIPTIONS):
         yield "functions are called before they run"
-    found = made(planned(root, "aks.bicepparam", AKS_HOST="store.example.com")[0], kind)
+    things = planned(root, "aks.bicepparam", AKS_HOST="store.example.com")[0]
+    found = {name: thing for kind in SUBSCRIPTIONS for name, thing in made(things, kind).items()}
     wanted = {each["name"] for each in topology_of(root)["subscriptions"] if "function" in each["to"]}
     yield from (f"{name} is called by nobody" for name in sorted(wanted - set(found)))
     for name, thing in found.items():

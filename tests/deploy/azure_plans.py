@@ -56,6 +56,7 @@ KINDS = {
     "tables": "Microsoft.Storage/storageAccounts/tableServices/tables",
     "containers": "Microsoft.Storage/storageAccounts/blobServices/containers",
 }
+SUBSCRIPTIONS = ("Microsoft.EventGrid/topics/eventSubscriptions", "Microsoft.EventGrid/systemTopics/eventSubscriptions")
 Faults = Iterator[str]
 Rule = Callable[[Path], Faults]
 

@@ -16,6 +16,7 @@ from tests.deploy.azure_plans import (
     OPERATOR,
     SERVICES,
     SHARED,
+    SUBSCRIPTIONS,
     Faults,
     Thing,
     Wrong,
@@ -37,6 +38,7 @@ BUILT_IN = {
     "3913510d-42f4-4e42-8a64-420c390055eb": "Monitoring Metrics Publisher",
     "ba92f5b4-2d11-453d-a403-e96b0029c9fe": "Storage Blob Data Contributor",
     "b7e6dc6d-f1e8-4753-8033-0f276bb0955b": "Storage Blob Data Owner",
+    "db58b8e5-c6ad-4a2a-8342-4190687cbf4a": "Storage Blob Delegator",
     "0a9a7e1f-b9d0-4cc4-a60d-0319b160aaa3": "Storage Table Data Contributor",
 }
 
@@ -86,7 +88,7 @@ def messaging(root: Path) -> Faults:
     for what, expected, found in (
         ("queues", set(told["queues"]), set(made(things, KINDS["queues"]))),
         ("topics", {f"{name}-{suffix}" for name in told["topics"]}, set(made(things, KINDS["topics"]))),
-        ("containers", {*told["containers"], "dead-letters"}, set(made(things, KINDS["containers"]))),
+        ("containers", {*_containers(told), "dead-letters"}, set(made(things, KINDS["containers"]))),
         ("tables", set(told["tables"]), set(made(things, KINDS["tables"]))),
         ("identities", {*told["identities"], "gateway", "platform"} - {"operator"}, _identities(things)),
     ):
@@ -103,13 +105,17 @@ def messaging(root: Path) -> Faults:
             yield f"queue {name} does not know repeats"
 
 
+def _containers(told: Mapping[str, Any]) -> list[str]:
+    return [*told["containers"], *told["private_containers"]]
+
+
 def _identities(things: list[Thing]) -> set[str]:
     return set(made(things, "Microsoft.ManagedIdentity/userAssignedIdentities"))
 
 
 def subscriptions(root: Path) -> Faults:
     told, things = topology_of(root), everything(root)
-    found = made(things, "Microsoft.EventGrid/topics/eventSubscriptions")
+    found = {name: thing for kind in SUBSCRIPTIONS for name, thing in made(things, kind).items()}
     wanted = {each["name"]: each for each in told["subscriptions"]}
     if set(found) != set(wanted):
         yield f"subscriptions: {sorted(set(found) ^ set(wanted))} are not on both sides"
@@ -122,8 +128,7 @@ def _subscription(name: str, found: Thing, wanted: Mapping[str, Any], queues: Ma
     said = found.body["properties"]
     if not found.parent or not found.parent.name.startswith(f"{wanted['topic']}-"):
         yield f"subscription {name} is not on topic {wanted['topic']}"
-    if said["filter"]["includedEventTypes"] != wanted["types"]:
-        yield f"subscription {name} hears other types"
+    yield from _filter(name, said["filter"], wanted)
     if said["eventDeliverySchema"] != "CloudEventSchemaV1_0":
         yield f"subscription {name} brings no CloudEvents"
     if "queue" in wanted["to"]:
@@ -139,6 +144,13 @@ def _subscription(name: str, found: Thing, wanted: Mapping[str, Any], queues: Ma
         yield f"subscription {name} buries its dead letters nowhere"
     if said["retryPolicy"] != {"maxDeliveryAttempts": 30, "eventTimeToLiveInMinutes": 1440}:
         yield f"subscription {name} does not try for a day"
+
+
+def _filter(name: str, said: Mapping[str, Any], wanted: Mapping[str, Any]) -> Faults:
+    if said["includedEventTypes"] != wanted["types"]:
+        yield f"subscription {name} hears other types"
+    if said.get("subjectBeginsWith", "") != wanted.get("subject_begins_with", ""):
+        yield f"subscription {name} hears of other subjects"
 
 
 def _mappings(target: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -182,16 +194,19 @@ def _wanted(told: Mapping[str, Any], things: list[Thing]) -> Iterator[tuple[str,
             kind, _, pattern = right["on"].partition("/")
             if right["on"] == "secrets/*":
                 yield who, right["role"], "vaults/store"
+            elif kind == "accounts":
+                yield who, right["role"], f"storageAccounts/{pattern}"
             else:
                 yield from ((who, right["role"], f"{kind}/{n}") for n in there[kind] if fnmatchcase(n, pattern))
     yield "platform", "AcrPull", "registries/store"
     yield from (("platform", "Azure Service Bus Data Owner", f"queues/{name}") for name in told["queues"])
     yield "functions", "Storage Blob Data Owner", "storageAccounts/storehost"
-    yield "functions", "Monitoring Metrics Publisher", "components/store"
-    yield from ((who, "Key Vault Secrets User", f"secrets/{secret}") for who, secret in mounted())
     yield from (
-        (f"{name} topic", "Storage Blob Data Contributor", "containers/dead-letters") for name in told["topics"]
+        (who, "Monitoring Metrics Publisher", "components/store") for who in told["identities"] if who != "operator"
     )
+    yield from ((who, "Key Vault Secrets User", f"secrets/{secret}") for who, secret in mounted())
+    for name in (*told["topics"], "storage"):
+        yield f"{name} topic", "Storage Blob Data Contributor", "containers/dead-letters"
     for each in told["subscriptions"]:
         if "queue" in each["to"]:
             yield f"{each['topic']} topic", "Azure Service Bus Data Sender", f"queues/{each['to']['queue']}"

@@ -10,7 +10,7 @@ import yaml
 
 from deploy.lint import environment
 from localcloud import azurite, gateway
-from localcloud.addresses import Addresses, Port
+from localcloud.addresses import Addresses
 from localcloud.engines import USUAL
 from localcloud.program import Program
 from localcloud.store import Store
@@ -126,8 +126,8 @@ def test_azurite_is_the_one_of_make_run_and_started_alike(project: Any) -> None:
 
     assert part["image"].endswith(f":{package['dependencies']['azurite']}")
     assert " ".join(azurite.FLAGS) in command
-    for of in (Port.BLOB, Port.QUEUE, Port.TABLE):
-        assert f"--{of.name.lower()}Host 127.0.0.1 --{of.name.lower()}Port {Addresses().port(of)}" in command
+    for name, of in azurite.SERVED.items():
+        assert f"--{name}Host 127.0.0.1 --{name}Port {Addresses().port(of)}" in command
 
 
 def test_the_gateway_leads_where_that_of_make_run_leads(project: Any, store: Topology) -> None:

@@ -35,7 +35,7 @@ UPSTREAMS = {
     "in an environment": {name: f"http://{name}" for name in (*SERVICES, "functions")} | {"storage": "https://store.blob.example/"},
     "elsewhere": {name: f"https://{name}.example:8443/below" for name in (*SERVICES, "functions", "storage")},
     "on a laptop": {name: f"http://127.0.0.1:{port}" for port, name in enumerate((*SERVICES, "functions"), 8081)}
-    | {"storage": "https://127.0.0.1:8092/store"},
+    | {"storage": "https://127.0.0.1:8098/store"},
 }  # fmt: skip
 
 

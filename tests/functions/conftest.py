@@ -60,6 +60,8 @@ async def to(owners: Owners, mailbox: Mailbox, credential: Credential, payments:
             catalog_url=url,
             mail_url=f"smtp://127.0.0.1:{mailbox.port}",
             mail_from="Store <store@example.org>",
+            blob_endpoint="https://127.0.0.1:1/store",
+            media_url="https://media.example",
             payments_url=payments,
             payments_key=KEY,
         )

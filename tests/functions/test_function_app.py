@@ -29,6 +29,8 @@ TOLD = {
     "CATALOG_URL": "http://p",
     "MAIL_URL": "smtp://h",
     "MAIL_FROM": "a@b.c",
+    "BLOB_ENDPOINT": "https://b/store",
+    "MEDIA_URL": "https://m",
     "PAYMENTS_URL": "http://p",
     "PAYMENTS_KEY": "secret",
 }
@@ -77,6 +79,7 @@ async def test_the_app_needs_no_more_than_its_image_holds_and_is_what_the_topolo
     assert outputs == {
         ("process_order", "catalog"),
         ("process_order", "orders"),
+        ("thumbnails", "catalog"),
         ("update_inventory", "catalog"),
         ("take_payment", "orders"),
         ("payment_callback", "orders"),
@@ -90,7 +93,9 @@ async def test_log_lines_go_the_hosts_way_and_name_the_trace() -> None:
     said = await run(SPEAK, TRACEPARENT)
 
     assert said.startswith(b"host: ")
-    assert json.loads(said.removeprefix(b"host: ")) == {
+    line = json.loads(said.removeprefix(b"host: "))
+    assert len(line.pop("span_id")) == 16
+    assert line == {
         "event": "order.examined",
         "order_id": "1",
         "trace_id": TRACE_ID,

@@ -14,7 +14,7 @@ from libs.common.ids import uuid7_beside
 from libs.common.messages import Fact
 from libs.common.migrations import Behind
 from services.orders.domain import BlockedCustomer, Order, Price, UnknownCustomer, Wanted, place
-from services.orders.store import Attempt, KeyReused, Note, Receipt, Sought, Store, migrate, open_store
+from services.orders.store import Attempt, KeyReused, Note, Receipt, Sought, Store, migrate, open_store, states
 from services.orders.transitions import Payment, Status
 from tests.engines import Engine, facts
 from tests.engines.wire import Wire
@@ -474,3 +474,26 @@ async def test_a_database_is_brought_up_to_date_once_whoever_tries(any_database:
     await asyncio.gather(*(migrate(any_database) for _ in range(4)))
 
     await open_store(any_database)
+
+
+async def test_orders_are_counted_by_state_and_no_more_than_asked_for(store: Store, any_database: Database) -> None:
+    nothing = await states(any_database, 100)
+    receipts = [await put(store, key=f"k-{number}") for number in range(4)]
+    await store.change(receipts[0].order_id, lambda order: order.cancel("no", NOON))
+
+    counted = {each.status: each for each in await states(any_database, 100)}
+    few = await states(any_database, 2)
+
+    assert nothing == []
+    assert {status: each.count for status, each in counted.items()} == {Status.PLACED: 3, Status.CANCELLED: 1}
+    assert counted[Status.PLACED].oldest == NOON
+    assert sum(each.count for each in few) <= 2
+
+
+async def test_a_message_that_the_inbox_knew_is_counted(store: Store, any_database: Database) -> None:
+    order_id = (await put(store)).order_id
+
+    for _ in range(3):
+        await store.change(order_id, lambda order: order.confirm(NOON), cause="/c 1")
+
+    assert any_database.watch.measures.duplicates.read() == {(): 2}

@@ -16,6 +16,7 @@ import msgspec
 import psutil
 
 from localcloud import runfile
+from localcloud.addresses import Port
 from localcloud.audit import AWAY, Violation, audit
 from localcloud.identity import Role
 from localcloud.people import People
@@ -26,7 +27,6 @@ from tests.waiting import so, until
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 120
 STOP_SECONDS = 60
-PORTS = 18
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class RunningStore:
     @asynccontextmanager
     async def start(cls, folder: Path, engine: str) -> AsyncIterator["RunningStore"]:
         """`make run`, on ports and in a state folder of its own."""
-        arguments = ["--state", str(folder), "run", "--port", str(free_ports(PORTS)), "--engine", engine]
+        arguments = ["--state", str(folder), "run", "--port", str(free_ports(len(Port))), "--engine", engine]
         with (folder / "launcher.log").open("wb") as log:
             launcher = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "localcloud.launcher", *arguments, cwd=ROOT, stdout=log, stderr=log
@@ -95,7 +95,8 @@ class RunningStore:
 
     async def quiet(self) -> None:
         """Nothing is on its way any more, and the books balance."""
-        assert await until(self._audited, lambda found: found is not None) == []
+        found = await until(self._audited, lambda found: found is not None)
+        assert found == [], found
 
     async def _audited(self) -> list[Violation] | None:
         """None while a part of the store is being started again."""

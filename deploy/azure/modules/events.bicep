@@ -1,4 +1,5 @@
-// Event Grid: a topic for each service, and what of it goes to which queue, undeliverable facts to a container.
+// Event Grid: a topic for each service and one of the storage account's; what of them goes to which queue, undeliverable
+// facts to a container.
 
 param topics string[]
 @description('After the topic\'s name, to make it unique in the region.')
@@ -90,6 +91,31 @@ resource delivering 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
     }
   }
 ]
+
+// What Azure tells of the storage account by itself, e.g. that a blob is there.
+resource storageTopic 'Microsoft.EventGrid/systemTopics@2025-02-15' = {
+  name: 'storage${suffix}'
+  location: location
+  tags: tags
+  identity: { type: 'SystemAssigned' }
+  properties: {
+    source: storage.id
+    topicType: 'Microsoft.Storage.StorageAccounts'
+  }
+}
+
+resource buryingOfStorage 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
+  name: guid(container.id, storageTopic.id)
+  scope: container
+  properties: {
+    principalId: storageTopic.identity.principalId
+    principalType: 'ServicePrincipal'
+    roleDefinitionId: subscriptionResourceId(
+      'Microsoft.Authorization/roleDefinitions',
+      roles['Storage Blob Data Contributor']
+    )
+  }
+}
 
 resource burying 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
   for (name, i) in topics: {

@@ -22,6 +22,7 @@ param location string
 
 var topology = loadYamlContent('../../topology.yaml')
 var names = namesOf(topology, uniqueString(resourceGroup().id))
+var blobs = 'https://${names.storage}.blob.${environment().suffixes.storage}'
 
 resource identity 'Microsoft.ManagedIdentity/userAssignedIdentities@2024-11-30' existing = {
   name: 'functions'
@@ -52,6 +53,8 @@ module app 'app.bicep' = {
       API_SCOPE: 'api://${apiClientId}/.default'
       MAIL_URL: mailUrl
       MAIL_FROM: mailFrom
+      BLOB_ENDPOINT: blobs
+      MEDIA_URL: '${blobs}/${topology.containers[0]}'
       PAYMENTS_URL: paymentsUrl
       AZURE_CLIENT_ID: identity.properties.clientId
     }

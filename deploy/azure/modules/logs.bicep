@@ -1,4 +1,4 @@
-// Where logs go: a workspace, and Application Insights for the functions host.
+// Where logs, traces and metrics go: a workspace, and Application Insights on it.
 
 param name string
 param insightsName string
@@ -7,6 +7,8 @@ param tags object
 param retentionDays int
 @description('{name: {id, type}} of everyone who may have a right.')
 param principals object
+@description('Those who send telemetry.')
+param senders string[]
 
 var roles = loadJsonContent('../roles.json')
 
@@ -32,15 +34,17 @@ resource insights 'Microsoft.Insights/components@2020-02-02' = {
   }
 }
 
-resource publishing 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
-  name: guid(insights.id, principals.functions.id, 'Monitoring Metrics Publisher')
-  scope: insights
-  properties: {
-    principalId: principals.functions.id
-    principalType: principals.functions.type
-    roleDefinitionId: subscriptionResourceId(
-      'Microsoft.Authorization/roleDefinitions',
-      roles['Monitoring Metrics Publisher']
-    )
+resource publishing 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
+  for name in senders: {
+    name: guid(insights.id, principals[name].id, 'Monitoring Metrics Publisher')
+    scope: insights
+    properties: {
+      principalId: principals[name].id
+      principalType: principals[name].type
+      roleDefinitionId: subscriptionResourceId(
+        'Microsoft.Authorization/roleDefinitions',
+        roles['Monitoring Metrics Publisher']
+      )
+    }
   }
-}
+]

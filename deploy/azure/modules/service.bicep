@@ -24,6 +24,10 @@ resource topic 'Microsoft.EventGrid/topics@2025-02-15' existing = {
   name: '${name}${names.topicSuffix}'
 }
 
+resource insights 'Microsoft.Insights/components@2020-02-02' existing = {
+  name: names.insights
+}
+
 module app 'app.bicep' = {
   name: '${name}-app'
   params: {
@@ -42,6 +46,12 @@ module app 'app.bicep' = {
       },
       settings
     )
+    more: [
+      {
+        name: 'APPLICATIONINSIGHTS_CONNECTION_STRING'
+        value: insights.properties.ConnectionString
+      }
+    ]
     names: names
     location: location
     tags: { 'azd-env-name': environmentName }

@@ -1,21 +1,24 @@
-// The storage account: media, dead letters of Event Grid, and a table for each service.
+// The storage account: media, what is uploaded to become some, dead letters of Event Grid, a table for each service.
 
 param name string
 param location string
 param tags object
 @description('The topology\'s containers: what lies in them anyone may read.')
 param containers string[]
-param deadLetters string
+@description('Those that nobody reads without a right.')
+param privateContainers string[]
 param tables string[]
 @description('[{identity, role, on}]; `on` is a container.')
 param containerRights array
+@description('[{identity, role, on}]; `on` is the account.')
+param accountRights array
 @description('[{identity, role, on}]; `on` is a table.')
 param tableRights array
 @description('{name: {id, type}} of everyone who may have a right.')
 param principals object
 
 var roles = loadJsonContent('../roles.json')
-var containerNames = concat(containers, [deadLetters])
+var containerNames = concat(containers, privateContainers)
 
 resource account 'Microsoft.Storage/storageAccounts@2025-06-01' = {
   name: name
@@ -48,7 +51,7 @@ resource container 'Microsoft.Storage/storageAccounts/blobServices/containers@20
     parent: blobs
     name: containerName
     properties: {
-      publicAccess: containerName == deadLetters ? 'None' : 'Blob'
+      publicAccess: contains(containers, containerName) ? 'Blob' : 'None'
     }
   }
 ]
@@ -69,6 +72,18 @@ resource containerAccess 'Microsoft.Authorization/roleAssignments@2022-04-01' = 
   for right in containerRights: {
     name: guid(container[indexOf(containerNames, right.on)].id, principals[right.identity].id, right.role)
     scope: container[indexOf(containerNames, right.on)]
+    properties: {
+      principalId: principals[right.identity].id
+      principalType: principals[right.identity].type
+      roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles[right.role])
+    }
+  }
+]
+
+resource accountAccess 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
+  for right in accountRights: {
+    name: guid(account.id, principals[right.identity].id, right.role)
+    scope: account
     properties: {
       principalId: principals[right.identity].id
       principalType: principals[right.identity].type

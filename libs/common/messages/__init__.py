@@ -10,6 +10,7 @@ from uuid import UUID, uuid5
 import msgspec
 from msgspec import Raw, Struct
 
+from libs.common.clock import Moment
 from libs.common.errors import Malformed
 
 SOURCE = "/services/"
@@ -38,7 +39,7 @@ class Fact(Message, frozen=True, kw_only=True):
     """Something has happened. `version` rises with every change of the aggregate."""
 
     version: int
-    at: datetime
+    at: Moment
 
     def id(self) -> UUID:
         """The same change always has the same id, so a repeat is the same message."""

@@ -12,6 +12,8 @@ MOST_CALLED = 100  # customers, by one fact
 
 ProductStatus = Literal["draft", "published", "archived"]  # of a product: only what is published is for sale
 
+Size = Literal["small", "medium", "large"]  # of a thumbnail
+
 
 class ProductCreated(Fact, frozen=True, kw_only=True):
     """There is a product, and what it costs where `status` says that it is for sale; `tax_rate` in basis points."""
@@ -145,3 +147,21 @@ class OpenStock(Command, frozen=True, kw_only=True):
 
     product_id: UUID
     quantity: Annotated[int, Meta(ge=0, le=MOST_PIECES)]
+
+
+class AddMediaVariant(Command, frozen=True, kw_only=True):
+    """Show a product's image in this size, too, as long as the product has the image."""
+
+    type: ClassVar[str] = "store.catalog.add-media-variant.v1"
+    subject: ClassVar[str] = "product_id"
+
+    product_id: UUID
+    media_id: UUID
+    size: Size
+    url: Annotated[str, Meta(max_length=2000)]
+    width: Annotated[int, Meta(ge=1)]
+    height: Annotated[int, Meta(ge=1)]
+
+    def id(self, cause: str) -> UUID:
+        """Three of them have one cause."""
+        return super().id(f"{cause} {self.size}")

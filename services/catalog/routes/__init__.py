@@ -2,9 +2,9 @@
 
 from aiohttp import web
 
-from services.catalog.routes import bulk, categories, listing, media, products, stock, waiting
+from services.catalog.routes import bulk, categories, listing, media, products, stock, uploads, waiting
 from services.catalog.routes.keys import CURSORS as CURSORS
-from services.catalog.routes.keys import IMAGES as IMAGES
+from services.catalog.routes.keys import GALLERY as GALLERY
 from services.catalog.routes.keys import STORE as STORE
 
 routes: list[web.AbstractRouteDef] = [
@@ -12,6 +12,7 @@ routes: list[web.AbstractRouteDef] = [
     *bulk.routes,
     *products.routes,
     *media.routes,
+    *uploads.routes,
     *stock.routes,
     *waiting.routes,
     *categories.routes,

@@ -10,14 +10,14 @@ from libs.common.messages.catalog import MOST_PIECES
 END = r"$(?!\n)"
 LINE = r"^[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f\u2028\u2029]*" + END  # begins with something to see
 NO_NUL = r"^[^\x00]*$"
-Sku = Annotated[str, Meta(max_length=64, pattern=r"^[A-Za-z0-9._-]+" + END)]
-Name = Annotated[str, Meta(max_length=200, pattern=LINE)]
+Sku = Annotated[str, Meta(max_length=64, pattern=r"^[A-Za-z0-9._-]+" + END, examples=["LAMP-1"])]
+Name = Annotated[str, Meta(max_length=200, pattern=LINE, examples=["Lamp"])]
 Text = Annotated[str, Meta(max_length=5000, pattern=NO_NUL)]
 Reason = Annotated[str, Meta(min_length=1, max_length=500, pattern=NO_NUL)]
 Search = Annotated[str, Meta(min_length=1, max_length=200, pattern=NO_NUL)]
-Amount = Annotated[int, Meta(ge=0, le=100_000_000)]
+Amount = Annotated[int, Meta(ge=0, le=100_000_000, examples=[4900])]
 BasisPoints = Annotated[int, Meta(ge=0, le=10_000)]
-Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}" + END)]
+Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}" + END, examples=["EUR"])]
 Pieces = Annotated[int, Meta(ge=0, le=MOST_PIECES)]
 
 MOST_ATTRIBUTES = 20

@@ -41,7 +41,7 @@ async def create_category(request: web.Request) -> web.Response:
 
 @routes.get("/api/categories")
 @allow()
-@Operation(answers={200: CategoryList})
+@Operation(optional_headers=["If-None-Match"], answers={200: CategoryList})
 async def list_categories(request: web.Request) -> web.Response:
     return reply_weakly(CategoryList(await request.app[STORE].categories()))
 

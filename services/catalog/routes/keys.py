@@ -3,9 +3,9 @@
 from aiohttp import web
 
 from libs.common.cursors import Cursors
-from services.catalog.images import Images
+from services.catalog.gallery import Gallery
 from services.catalog.store import Store
 
 STORE = web.AppKey("store", Store)
-IMAGES = web.AppKey("images", Images)
+GALLERY = web.AppKey("gallery", Gallery)
 CURSORS = web.AppKey("cursors", Cursors)

@@ -78,7 +78,7 @@ class ProductCounts(Struct, frozen=True):
 
 @routes.get("/api/products")
 @allow()
-@Operation(query=Listing, answers={200: ProductPage}, refuses=[Forbidden, TooWide])
+@Operation(query=Listing, optional_headers=["If-None-Match"], answers={200: ProductPage}, refuses=[Forbidden, TooWide])
 async def list_products(request: web.Request) -> web.Response:
     """`q` finds what has each of its words, at the beginning of a word of name, SKU, attributes or description; sorted
     by how well, unless `sort` says otherwise. Only staff may ask for another `status` than published.
@@ -95,7 +95,9 @@ async def list_products(request: web.Request) -> web.Response:
 
 @routes.get("/api/products/counts")
 @allow()
-@Operation(query=Filters, answers={200: ProductCounts}, refuses=[Forbidden, TooWide])
+@Operation(
+    query=Filters, optional_headers=["If-None-Match"], answers={200: ProductCounts}, refuses=[Forbidden, TooWide]
+)
 async def count_products(request: web.Request) -> web.Response:
     """How many products the list with these filters has, and how many of them are in each category or below it.
 

@@ -23,11 +23,13 @@ from services.catalog.domain import (
     Value,
 )
 from services.catalog.routes.bodies import Amount, Attributes, BasisPoints, Currency, Name, Pieces, Sku, Text
-from services.catalog.routes.keys import IMAGES, STORE
+from services.catalog.routes.keys import GALLERY, STORE
 from services.catalog.store import SkuTaken
 
 routes = web.RouteTableDef()
 
+# Just ids: what else begins with /api/products/ must not be taken for one.
+PRODUCT = "/api/products/{id:[0-9a-fA-F-]{32,36}}"
 MOST_CATEGORIES = 10  # of one product
 
 
@@ -91,7 +93,7 @@ async def create_product(request: web.Request) -> web.Response:
     return answer(product, status=201, headers={"Location": f"/api/products/{product.id}"})
 
 
-@routes.get("/api/products/{id}")
+@routes.get(PRODUCT)
 @allow()
 @Operation(answers={200: ProductBody})
 async def read_product(request: web.Request) -> web.Response:
@@ -102,7 +104,7 @@ async def read_product(request: web.Request) -> web.Response:
     return answer(product)
 
 
-@routes.put("/api/products/{id}")
+@routes.put(PRODUCT)
 @allow(Role.ADMIN)
 @Operation(body=Replacement, headers=["If-Match"], answers={200: ProductBody}, refuses=[SkuTaken])
 async def replace_product(request: web.Request) -> web.Response:
@@ -113,13 +115,13 @@ async def replace_product(request: web.Request) -> web.Response:
     return answer(product)
 
 
-@routes.delete("/api/products/{id}")
+@routes.delete(PRODUCT)
 @allow(Role.ADMIN)
 @Operation(headers=["If-Match"], answers={204: None})
 async def delete_product(request: web.Request) -> web.Response:
     version, at = if_match(request), now()
     product = await request.app[STORE].change(path_id(request), lambda product: product.delete(at), version=version)
-    await request.app[IMAGES].forget(product.media)
+    await request.app[GALLERY].forget(product.media)
     return no_content()
 
 

@@ -1,13 +1,12 @@
 """Waiting in: a customer wants to hear when there is some of a product again."""
 
-from datetime import datetime
 from uuid import UUID
 
 from aiohttp import web
 from msgspec import Struct
 
 from libs.common.auth import Role
-from libs.common.clock import now
+from libs.common.clock import Moment, now
 from libs.common.errors import NotFound
 from libs.common.http import CALLER, no_content, path_id, query, reply
 from libs.common.operations import Operation, allow
@@ -19,7 +18,7 @@ routes = web.RouteTableDef()
 
 class WaitingBody(Struct, frozen=True):
     product_id: UUID
-    since: datetime
+    since: Moment
 
 
 class WaitingList(Struct, frozen=True):

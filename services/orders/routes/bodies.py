@@ -1,6 +1,5 @@
 """What orders look like from outside, and who may see them."""
 
-from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -8,6 +7,7 @@ from aiohttp import web
 from msgspec import Meta, Struct
 
 from libs.common.auth import Role
+from libs.common.clock import Moment
 from libs.common.errors import NotFound
 from libs.common.http import CALLER
 from libs.common.messages.orders import OrderedLine
@@ -33,7 +33,7 @@ class OrderBody(Struct, frozen=True):
     lines: list[OrderedLine]
     carrier: str
     tracking: str
-    placed_at: datetime
+    placed_at: Moment
     version: int
 
 
@@ -41,7 +41,7 @@ class TimelineEntry(Struct, frozen=True):
     """`told` is what the order became, with its `version` and `status` then; `heard` is a message to it, `payment` what
     the provider did, `letter` what was sent about it. `attempt` says at which try."""
 
-    at: datetime
+    at: Moment
     kind: Kind
     name: str
     attempt: int

@@ -46,7 +46,8 @@ class Placing(Struct, frozen=True, forbid_unknown_fields=True):
 @allow(Role.CUSTOMER)
 @Operation(
     body=Placing,
-    headers=["Idempotency-Key", "Prefer"],
+    headers=["Idempotency-Key"],
+    optional_headers=["Prefer"],
     answers={201: OrderBody, 202: OrderBody},
     refuses=[KeyReused, UnknownCustomer, BlockedCustomer],
 )

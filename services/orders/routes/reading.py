@@ -1,6 +1,5 @@
 """Orders out: one, a list of them, and the story of one."""
 
-from datetime import datetime
 from typing import Annotated
 from urllib.parse import urlencode
 from uuid import UUID
@@ -9,6 +8,8 @@ from aiohttp import web
 from msgspec import Meta, Struct
 
 from libs.common.auth import Role
+from libs.common.clock import Moment
+from libs.common.errors import NotFound
 from libs.common.http import path_id, query, reply
 from libs.common.operations import Operation, allow
 from services.orders.routes.bodies import OrderBody, TimelineEntry, body_of, entry_of, whose
@@ -17,8 +18,6 @@ from services.orders.store import Sought, TooWide
 from services.orders.transitions import Status
 
 routes = web.RouteTableDef()
-
-Moment = Annotated[datetime, Meta(tz=True)]
 
 
 class Paging(Struct, frozen=True, forbid_unknown_fields=True):
@@ -43,7 +42,7 @@ class Timeline(Struct, frozen=True):
 
 @routes.get("/api/orders")
 @allow(Role.CUSTOMER, Role.ADMIN)
-@Operation(query=Paging, answers={200: OrderPage}, refuses=[TooWide])
+@Operation(query=Paging, answers={200: OrderPage}, refuses=[TooWide, NotFound])
 async def list_orders(request: web.Request) -> web.Response:
     asked, cursors = query(request, Paging), request.app[CURSORS]
     before = cursors.open(asked.cursor, UUID) if asked.cursor else None

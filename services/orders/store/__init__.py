@@ -1,6 +1,6 @@
 """Where orders are kept: the contract, and the engine that a URL asks for."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
@@ -58,6 +58,15 @@ class Sought:
     status: Status | None = None
     after: datetime | None = None  # then or later
     before: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StateCount:
+    """How many orders are in a state, and when the oldest of them was placed."""
+
+    status: Status
+    count: int
+    oldest: datetime
 
 
 class Store(Protocol):
@@ -133,10 +142,16 @@ def open_archive(database: Database) -> Archive:
     return _engine(database).archive(database)
 
 
+async def states(database: Database, newest: int) -> list[StateCount]:
+    """Of the newest orders, and no more of them than asked for, so that it stays cheap. None: not in the list."""
+    return await _engine(database).states(database, newest)
+
+
 class _Engine(NamedTuple):
     schema: str
     store: Callable[[Any], Store]
     archive: Callable[[Any], Archive]
+    states: Callable[[Any, int], Awaitable[list[StateCount]]]
 
 
 def _engine(database: Database) -> _Engine:
@@ -144,15 +159,15 @@ def _engine(database: Database) -> _Engine:
     match database.engine:
         case "postgres":
             from libs.common.postgres_archive import PostgresArchive
-            from services.orders.store import postgres
+            from services.orders.store import postgres, postgres_states
 
-            return _Engine(postgres.SCHEMA, postgres.PostgresStore, PostgresArchive)
+            return _Engine(postgres.SCHEMA, postgres.PostgresStore, PostgresArchive, postgres_states.states)
         case "azuresql":
             from libs.common.azuresql_archive import AzureSqlArchive
-            from services.orders.store import azuresql
+            from services.orders.store import azuresql, azuresql_states
 
-            return _Engine(azuresql.SCHEMA, azuresql.AzureSqlStore, AzureSqlArchive)
+            return _Engine(azuresql.SCHEMA, azuresql.AzureSqlStore, AzureSqlArchive, azuresql_states.states)
         case _:
-            from services.orders.store import tables, tables_rows
+            from services.orders.store import tables, tables_rows, tables_states
 
-            return _Engine(tables.SCHEMA, tables.TablesStore, tables_rows.archive)
+            return _Engine(tables.SCHEMA, tables.TablesStore, tables_rows.archive, tables_states.states)

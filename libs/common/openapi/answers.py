@@ -1,0 +1,95 @@
+"""What is answered: what the route says, and each refusal that follows from what it asks."""
+
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from libs.common import problems
+from libs.common.errors import (
+    Forbidden,
+    Invalid,
+    Malformed,
+    NotFound,
+    StoreError,
+    TooLarge,
+    Unauthorized,
+    Unavailable,
+)
+from libs.common.openapi.parameters import HEADERS
+from libs.common.openapi.parts import SCHEMAS, TEXT, Document, Route, Schemas, content, has_version
+
+TOLD: Mapping[str, Document] = {
+    "traceparent": {"description": "The trace that this is a part of (W3C Trace Context).", "schema": TEXT},
+    "ETag": {"description": "The version, for If-Match and If-None-Match.", "schema": TEXT},
+    "Location": {"description": "Where it can be read.", "schema": TEXT},
+    "Link": {"description": 'Where the list goes on, with rel="next" (RFC 8288).', "schema": TEXT},
+    "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 0}},
+    "WWW-Authenticate": {"description": "How to show who you are.", "schema": TEXT},
+}
+SAID_WITH: Mapping[type[StoreError], str] = {Unauthorized: "WWW-Authenticate", Unavailable: "Retry-After"}
+
+
+def answers(route: Route, schemas: Schemas) -> dict[str, Document]:
+    told: dict[str, Document] = {}
+    for status, kind in route.operation.answers.items():
+        answer: Document = {"description": HTTPStatus(status).phrase, "headers": _headers(*_said(route, status, kind))}
+        perhaps = ["Link"] * route.has_pages + ["Location"] * _makes(route, status)
+        answer["headers"] |= {each: _ref(each) for each in perhaps if each not in answer["headers"]}
+        if kind is not None:
+            answer["content"] = content(kind, route.operation.answer_types, schemas)
+        told[str(status)] = answer
+    if "If-None-Match" in route.headers:
+        told["304"] = {"description": "You have it.", "headers": _headers("traceparent", "ETag")}
+    return told
+
+
+def _said(route: Route, status: int, kind: Any) -> Iterator[str]:
+    if kind is not bytes:  # a stream has begun before anybody could add to its headers
+        yield "traceparent"
+    if has_version(kind) or "If-None-Match" in route.headers:
+        yield "ETag"
+    if _makes(route, status) and "{" not in route.path:
+        yield "Location"
+
+
+def _makes(route: Route, status: int) -> bool:
+    return route.method == "POST" and status in (HTTPStatus.CREATED, HTTPStatus.ACCEPTED)
+
+
+def _ref(header: str) -> Document:
+    return {"$ref": f"#/components/headers/{header}"}
+
+
+def _headers(*names: str) -> Document:
+    """Those that are always there."""
+    return {name: TOLD[name] | {"required": True} for name in names}
+
+
+def refusals(route: Route) -> dict[str, Document]:
+    by_status: dict[int, list[type[StoreError]]] = {}
+    for error in dict.fromkeys([*_implied(route), *route.operation.refuses]):
+        by_status.setdefault(int(error.status), []).append(error)
+    return {str(status): _refusal(errors) for status, errors in by_status.items()}
+
+
+def _implied(route: Route) -> Iterator[type[StoreError]]:
+    told = route.operation
+    yield from (Unauthorized, Forbidden) if route.policy else ()
+    yield from (Malformed, TooLarge, Invalid) if told.body is not None else ()
+    yield from (Invalid,) if told.query is not None else ()
+    yield from (NotFound,) if "{" in route.path else ()
+    for name, required in route.headers.items():
+        yield from HEADERS[name].unfit
+        yield from HEADERS[name].missing if required else ()
+    yield Unavailable
+
+
+def _refusal(errors: Sequence[type[StoreError]]) -> Document:
+    said = [f"**{problems.title(each)}**: {inspect.getdoc(each)}" for each in errors]
+    headers = [SAID_WITH[each] for each in errors if each in SAID_WITH]
+    return {
+        "description": "\n\n".join(said),
+        "headers": _headers("traceparent", *headers),
+        "content": {problems.CONTENT_TYPE: {"schema": {"$ref": SCHEMAS.format(name="Problem")}}},
+    }

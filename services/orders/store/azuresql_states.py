@@ -1,0 +1,16 @@
+"""How many orders are in each state, in Azure SQL."""
+
+from libs.common.azuresql import AzureSql
+from services.orders.store import StateCount
+from services.orders.transitions import Status
+
+STATES = """
+SELECT status, COUNT(*) AS [count], MIN(placed_at) AS oldest
+FROM (SELECT TOP (?) status, placed_at FROM orders ORDER BY id DESC) AS newest
+GROUP BY status
+"""
+
+
+async def states(database: AzureSql, newest: int) -> list[StateCount]:
+    rows = await database.fetch(STATES, newest)
+    return [StateCount(Status(row.status), row.count, row.oldest) for row in rows]

@@ -1,0 +1,16 @@
+"""How many orders are in each state, in PostgreSQL."""
+
+from libs.common.postgres import Postgres
+from services.orders.store import StateCount
+from services.orders.transitions import Status
+
+STATES = """
+SELECT status, count(*) AS count, min(placed_at) AS oldest
+FROM (SELECT status, placed_at FROM orders ORDER BY id DESC LIMIT $1) AS newest
+GROUP BY status
+"""
+
+
+async def states(database: Postgres, newest: int) -> list[StateCount]:
+    rows = await database.fetch(STATES, newest)
+    return [StateCount(Status(row["status"]), row["count"], row["oldest"]) for row in rows]
