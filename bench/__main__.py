@@ -16,7 +16,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import asyncpg
-import msgspec
 import psutil
 
 from bench import growth, page, speed
@@ -125,7 +124,6 @@ def main(arguments: list[str]) -> str | None:
         return "Not done in time: something hangs, or the machine has too much else to do."
     except asyncio.CancelledError:
         return "stopped"
-    (to / "benchmarks.json").write_bytes(msgspec.json.format(msgspec.json.encode(found, order="sorted")) + b"\n")
     page.write(found, to)
     say(f"written: {', '.join(sorted(each.name for each in to.glob('benchmarks*')))}")
     return None

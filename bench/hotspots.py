@@ -18,7 +18,7 @@ from deploy import temporary
 from deploy.temporary import TemporaryStore
 from localcloud.waiting import until
 
-SECONDS = 5.0
+SECONDS = 6.0
 LONGEST_SECONDS = 240.0
 SHOWN = 25
 
