@@ -43,9 +43,9 @@ What costs what, and what was done about it: [performance.md](performance.md).
 ## One process against the least that could answer
 
 The client has {connections} connections and asks the next once it is answered; it is a process of its own and took at
-most {busiest:.2f} of a core. *Bare aiohttp* runs the same statement on uvloop and a pool of
-the same {pool} connections, and answers the same bytes, without token, rule or log. *pgbench* runs it on {pool} connections, and reads no answer but
-to throw it away. Facts are told to a topic that takes them and tells nobody.
+most {busiest:.2f} of a core. *Bare aiohttp* runs the same statement on uvloop and a pool of the same size ({pool}), and
+answers the same bytes, without token, rule or log. *pgbench* runs it on {pool} connections and throws the rows away.
+Facts are told to a topic that takes them and tells nobody.
 
 {speed}
 

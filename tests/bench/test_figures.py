@@ -23,7 +23,7 @@ FOUND = Benchmarks(
         "read": {"service": HALF, "bare": ONE},
         "unchanged": {"service": ONE, "bare": ONE},
     },
-    [Latency(10, 100, 50.0, 90.0, 120.0)],
+    [Latency(10.0, 100, 50.0, 90.0, 120.0)],
     Settled(600, 61.5, {"orders": 4000.0, "catalog": 3000.0}),
     {"at rest": {"orders": 70.0, "catalog": 71.0}, "after": {"orders": 80.0, "catalog": 81.0}},
     {
