@@ -40,7 +40,6 @@ from libs.common.operations import (
     route_of,
 )
 from libs.common.queries import invalid
-from libs.common.queries import query as query
 from libs.common.telemetry import Kind
 
 log = structlog.get_logger()

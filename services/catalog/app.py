@@ -3,10 +3,8 @@
 import asyncio
 import random
 
-from libs.common import bus, http, outbox, service
+from libs.common import bus, outbox, service
 from libs.common.cursors import Cursors
-from libs.common.entrance import Entrance
-from libs.common.pages import with_pages
 from libs.common.queue_watch import QueueWatch
 from libs.common.serving import serve
 from libs.common.watch import RelayWatch
@@ -26,13 +24,7 @@ async def run(settings: Settings) -> None:
         blobs.connect(settings.blob_endpoint, to.credential) as storage,
     ):
         store = await open_store(to.database)
-        app = http.application(
-            with_pages("catalog", routes),
-            to.verifier,
-            to.database.ping,
-            measures=to.measures,
-            entrance=Entrance.told(settings),
-        )
+        app = service.application("catalog", routes, settings, to)
         watch = RelayWatch(to.database, to.measures)
         app[STORE], app[GALLERY] = store, Gallery(storage, settings.media_url)
         app[CURSORS] = cursors = Cursors((await to.vault.read("catalog-cursor-key")).encode())

@@ -1,5 +1,6 @@
 """The services as they are served, each with something of Ada's in it; and all that its database holds."""
 
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from services.orders.domain import Price
 from tests.engines.credential import NoCredential
 from tests.tokens import Tokens
 
+PATTERN = re.compile(r":(?:[^{}]|\{[^{}]*\})*\}")  # of an id in a path
 SERVICES = ("catalog", "orders", "customers")
 ADA, BOB, LAMP = UUID(int=0xADA), UUID(int=0xB0B), UUID(int=3)
 JSON = {"Content-Type": "application/json"}
@@ -55,7 +57,7 @@ class Route:
 def routes_of(service: str) -> Iterator[Route]:
     """Whatever its package `routes` declares, so that none is forgotten."""
     for each in import_module(f"services.{service}.routes").routes:
-        yield Route(each.method, each.path, each.handler.operation, each.handler.policy)
+        yield Route(each.method, PATTERN.sub("}", each.path), each.handler.operation, each.handler.policy)
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,14 +135,12 @@ async def test_each_text_is_refused_with_its_name_or_kept_to_the_letter(shop: Sh
 
 
 async def test_a_body_that_is_none_is_a_clear_refusal(shop: Shop) -> None:
-    found = [
-        (str(route), body[:20], status)
-        for route in reading(shop)
-        for body in BODIES
-        if (status := (await shop.call(route, everybody(shop), data=BytesIO(body), headers=JSON))[0])
-        not in (400, 413, 422)
-        if body or not is_optional(route)
-    ]
+    found = []
+    for route in reading(shop):
+        for body in [body for body in BODIES if body or not is_optional(route)]:
+            status, _ = await shop.call(route, everybody(shop), data=BytesIO(body), headers=JSON)
+            if status not in (400, 413, 422):
+                found.append((str(route), body[:20], status))
 
     assert found == []
 

@@ -13,9 +13,10 @@ from msgspec import Meta, Struct
 from libs.common import http
 from libs.common.auth import Role, Verifier
 from libs.common.errors import Conflict, Unavailable
-from libs.common.http import if_match, no_content, path_id, query, read, reply
+from libs.common.http import if_match, no_content, path_id, read, reply
 from libs.common.measures import Measures
 from libs.common.operations import MOST_BODY_BYTES, Handler, Operation, allow
+from libs.common.queries import query
 from tests.tokens import Tokens
 
 Client = TestClient[web.Request, web.Application]

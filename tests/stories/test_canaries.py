@@ -86,7 +86,7 @@ async def test_no_secret_and_nothing_personal_is_in_a_line_of_any_log(talkative:
             "a token": token,
             "its signature": token.rpartition(".")[2],
             "any token": "eyJ",
-            "whoever calls": "Bearer ",
+            "whoever calls": "Bearer ey",
         }
 
     assert {order["status"] for order in settled} == {"confirmed", "rejected"}
