@@ -12,7 +12,7 @@ import msgspec
 import structlog
 from aiohttp import web
 
-from libs.common import openmetrics, problems, telemetry
+from libs.common import openmetrics, problems, queries, telemetry
 from libs.common.auth import Caller, Role, Verifier
 from libs.common.errors import (
     Forbidden,
