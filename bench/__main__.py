@@ -13,13 +13,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import asyncpg
 import psutil
 
 from bench import growth, page, speed
-from bench.figures import Benchmarks
+from bench.figures import Benchmarks, Latency, Settled
 from bench.servers import Bench
 from bench.settling import RATES, Whole
 from bench.speed import Pace
@@ -48,43 +49,47 @@ FULL = replace(USUAL, products=1_000_000, orders=1_000_000, longest_seconds=1800
 QUICK = Extent(Pace(1, 0.7), Pace(1, 0.5), (2.0, 1.0, 0.3), 40, 5_000, 5_000, 180.0)
 
 
-async def measure(store: TemporaryStore, extent: Extent) -> Benchmarks:
+class AtWork(NamedTuple):
+    """Of the whole store."""
+
+    latencies: list[Latency]
+    settled: Settled
+    memory: dict[str, dict[str, float]]
+
+
+async def measure(store: TemporaryStore, extent: Extent, load: float) -> Benchmarks:
     """Raises TimeoutError, or Wrong where an answer is not what it has to be."""
-    load = os.getloadavg()[0]
     books = await asyncpg.connect(urlsplit(store.launch.store.database)._replace(path="/orders").geturl())
     try:
-        whole = await Whole.open(store, books)
-        memory = {"at rest": whole.memory()}
-        latencies = []
-        for rate, seconds in zip(RATES, extent.rate_seconds, strict=True):
-            latencies.append(await whole.latency(rate, seconds))
-            say(f"{rate} orders a second: confirmed within {latencies[-1].p50_ms:,.0f} ms, half of them")
-        settled = await whole.settled(extent.settled)
-        say(f"{settled.per_second:,.0f} orders settled a second")
-        memory["after"] = whole.memory()
+        work = await at_work(await Whole.open(store, books), extent)
     finally:
         await books.close()
     async with Bench.open(store) as bench:
         await speed.stock_up(bench)
         found = await speed.measure(bench, extent.pace, say)
-        grown = {
-            "processes": await growth.of_processes(bench, extent.further, say),
-            "orders": await growth.of_orders(bench, extent.orders, extent.further, say),
-            "products": await growth.of_products(bench, extent.products, extent.further, say),
-        }
-    return Benchmarks(
-        datetime.now(UTC).date().isoformat(),
-        f"{psutil.cpu_count()} cores, {platform.machine()}",
-        load,
-        versions(),
-        extent.pace.rounds,
-        extent.pace.seconds,
-        found,
-        latencies,
-        settled,
-        memory,
-        grown,
-    )
+        grown = await grow(bench, extent)
+    at, pace = datetime.now(UTC).date().isoformat(), extent.pace
+    machine = f"{psutil.cpu_count()} cores, {platform.machine()}"
+    return Benchmarks(at, machine, load, versions(), pace.rounds, pace.seconds, found, *work, grown)
+
+
+async def at_work(whole: Whole, extent: Extent) -> AtWork:
+    memory, latencies = {"at rest": whole.memory()}, list[Latency]()
+    for rate, seconds in zip(RATES, extent.rate_seconds, strict=True):
+        latencies.append(await whole.latency(rate, seconds))
+        say(f"{rate} orders a second: confirmed within {latencies[-1].p50_ms:,.0f} ms, half of them")
+    settled = await whole.settled(extent.settled)
+    say(f"{settled.per_second:,.0f} orders settled a second")
+    memory["after"] = whole.memory()
+    return AtWork(latencies, settled, memory)
+
+
+async def grow(bench: Bench, extent: Extent) -> dict[str, growth.Growth]:
+    return {
+        "processes": await growth.of_processes(bench, extent.further, say),
+        "orders": await growth.of_orders(bench, extent.orders, extent.further, say),
+        "products": await growth.of_products(bench, extent.products, extent.further, say),
+    }
 
 
 def versions() -> dict[str, str]:
@@ -115,9 +120,10 @@ def extent_of(arguments: list[str]) -> tuple[Extent, Path]:
 def main(arguments: list[str]) -> str | None:
     """What went wrong, if anything did."""
     extent, to = extent_of(arguments)
-    say(f"the store is being started; load of this machine: {os.getloadavg()[0]:.1f} …")
+    load = os.getloadavg()[0]
+    say(f"the store is being started; load of this machine: {load:.1f} …")
     try:
-        found = temporary.run(lambda store: measure(store, extent), seconds=extent.longest_seconds)
+        found = temporary.run(lambda store: measure(store, extent, load), seconds=extent.longest_seconds)
     except REFUSALS as refusal:
         return str(refusal)
     except TimeoutError:
