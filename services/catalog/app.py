@@ -3,10 +3,8 @@
 import asyncio
 import random
 
-from libs.common import bus, http, outbox, service
+from libs.common import bus, outbox, service
 from libs.common.cursors import Cursors
-from libs.common.entrance import Entrance
-from libs.common.pages import with_pages
 from libs.common.queue_watch import QueueWatch
 from libs.common.serving import serve
 from libs.common.watch import RelayWatch
@@ -26,14 +24,12 @@ async def run(settings: Settings) -> None:
         blobs.connect(settings.blob_endpoint, to.credential) as storage,
     ):
         store = await open_store(to.database)
-        door, pages = Entrance.told(settings), with_pages("catalog", routes)
-        app = http.application(pages, to.verifier, to.database.ping, measures=to.measures, entrance=door)
-        watch = RelayWatch(to.database, to.measures)
+        app = service.application("catalog", routes, settings, to)
+        queue, watch = QueueWatch("catalog", to.measures), RelayWatch(to.database, to.measures)
         app[STORE], app[GALLERY] = store, Gallery(storage, settings.media_url)
         app[CURSORS] = cursors = Cursors((await to.vault.read("catalog-cursor-key")).encode())
         async with asyncio.TaskGroup() as loops:
             serving = serve(app, settings.host, settings.port, stop=stop, drain_seconds=settings.drain_seconds)
-            queue = QueueWatch("catalog", to.measures)
             listening = bus.listen(to.bus, queue, REACTIONS, store, stop=stop, chance=chance)
             relaying = outbox.relay(to.database, to.topic, stop=stop, chance=chance, watch=watch)
             loops.create_task(serving, name="serve")

@@ -3,10 +3,8 @@
 import asyncio
 import random
 
-from libs.common import bus, http, outbox, service
+from libs.common import bus, outbox, service
 from libs.common.cursors import Cursors
-from libs.common.entrance import Entrance
-from libs.common.pages import with_pages
 from libs.common.queue_watch import QueueWatch
 from libs.common.serving import serve
 from libs.common.watch import RelayWatch
@@ -22,13 +20,7 @@ async def run(settings: Settings) -> None:
     stop, chance = service.stop_on_signal(), random.SystemRandom()
     async with service.connect("orders", settings) as to:
         store = await open_store(to.database)
-        app = http.application(
-            with_pages("orders", routes),
-            to.verifier,
-            to.database.ping,
-            measures=to.measures,
-            entrance=Entrance.told(settings),
-        )
+        app = service.application("orders", routes, settings, to)
         watch = RelayWatch(to.database, to.measures, OrderSight(to.database, to.measures.metrics))
         app[STORE] = store
         app[CURSORS] = cursors = Cursors((await to.vault.read("orders-cursor-key")).encode())

@@ -27,6 +27,7 @@ from tests.waiting import so, until
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 120
 STOP_SECONDS = 60
+PORTS = len(Port)
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class RunningStore:
     @asynccontextmanager
     async def start(cls, folder: Path, engine: str) -> AsyncIterator["RunningStore"]:
         """`make run`, on ports and in a state folder of its own."""
-        arguments = ["--state", str(folder), "run", "--port", str(free_ports(len(Port))), "--engine", engine]
+        arguments = ["--state", str(folder), "run", "--port", str(free_ports(PORTS)), "--engine", engine]
         with (folder / "launcher.log").open("wb") as log:
             launcher = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "localcloud.launcher", *arguments, cwd=ROOT, stdout=log, stderr=log

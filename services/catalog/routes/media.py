@@ -34,7 +34,7 @@ async def add_media(request: web.Request) -> web.Response:
     return answer(product, status=201, headers={"Location": media.url})
 
 
-@routes.delete("/api/products/{id}/media/{media_id}")
+@routes.delete("/api/products/{id}/media/{media_id:[0-9a-fA-F-]{32,36}}")  # no id: uploads
 @allow(Role.ADMIN)
 @Operation(answers={204: None})
 async def delete_media(request: web.Request) -> web.Response:

@@ -16,6 +16,8 @@ from services.catalog.domain import Product, TooManyMedia
 from services.catalog.gallery import Overdue, Write
 from services.catalog.media import (
     HEAD_BYTES,
+    MOST_VIDEO_BYTES,
+    TYPES,
     UnsupportedMedia,
     check_head,
     check_size,
@@ -32,8 +34,10 @@ routes = web.RouteTableDef()
 
 
 class Announcement(Struct, frozen=True, forbid_unknown_fields=True):
-    content_type: Annotated[str, Meta(max_length=100)]
-    size: Annotated[int, Meta(ge=1, le=2**40)]
+    """What of it is not taken is refused as it would be if the file itself were sent: by 413 and 415."""
+
+    content_type: Annotated[str, Meta(max_length=100, extra_json_schema={"enum": list(TYPES)})]
+    size: Annotated[int, Meta(ge=1, le=2**40, extra_json_schema={"maximum": MOST_VIDEO_BYTES})]
 
 
 class UploadBody(Struct, frozen=True):
