@@ -5,7 +5,7 @@ from typing import Any
 
 from deploy.lint.documents import Document, containers, environment, of_kind, pod, title
 from deploy.lint.ports import PROBES
-from libs.common.http import SHUTDOWN_SECONDS
+from libs.common.serving import SHUTDOWN_SECONDS
 
 RANGES = {
     "failureThreshold": (1, 10),

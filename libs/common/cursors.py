@@ -14,13 +14,19 @@ T = TypeVar("T")
 SIGNATURE_BYTES = 12
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Cursors:
     key: bytes
+    former: bytes = b""  # what it has signed still opens
+
+    def rekey(self, key: str) -> None:
+        """The secret may have changed."""
+        if (new := key.encode()) != self.key:
+            self.key, self.former = new, self.key
 
     def seal(self, position: object) -> str:
         content = msgspec.json.encode(position)
-        return urlsafe_b64encode(self._sign(content) + content).decode().rstrip("=")
+        return urlsafe_b64encode(_sign(self.key, content) + content).decode().rstrip("=")
 
     def open(self, cursor: str, kind: type[T]) -> T:
         """Raises Invalid."""
@@ -29,15 +35,17 @@ class Cursors:
         except (NotBase64, UnicodeEncodeError) as error:
             raise _refusal() from error
         signature, content = sealed[:SIGNATURE_BYTES], sealed[SIGNATURE_BYTES:]
-        if not hmac.compare_digest(signature, self._sign(content)):
+        keys = filter(None, (self.key, self.former))
+        if not any(hmac.compare_digest(signature, _sign(key, content)) for key in keys):
             raise _refusal()
         try:
             return msgspec.json.decode(content, type=kind)
         except msgspec.MsgspecError as error:  # a cursor of another list, or of an older version
             raise _refusal() from error
 
-    def _sign(self, content: bytes) -> bytes:
-        return hmac.digest(self.key, content, "sha256")[:SIGNATURE_BYTES]
+
+def _sign(key: bytes, content: bytes) -> bytes:
+    return hmac.digest(key, content, "sha256")[:SIGNATURE_BYTES]
 
 
 def _refusal() -> Invalid:

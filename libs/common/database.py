@@ -10,7 +10,7 @@ from azure.core.credentials_async import AsyncTokenCredential
 
 from libs.common.measures import Measures
 from libs.common.settings import Incomplete, ServiceSettings
-from libs.common.vault import Vault
+from libs.common.vault import PASSWORD_FRESH_SECONDS, Vault
 from libs.common.watch import DatabaseWatch
 
 Password = Callable[[], Awaitable[str]]
@@ -109,7 +109,7 @@ async def connect(
         url = await vault.read(url)
 
     async def password() -> str:
-        return await vault.read(f"{name}-database-password")
+        return await vault.read(f"{name}-database-password", PASSWORD_FRESH_SECONDS)
 
     async with _opening(url, told, password, credential=credential, measures=measures) as database:
         yield database

@@ -22,6 +22,7 @@ from azure.data.tables.aio import TableClient
 from libs.common import telemetry
 from libs.common.errors import StoreError, Unavailable
 from libs.common.messages import Fact, encode_fact
+from libs.common.slots import Slots
 from libs.common.watch import DatabaseWatch
 
 log = structlog.get_logger()
@@ -38,6 +39,8 @@ OVERHEAD_BYTES = 1024  # of an operation: its part's headers, its keys, its prop
 SYSTEM = "system"  # the partition of leases, migrations and of the list of partitions that tell facts
 MOVED = "moved"  # the partition of the marks that came from another engine: which aggregate each is about is not known
 PAGE = 1000  # entities in an answer, at most
+MOST_AT_ONCE = 100  # requests; as many connections the SDK opens
+WAIT_SECONDS = 10.0
 MOST_TRIES = 40
 LONGEST_PAUSE_SECONDS = 0.5
 GONE, EXISTS, CHANGED = 404, 409, 412
@@ -133,14 +136,22 @@ class Table:
     client: TableClient
     chance: Random
     watch: DatabaseWatch
+    slots: Slots = field(default_factory=lambda: Slots(MOST_AT_ONCE, WAIT_SECONDS))
     moved_here: bool = False  # so there are marks in MOVED
     told: asyncio.Event = field(default_factory=asyncio.Event)
     telling: set[str] = field(default_factory=set)  # partitions with something new in their outbox
     _listed: set[str] = field(default_factory=set)  # partitions that are known to tell facts
     _turns: dict[str, tuple[asyncio.Lock, int]] = field(default_factory=dict)
 
+    @asynccontextmanager
+    async def _asking(self, operation: str) -> AsyncIterator[None]:
+        """One of so many requests at once. Raises Unavailable."""
+        with self.watch.operation(operation), away_is_unavailable():
+            async with self.slots:
+                yield
+
     async def read(self, partition: str, row: str) -> Entity | None:
-        with self.watch.operation("read"), away_is_unavailable():
+        async with self._asking("read"):
             try:
                 return _entity(await self.client.get_entity(partition, row))
             except ResourceNotFoundError:
@@ -158,7 +169,7 @@ class Table:
 
     async def _query(self, sought: str, most: int | None, **wanted: Any) -> list[Entity]:
         found = list[Entity]()
-        with self.watch.operation("query"), away_is_unavailable():
+        async with self._asking("query"):
             pages = self.client.query_entities(sought, parameters=wanted, results_per_page=min(most or PAGE, PAGE))
             async for entity in pages:
                 found.append(_entity(entity))
@@ -170,7 +181,7 @@ class Table:
         """The new ETags. Raises Overtaken or Unavailable; what was unavailable may have happened all the same."""
         if change.tells and change.partition not in self._listed:
             await self._list(change.partition)
-        with self.watch.operation("submit"), away_is_unavailable():
+        async with self._asking("submit"):
             try:
                 written = await self.client.submit_transaction(change.operations)
             except TableTransactionError as error:

@@ -1,5 +1,6 @@
 """What can go wrong, each with its HTTP status. The class docstring is what the caller reads."""
 
+from collections.abc import Sequence
 from http import HTTPStatus
 
 
@@ -7,6 +8,7 @@ class StoreError(Exception):
     """Something went wrong on our side."""
 
     status = HTTPStatus.INTERNAL_SERVER_ERROR
+    retry_after_seconds = 0  # 0: it is no use
 
     @property
     def detail(self) -> str:
@@ -61,6 +63,26 @@ class TooLarge(StoreError):
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 
 
+class UnsupportedType(StoreError):
+    """This kind of body is not taken here."""
+
+    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
+
+    def __init__(self, taken: Sequence[str], detail: str) -> None:
+        super().__init__(detail)
+        self.taken = taken
+
+
+class TooManyRequests(StoreError):
+    """You ask too often; wait as long as Retry-After says."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+
+    def __init__(self, retry_after_seconds: int) -> None:
+        super().__init__()
+        self.retry_after_seconds = retry_after_seconds
+
+
 class Invalid(StoreError):
     """A value is not allowed; `field` says where it stands, e.g. `lines[0].quantity`."""
 
@@ -76,3 +98,7 @@ class Unavailable(StoreError):
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     retry_after_seconds = 2
+
+
+class TookTooLong(Unavailable):
+    """It took too long and was given up. It may have been done: look, or repeat it with the same Idempotency-Key."""

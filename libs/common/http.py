@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Set
 from hashlib import blake2b
 from time import perf_counter
 from typing import Any, Literal, TypeVar
@@ -12,8 +12,10 @@ import msgspec
 import structlog
 from aiohttp import web
 
-from libs.common import openmetrics, problems, queries, telemetry
+from libs.common import bodies, cors, manners, openmetrics, problems, telemetry
 from libs.common.auth import Caller, Role, Verifier
+from libs.common.deadlines import Deadlines, Overdue
+from libs.common.entrance import ENTRANCE, Entrance
 from libs.common.errors import (
     Forbidden,
     Malformed,
@@ -21,38 +23,40 @@ from libs.common.errors import (
     NotFound,
     Stale,
     StoreError,
+    TookTooLong,
     TooLarge,
     Unauthorized,
     Unavailable,
 )
 from libs.common.measures import Measures
-from libs.common.metrics import OTHER
-from libs.common.operations import Handler, Operation, allow, check_declared
+from libs.common.operations import (
+    MOST_BODY_BYTES,
+    Handler,
+    Operation,
+    allow,
+    check_declared,
+    method_of,
+    operation_of,
+    route_of,
+)
+from libs.common.queries import invalid
 from libs.common.telemetry import Kind
 
 log = structlog.get_logger()
 
 T = TypeVar("T")
 
-MOST_BODY_BYTES = 1024 * 1024
 ETAG_BYTES = 12
-SHUTDOWN_SECONDS = 25.0  # Container Apps sends SIGKILL 30 s after SIGTERM
 ANYONE: frozenset[Role] = frozenset()
 
 VERIFIER = web.AppKey("verifier", Verifier)
 READY: web.AppKey[Callable[[], Awaitable[bool]]] = web.AppKey("ready")
 MEASURES = web.AppKey("measures", Measures)
+DEADLINES = web.AppKey("deadlines", Deadlines)
 DRAINING = web.AppKey("draining", asyncio.Event)
 CALLER = web.RequestKey("caller", Caller)
 
-METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 UNTRACED = ("/health/", "/metrics")
-
-SECURITY_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    "Referrer-Policy": "no-referrer",
-}
 
 
 class Health(msgspec.Struct, frozen=True):
@@ -65,30 +69,17 @@ def application(
     ready: Callable[[], Awaitable[bool]],
     *,
     measures: Measures | None = None,
+    entrance: Entrance | None = None,
     **options: Any,
 ) -> web.Application:
     """Raises TypeError where a route declares no policy or no operation: then the service does not start."""
     app = web.Application(middlewares=[_answer, _admit], client_max_size=MOST_BODY_BYTES, **options)
     app[VERIFIER], app[READY], app[DRAINING] = verifier, ready, asyncio.Event()
-    app[MEASURES] = measures or Measures()
+    app[MEASURES], app[ENTRANCE], app[DEADLINES] = measures or Measures(), entrance or Entrance(), Deadlines()
     app.add_routes([web.get("/health/live", _live), web.get("/health/ready", _ready), web.get("/metrics", _metrics)])
     app.add_routes(routes)
     check_declared(app)
     return app
-
-
-async def serve(app: web.Application, host: str, port: int, *, stop: asyncio.Event, drain_seconds: float) -> None:
-    """Answers until `stop`; then readiness says 503, requests in hand are finished, and it returns."""
-    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=SHUTDOWN_SECONDS)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, host, port, backlog=1024).start()
-        log.info("http.serving", host=host, port=port)
-        await stop.wait()
-        app[DRAINING].set()
-        await asyncio.sleep(drain_seconds)
-    finally:
-        await runner.cleanup()
 
 
 @allow()
@@ -120,14 +111,14 @@ async def _metrics(request: web.Request) -> web.Response:
 
 @web.middleware
 async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
-    started, method, route = perf_counter(), _method(request), _route(request)
+    started, method, route = perf_counter(), method_of(request), route_of(request)
     named = "" if route.startswith(UNTRACED) else f"{method} {route}"
     about = {"http.request.method": method, "http.route": route}
     with telemetry.trace(request.headers.get("traceparent"), named, Kind.SERVER, about) as traceparent:
-        response = _unless_known(request, await _try(request, handler))
-        for name, value in SECURITY_HEADERS.items():
-            response.headers.setdefault(name, value)  # a page that needs more says so
-        response.headers["traceparent"] = traceparent
+        name, allowed = manners.name_of(request, traceparent), request.app[ENTRANCE].origins
+        structlog.contextvars.bind_contextvars(request_id=name)  # the next request on this connection binds its own
+        response = cors.preflight(request, allowed) or manners.unless_known(request, await _try(request, handler))
+        manners.dress(request, response, name=name, traceparent=traceparent)
         if request.app[DRAINING].is_set():
             response.force_close()  # so that nobody sends the next request into a connection that is about to end
         seconds = perf_counter() - started
@@ -146,28 +137,9 @@ async def _answer(request: web.Request, handler: Handler) -> web.StreamResponse:
         return response
 
 
-def _method(request: web.Request) -> str:
-    """Anybody can make one up."""
-    return request.method if request.method in METHODS else OTHER
-
-
-def _route(request: web.Request) -> str:
-    """As it is declared, so that there are as many as routes."""
-    resource = request.match_info.route.resource
-    return resource.canonical if resource else OTHER
-
-
-def _unless_known(request: web.Request, response: web.StreamResponse) -> web.StreamResponse:
-    """304 where the caller has just this (RFC 9110, section 13.1.2)."""
-    known = {tag.value for tag in request.if_none_match or ()}
-    if request.method not in ("GET", "HEAD") or not response.etag or not known & {response.etag.value, "*"}:
-        return response
-    return web.Response(status=304, headers={"ETag": response.headers["ETag"]})
-
-
 async def _try(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
-        return await handler(request)
+        return await _in_time(request, handler)
     except StoreError as error:
         return problem(error)
     except web.HTTPRequestEntityTooLarge:
@@ -182,16 +154,40 @@ async def _try(request: web.Request, handler: Handler) -> web.StreamResponse:
         return problem(StoreError())
 
 
+async def _in_time(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await request.app[DEADLINES].within(operation_of(request).limit, handler, request)
+    except Overdue as error:
+        raise TookTooLong from error
+
+
 @web.middleware
 async def _admit(request: web.Request, handler: Handler) -> web.StreamResponse:
     # Where no route matches, aiohttp's own handler declares nothing and answers 404 or 405.
-    policy = getattr(request.match_info.route.handler, "policy", ANYONE)
-    if policy:
+    entrance = request.app[ENTRANCE]
+    entrance.enter(request)
+    try:
+        if policy := getattr(request.match_info.handler, "policy", ANYONE):
+            request[CALLER] = await _caller(request, entrance, policy)
+        else:
+            entrance.count(request, None)
+        bodies.check_type(request)
+        return await handler(request)
+    finally:
+        entrance.leave(request)
+
+
+async def _caller(request: web.Request, entrance: Entrance, policy: Set[str]) -> Caller:
+    """Raises Unauthorized, Forbidden or TooManyRequests: who may not come in is counted too."""
+    try:
         caller = await request.app[VERIFIER].caller(request.headers.get("Authorization", ""))
-        if not policy & caller.roles:
-            raise Forbidden
-        request[CALLER] = caller
-    return await handler(request)
+    except Unauthorized:
+        entrance.count(request, None)
+        raise
+    entrance.count(request, caller)
+    if not policy & caller.roles:
+        raise Forbidden
+    return caller
 
 
 # --- answers -----------------------------------------------------------------------------------------------------
@@ -232,21 +228,16 @@ def _problem(status: int, content: bytes, headers: Mapping[str, str]) -> web.Res
 
 async def read(request: web.Request, kind: type[T]) -> T:
     """The JSON body. Raises Malformed (400) where it is no JSON, Invalid (422) naming the field, TooLarge (413)."""
-    return decode(await request.read(), kind)
+    return decode(await bodies.whole(request), kind)
 
 
 def decode(body: bytes, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(body, type=kind)
     except msgspec.ValidationError as error:
-        raise queries.invalid(error, "body") from error
+        raise invalid(error, "body") from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Malformed(f"the body is not JSON: {error}") from error
-
-
-def query(request: web.Request, kind: type[T]) -> T:
-    """The query string as a Struct; of `a.b=c` the field `a` is a dict. Raises Invalid naming the parameter."""
-    return queries.read(request.query, kind)
 
 
 def path_id(request: web.Request, name: str = "id") -> UUID:

@@ -1,8 +1,11 @@
 """JSON lines on stdout; context is bound once, at the door."""
 
+import json
 import logging
 import sys
+from typing import Any
 
+import msgspec
 import structlog
 
 
@@ -15,7 +18,7 @@ def configure(level: str) -> None:
         structlog.processors.format_exc_info,
     ]
     structlog.configure(
-        processors=[*chain, structlog.processors.JSONRenderer()],
+        processors=[*chain, structlog.processors.JSONRenderer(_line)],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),
         logger_factory=structlog.WriteLoggerFactory(sys.stdout),
         cache_logger_on_first_use=True,
@@ -31,6 +34,14 @@ def configure(level: str) -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+
+
+def _line(told: Any, **_: Any) -> str:
+    """By msgspec in a fifth of json's time, for each request has a line; but it writes no lone surrogate."""
+    try:
+        return msgspec.json.encode(told, enc_hook=repr).decode()
+    except UnicodeEncodeError:
+        return json.dumps(told, default=repr)
 
 
 def join_host(level: str) -> None:

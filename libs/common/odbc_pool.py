@@ -15,6 +15,7 @@ import pyodbc
 
 from libs.common import odbc
 from libs.common.errors import StoreError, Unavailable
+from libs.common.slots import Slots
 
 T = TypeVar("T")
 
@@ -43,7 +44,7 @@ class Pool:
     key: odbc.Key
     driver: str
     threads: ThreadPoolExecutor = field(init=False)
-    _free: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(POOL_SIZE))
+    _slots: Slots = field(default_factory=lambda: Slots(POOL_SIZE, ACQUIRE_SECONDS))
     _idle: deque[Connection] = field(default_factory=deque)
 
     def __post_init__(self) -> None:
@@ -65,12 +66,7 @@ class Pool:
     @asynccontextmanager
     async def _lent(self) -> AsyncIterator[pyodbc.Cursor]:
         """One of the pool's; one that has failed is not put back. Raises Unavailable."""
-        try:
-            async with asyncio.timeout(ACQUIRE_SECONDS):
-                await self._free.acquire()
-        except TimeoutError as error:
-            raise Unavailable("all connections to the database are in use") from error
-        try:
+        async with self._slots:
             with odbc.in_our_words():
                 connection = await self._idle_or_new()
             healthy = False
@@ -88,8 +84,6 @@ class Pool:
                     self._idle.append(connection._replace(used_at=monotonic()))
                 else:
                     await _hang_up(connection)
-        finally:
-            self._free.release()
 
     async def _idle_or_new(self) -> Connection:
         while self._idle:

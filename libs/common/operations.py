@@ -2,18 +2,24 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from aiohttp import web
 
 from libs.common.auth import Role
 from libs.common.errors import StoreError
+from libs.common.metrics import OTHER
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 JSON = ("application/json",)
+MOST_BODY_BYTES = 1024 * 1024
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+USUAL_SECONDS = 30.0
+STREAM_SECONDS = 3600.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Operation:
     """Types are what msgspec decodes and encodes; `bytes` is a body that is no JSON. The handler's docstring tells
     the rest.
@@ -30,10 +36,40 @@ class Operation:
     answers: Mapping[int, type | None]  # by status; None: without a body
     answer_types: Sequence[str] = JSON
     refuses: Sequence[type[StoreError]] = ()
+    most_bytes: int = MOST_BODY_BYTES  # of a JSON body; who takes another streams it, and counts for itself
+    seconds: float = 0.0  # until it is given up; 0: as usual, and longer where it streams
+
+    @cached_property
+    def streams(self) -> bool:
+        """What comes or goes piece by piece takes as long as it is, and has bounds of its own on how many there are."""
+        return self.body is bytes or bytes in self.answers.values()
+
+    @cached_property
+    def limit(self) -> float:
+        return self.seconds or (STREAM_SECONDS if self.streams else USUAL_SECONDS)
 
     def __call__(self, handler: Handler) -> Handler:
         handler.operation = self  # type: ignore[attr-defined]
         return handler
+
+
+UNDECLARED = Operation(answers={})  # aiohttp's own, where no route matches: it answers 404 or 405
+
+
+def operation_of(request: web.Request) -> Operation:
+    declared: Operation = getattr(request.match_info.handler, "operation", UNDECLARED)
+    return declared
+
+
+def method_of(request: web.Request) -> str:
+    """Anybody can make one up."""
+    return request.method if request.method in METHODS else OTHER
+
+
+def route_of(request: web.Request) -> str:
+    """As it is declared, so that there are as many as routes."""
+    resource = request.match_info.route.resource
+    return resource.canonical if resource else OTHER
 
 
 def allow(*roles: Role) -> Callable[[Handler], Handler]:

@@ -23,6 +23,7 @@ from libs.common.messages import Fact, encode_fact
 from libs.common.migrations import Unfinished, refuse_missing, steps
 from libs.common.retry import stopped_within
 from libs.common.settings import Incomplete
+from libs.common.slots import Slots
 from libs.common.watch import DatabaseWatch
 
 log = structlog.get_logger()
@@ -128,6 +129,7 @@ class Postgres:
     connect_apart: Callable[[], Awaitable[asyncpg.Connection]]  # a connection of one's own, outside the pool
     watch: DatabaseWatch
     told: asyncio.Event = field(default_factory=asyncio.Event)  # something new may lie in the outbox
+    slots: Slots = field(default_factory=lambda: Slots(POOL_SIZE, ACQUIRE_SECONDS))
     _pinged_at: float = -PING_FRESH_SECONDS
     _answered: bool = False
 
@@ -187,7 +189,7 @@ class Postgres:
     async def _connection(self, operation: str) -> AsyncIterator[Any]:
         """One of the pool's. Raises Unavailable."""
         with self.watch.operation(operation), _away_is_unavailable():
-            async with self.pool.acquire(timeout=ACQUIRE_SECONDS) as connection:
+            async with self.slots, self.pool.acquire(timeout=ACQUIRE_SECONDS) as connection:
                 try:
                     yield connection
                 except AWAY:

@@ -4,7 +4,7 @@ import re
 
 import msgspec
 
-from libs.common.errors import Invalid, StoreError, Unauthorized, Unavailable
+from libs.common.errors import Invalid, StoreError, Unauthorized, UnsupportedType
 
 CONTENT_TYPE = "application/problem+json"
 
@@ -22,9 +22,9 @@ def body(status: int, title: str, detail: str, **more: str) -> bytes:
 def headers(error: StoreError) -> dict[str, str]:
     if isinstance(error, Unauthorized):
         return {"WWW-Authenticate": "Bearer"}
-    if isinstance(error, Unavailable):
-        return {"Retry-After": str(error.retry_after_seconds)}
-    return {}
+    if isinstance(error, UnsupportedType):
+        return {"Accept": ", ".join(error.taken)}
+    return {"Retry-After": str(error.retry_after_seconds)} if error.retry_after_seconds else {}
 
 
 def title(error: type[StoreError]) -> str:

@@ -1,22 +1,22 @@
-"""A query string as a Struct. All of it is text, so it is read laxly, and where that goes too far it is refused."""
+"""What a query string asks for, and where a value is not allowed."""
 
 import re
 from datetime import datetime
 from typing import Any, TypeVar
 
 import msgspec
-from multidict import MultiMapping
+from aiohttp import web
 
 from libs.common.errors import Invalid
 
 T = TypeVar("T")
 
 
-def read(query: MultiMapping[str], kind: type[T]) -> T:
-    """Of `a.b=c` the field `a` is a dict. Raises Invalid naming the parameter."""
+def query(request: web.Request, kind: type[T]) -> T:
+    """The query string as a Struct; of `a.b=c` the field `a` is a dict. Raises Invalid naming the parameter."""
     given: dict[str, Any] = {}
-    for name, value in query.items():
-        if len(query.getall(name)) > 1:
+    for name, value in request.query.items():
+        if len(request.query.getall(name)) > 1:
             raise Invalid(name, "say it once")
         group, dot, member = name.partition(".")
         if dot and isinstance(given.setdefault(group, {}), dict):
@@ -33,7 +33,7 @@ def read(query: MultiMapping[str], kind: type[T]) -> T:
 
 
 def _check_meant(name: str, said: object, meant: object) -> None:
-    """Raises Invalid."""
+    """Text is read laxly, since all of a query is text; two readings go too far. Raises Invalid."""
     if meant is None:  # the word `null`
         raise Invalid(name, "leave it out, where you don't mean any")
     if isinstance(meant, datetime) and not re.match(r"\d{4}-", str(said)):  # seconds since 1970

@@ -5,7 +5,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from time import monotonic
@@ -14,17 +14,20 @@ from typing import Any, Protocol, TypeVar
 import aiohttp
 import structlog
 import uvloop
+from aiohttp import web
 from azure.identity.aio import DefaultAzureCredential
 from azure.servicebus.aio import ServiceBusClient
 
-from libs.common import bus, copying, database, exports, logs, settings
+from libs.common import bus, copying, database, exports, http, logs, settings
 from libs.common.archive import Archive, Row
 from libs.common.auth import Verifier
 from libs.common.clock import now
 from libs.common.database import Database, place_of
+from libs.common.entrance import Entrance
 from libs.common.errors import StoreError
 from libs.common.measures import Measures
 from libs.common.outbox import Topic
+from libs.common.pages import with_pages
 from libs.common.settings import ServiceSettings
 from libs.common.vault import Vault
 
@@ -71,6 +74,16 @@ async def connect(name: str, told: ServiceSettings) -> AsyncIterator[Connections
     ):
         verifier = Verifier(told.issuer, told.audience, session, now)
         yield Connections(credential, vault, connected, topic, client, verifier, measures)
+
+
+def application(
+    name: str, routes: Iterable[web.AbstractRouteDef], told: ServiceSettings, to: Connections
+) -> web.Application:
+    """The service's HTTP side, with the pages that tell of it."""
+    entrance = Entrance.told(told)
+    return http.application(
+        with_pages(name, routes), to.verifier, to.database.ping, measures=to.measures, entrance=entrance
+    )
 
 
 def stop_on_signal() -> asyncio.Event:

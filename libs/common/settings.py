@@ -8,6 +8,9 @@ import msgspec
 
 T = TypeVar("T")
 
+# Nobody is there but the platform's own: services have no public address.
+PRIVATE = "127.0.0.0/8 ::1/128 10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 100.64.0.0/10 fc00::/7"
+
 
 class Incomplete(Exception):
     """A setting is missing or wrong; the text names it."""
@@ -30,6 +33,9 @@ class ServiceSettings:
     log_level: str = "INFO"
     otel_exporter_otlp_endpoint: str = ""  # where traces and metrics go by OTLP/HTTP; empty: nowhere
     applicationinsights_connection_string: str = ""  # the same to Azure Monitor
+    rate_limit: int = 12_000  # requests a minute, and at once, of each caller; 0: any number
+    cors_origins: str = ""  # of pages that may call us from a browser, with spaces between
+    trusted_proxies: str = PRIVATE  # the networks of those who may say in X-Forwarded-For whose request it is
     drain_seconds: float = 0.0  # how long to answer on after SIGTERM, so that load balancers notice
 
 

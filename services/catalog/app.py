@@ -3,10 +3,10 @@
 import asyncio
 import random
 
-from libs.common import bus, http, outbox, service
+from libs.common import bus, outbox, service
 from libs.common.cursors import Cursors
-from libs.common.pages import with_pages
 from libs.common.queue_watch import QueueWatch
+from libs.common.serving import serve
 from libs.common.watch import RelayWatch
 from services.catalog import blobs
 from services.catalog.gallery import Gallery
@@ -24,16 +24,17 @@ async def run(settings: Settings) -> None:
         blobs.connect(settings.blob_endpoint, to.credential) as storage,
     ):
         store = await open_store(to.database)
-        app = http.application(with_pages("catalog", routes), to.verifier, to.database.ping, measures=to.measures)
+        app = service.application("catalog", routes, settings, to)
         watch = RelayWatch(to.database, to.measures)
         app[STORE], app[GALLERY] = store, Gallery(storage, settings.media_url)
-        app[CURSORS] = Cursors((await to.vault.read("catalog-cursor-key")).encode())
+        app[CURSORS] = cursors = Cursors((await to.vault.read("catalog-cursor-key")).encode())
         async with asyncio.TaskGroup() as loops:
-            serving = http.serve(app, settings.host, settings.port, stop=stop, drain_seconds=settings.drain_seconds)
+            serving = serve(app, settings.host, settings.port, stop=stop, drain_seconds=settings.drain_seconds)
             queue = QueueWatch("catalog", to.measures)
             listening = bus.listen(to.bus, queue, REACTIONS, store, stop=stop, chance=chance)
             relaying = outbox.relay(to.database, to.topic, stop=stop, chance=chance, watch=watch)
             loops.create_task(serving, name="serve")
             loops.create_task(listening, name="listen")
             loops.create_task(relaying, name="relay")
+            loops.create_task(to.vault.follow("catalog-cursor-key", cursors.rekey, stop=stop), name="follow")
             loops.create_task(collect(Collector(store, storage, stop), chance=chance), name="collect")

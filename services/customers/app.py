@@ -3,10 +3,10 @@
 import asyncio
 import random
 
-from libs.common import bus, http, outbox, service
+from libs.common import bus, outbox, service
 from libs.common.cursors import Cursors
-from libs.common.pages import with_pages
 from libs.common.queue_watch import QueueWatch
+from libs.common.serving import serve
 from libs.common.watch import RelayWatch
 from services.customers.reactions import REACTIONS
 from services.customers.routes import CURSORS, STORE, routes
@@ -18,15 +18,16 @@ async def run(settings: Settings) -> None:
     stop, chance = service.stop_on_signal(), random.SystemRandom()
     async with service.connect("customers", settings) as to:
         store = await open_store(to.database)
-        app = http.application(with_pages("customers", routes), to.verifier, to.database.ping, measures=to.measures)
+        app = service.application("customers", routes, settings, to)
         watch = RelayWatch(to.database, to.measures)
         app[STORE] = store
-        app[CURSORS] = Cursors((await to.vault.read("customers-cursor-key")).encode())
+        app[CURSORS] = cursors = Cursors((await to.vault.read("customers-cursor-key")).encode())
         async with asyncio.TaskGroup() as loops:
-            serving = http.serve(app, settings.host, settings.port, stop=stop, drain_seconds=settings.drain_seconds)
+            serving = serve(app, settings.host, settings.port, stop=stop, drain_seconds=settings.drain_seconds)
             queue = QueueWatch("customers", to.measures)
             listening = bus.listen(to.bus, queue, REACTIONS, store, stop=stop, chance=chance)
             relaying = outbox.relay(to.database, to.topic, stop=stop, chance=chance, watch=watch)
             loops.create_task(serving, name="serve")
             loops.create_task(listening, name="listen")
             loops.create_task(relaying, name="relay")
+            loops.create_task(to.vault.follow("customers-cursor-key", cursors.rekey, stop=stop), name="follow")

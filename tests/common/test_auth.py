@@ -1,23 +1,16 @@
 """Who is let in: the matrix of tokens, and what happens when the issuer is away."""
 
-import hmac
 import socket
-from base64 import urlsafe_b64encode
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from uuid import UUID
 
 import aiohttp
 import pytest
-from joserfc import jwt
-from joserfc.jwk import RSAKey
 
 from libs.common.auth import Role, Verifier
 from libs.common.errors import Unauthorized, Unavailable
-from localcloud.access import Issuer
-from tests.tokens import AUDIENCE, TENANT, Tokens
-
-ADA = UUID(int=7)
+from tests.forgeries import ADA, FORGERIES, good
+from tests.tokens import AUDIENCE, Tokens
 
 
 @pytest.fixture
@@ -32,55 +25,6 @@ async def test_a_good_token_says_who_and_in_what_role(tokens: Tokens, verifier: 
 
     assert (caller.id, set(caller.roles)) == (ADA, {"Store.Customer"})
     assert caller.is_(Role.CUSTOMER) and not caller.is_(Role.ADMIN)
-
-
-def signed_with_the_public_key(tokens: Tokens) -> str:
-    """The old confusion: HS256, with what everybody can read as the secret."""
-    head, payload = (
-        b64(b'{"alg":"HS256","kid":"%s"}' % (tokens.issuer.key.kid or "").encode()),
-        good(tokens).split(".")[1],
-    )
-    mac = hmac.digest(tokens.issuer.key.as_pem(private=False), f"{head}.{payload}".encode(), "sha256")
-    return f"{head}.{payload}.{b64(mac)}"
-
-
-def of_an_unknown_key(tokens: Tokens) -> str:
-    key = RSAKey.generate_key(2048, {"kid": "unknown"})
-    claims = {"iss": tokens.issuer.url, "aud": AUDIENCE, "oid": str(ADA), "ver": "2.0", "exp": 2**40}
-    return jwt.encode({"alg": "RS256", "kid": "unknown"}, claims, key)
-
-
-def tampered(token: str) -> str:
-    head, payload, signature = token.split(".")
-    return f"{head}.{payload}.{signature[::-1]}"
-
-
-def b64(content: bytes) -> str:
-    return urlsafe_b64encode(content).decode().rstrip("=")
-
-
-def good(tokens: Tokens) -> str:
-    return tokens.bearer(Role.ADMIN)["Authorization"].removeprefix("Bearer ")
-
-
-NO_ALGORITHM = b64(b'{"alg":"none"}')
-NOW = datetime.now(UTC)
-FORGERIES: dict[str, Callable[[Tokens], str]] = {
-    "nothing": lambda tokens: "",
-    "another scheme": lambda tokens: f"Basic {good(tokens)}",
-    "no token": lambda tokens: "Bearer rubbish",
-    "tampered": lambda tokens: f"Bearer {tampered(good(tokens))}",
-    "expired": lambda tokens: f"Bearer {tokens.issuer.token(AUDIENCE, NOW - timedelta(days=2), oid=str(ADA))}",
-    "another audience": lambda tokens: f"Bearer {tokens.issuer.token('https://vault.azure.net', NOW, oid=str(ADA))}",
-    "another issuer": lambda tokens: (
-        f"Bearer {Issuer('https://evil.example/v2.0', TENANT, tokens.issuer.key).token(AUDIENCE, NOW, oid=str(ADA))}"
-    ),
-    "no person": lambda tokens: f"Bearer {tokens.issuer.token(AUDIENCE, NOW)}",
-    "a person who is no id": lambda tokens: f"Bearer {tokens.issuer.token(AUDIENCE, NOW, oid='ada')}",
-    "an unknown key": lambda tokens: f"Bearer {of_an_unknown_key(tokens)}",
-    "the public key as a secret": lambda tokens: f"Bearer {signed_with_the_public_key(tokens)}",
-    "alg none": lambda tokens: f"Bearer {NO_ALGORITHM}.{good(tokens).split('.')[1]}.",
-}
 
 
 @pytest.mark.parametrize("forgery", FORGERIES)

@@ -13,13 +13,15 @@ from msgspec import Meta, Struct
 from libs.common import http
 from libs.common.auth import Role, Verifier
 from libs.common.errors import Conflict, Unavailable
-from libs.common.http import if_match, no_content, path_id, query, read, reply
+from libs.common.http import if_match, no_content, path_id, read, reply
 from libs.common.measures import Measures
-from libs.common.operations import Handler, Operation, allow
+from libs.common.operations import MOST_BODY_BYTES, Handler, Operation, allow
+from libs.common.queries import query
 from tests.tokens import Tokens
 
 Client = TestClient[web.Request, web.Application]
 routes = web.RouteTableDef()
+JSON = {"Content-Type": "application/json"}
 ANSWERS = Operation(answers={200: None})
 
 
@@ -87,7 +89,7 @@ async def client(verifier: Verifier, measures: Measures) -> AsyncIterator[Client
 
 
 async def test_a_body_is_read_and_answered_with_its_version(client: Client) -> None:
-    answer = await client.post("/things", data=b'{"lines":[{"quantity":2}]}')
+    answer = await client.post("/things", data=b'{"lines":[{"quantity":2}]}', headers=JSON)
 
     assert (answer.status, answer.headers["ETag"]) == (201, '"v3"')
     assert await answer.json() == {"lines": [{"quantity": 2, "name": ""}]}
@@ -121,7 +123,7 @@ async def test_a_body_is_read_and_answered_with_its_version(client: Client) -> N
 async def test_a_bad_body_is_a_problem_that_names_the_field(
     client: Client, body: bytes, status: int, field: str | None
 ) -> None:
-    answer = await client.post("/things", data=body)
+    answer = await client.post("/things", data=body, headers=JSON)
 
     problem = await answer.json()
     assert answer.content_type == "application/problem+json"
@@ -130,7 +132,7 @@ async def test_a_bad_body_is_a_problem_that_names_the_field(
 
 
 async def test_a_body_that_is_too_large_is_refused(client: Client) -> None:
-    answer = await client.post("/things", data=BytesIO(b" " * (http.MOST_BODY_BYTES + 1)))
+    answer = await client.post("/things", data=BytesIO(b" " * (MOST_BODY_BYTES + 1)), headers=JSON)
 
     assert (answer.status, (await answer.json())["title"]) == (413, "Too large")
 

@@ -25,6 +25,7 @@ PATH = f"/api/customers/{ADA}"
 OF_THE_VERSION_BEFORE = {"name", "email", "language", "address", "id", "status", "version"}
 OFFICE = {"name": "Büro", "street": "Weg 2", "city": "Bonn", "postal_code": "53111", "country": "DE", "phone": ""}
 FARM = OFFICE | {"name": "Hof", "street": "Feld 3", "phone": "+49 (228) 12-34.5/6"}
+JSON = {"Content-Type": "application/json"}
 Client = TestClient[Any, Any]
 
 
@@ -359,7 +360,7 @@ async def test_what_is_wrong_is_named_and_nothing_is_stored(
 async def test_what_is_no_profile_is_a_clear_refusal(
     client: Client, ada: dict[str, str], database: Postgres, body: bytes
 ) -> None:
-    status, problem = await call(client, "POST", "/api/customers", ada, data=body)
+    status, problem = await call(client, "POST", "/api/customers", ada | JSON, data=body)
 
     assert status in (400, 422)
     assert problem["detail"]
@@ -369,12 +370,12 @@ async def test_what_is_no_profile_is_a_clear_refusal(
 async def test_a_field_that_is_given_twice_is_checked_twice(client: Client, ada: dict[str, str]) -> None:
     body = b'{"name": "Ada", "email": "nonsense", "email": "a@b.de"}'
 
-    status, _ = await call(client, "POST", "/api/customers", ada, data=body)
+    status, _ = await call(client, "POST", "/api/customers", ada | JSON, data=body)
 
     assert status == 422
 
 
 async def test_a_body_that_is_too_large_is_refused(client: Client, ada: dict[str, str]) -> None:
-    status, _ = await call(client, "POST", "/api/customers", ada, data=BytesIO(b" " * (2 * 1024 * 1024)))
+    status, _ = await call(client, "POST", "/api/customers", ada | JSON, data=BytesIO(b" " * (2 * 1024 * 1024)))
 
     assert status == 413

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.lint import environment
-from libs.common.http import SHUTDOWN_SECONDS
+from libs.common.serving import SHUTDOWN_SECONDS
 from localcloud import topology
 from tests.deploy.image_rules import DOCKERFILES, SERVICES, unpinned
 

@@ -141,6 +141,8 @@ def test_with_a_wrong_address_the_functions_do_not_start_and_no_password_is_show
         "CUSTOMERS_URL": "c",
         "ORDERS_URL": "o",
         "CATALOG_URL": "p",
+        "BLOB_ENDPOINT": "b",
+        "MEDIA_URL": "m",
         "PAYMENTS_URL": "q",
         "PAYMENTS_KEY": "secret",
         "MAIL_FROM": "a@b.c",

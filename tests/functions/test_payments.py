@@ -18,6 +18,7 @@ from functions.connections import Connections
 from functions.payments import Payment, Refused, Sum, WrongAmount
 from libs.common import telemetry
 from libs.common.errors import Unavailable
+from localcloud.payments.till import Till
 from tests.functions.surroundings import TRACEPARENT, Answer, answers, hangs_up, is_silent, refuses, says
 
 TOTAL = Sum(12_50, "EUR")
@@ -161,6 +162,14 @@ async def test_where_the_answer_never_comes_the_next_try_finds_it_charged(to: Co
             await payments.authorise(replace(to, session=impatient), order, Sum(99_02, "EUR"))
 
     assert (await payments.authorise(to, order, Sum(99_02, "EUR"))).status == "authorised"
+
+
+async def test_whatever_is_asked_at_once_is_written_down_once(to: Connections, order: UUID, till: Till) -> None:
+    for ask in (authorise, capture, refund):
+        await asyncio.gather(*(ask(to, order) for _ in range(50)))
+
+    (shown,) = await till.newest(10)
+    assert [change.split()[0] for change in shown.movements] == ["authorised", "captured", "refunded"]
 
 
 async def test_a_payment_may_be_pending_and_voided_before_it_is_known(to: Connections, order: UUID) -> None:

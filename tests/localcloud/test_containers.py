@@ -17,6 +17,7 @@ from localcloud.azurite import Azurite
 from localcloud.containers import Volumes
 from localcloud.program import Program, listening
 from localcloud.state import State
+from localcloud.store import CLOUD
 from tests.localcloud.programs import free_ports, running
 from tests.waiting import so
 
@@ -126,5 +127,5 @@ async def test_only_letters_can_be_shown_beyond_loopback_and_only_if_asked(
         heard = psutil.Process(process.pid).net_connections(kind="tcp")
         at = {(each.laddr.ip, each.laddr.port) for each in heard if each.status == psutil.CONN_LISTEN}
 
-    assert len(at) == 7
+    assert len(at) == len(CLOUD)
     assert {Port(port - addresses.base) for ip, port in at if ip != HOST} == open_to_others

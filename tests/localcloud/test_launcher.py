@@ -13,7 +13,7 @@ from msgspec import structs
 from functions.settings import Settings as FunctionsSettings
 from libs.common import settings
 from localcloud import certificates, engines, launcher, runfile, screen
-from localcloud.addresses import Addresses
+from localcloud.addresses import Addresses, Port
 from localcloud.azurite import Azurite
 from localcloud.engines import USUAL
 from localcloud.runfile import AlreadyRuns, Part, Run, held
@@ -48,7 +48,7 @@ def laptop(tmp_path: Path, store: Topology) -> Store:
 
 
 def test_a_taken_port_is_named_before_anything_is_started(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    base = free_ports(18)
+    base = free_ports(len(Port))
     with socket.socket() as other:
         other.bind(("127.0.0.1", base + 2))
         other.listen()
@@ -62,7 +62,7 @@ def test_a_taken_port_is_named_before_anything_is_started(tmp_path: Path, capsys
 
 @pytest.mark.real
 def test_in_the_background_what_is_wrong_is_said_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    base = free_ports(18)
+    base = free_ports(len(Port))
     with socket.socket() as other:
         other.bind(("127.0.0.1", base))
         other.listen()
@@ -147,7 +147,7 @@ def test_azuresql_without_a_server_is_refused_before_anything_is_made(
     monkeypatch.setenv("AZURESQL_URL", url)
 
     status = launcher.main(
-        ["--state", str(tmp_path), "run", "--port", str(free_ports(18)), "--engine", "orders=azuresql"]
+        ["--state", str(tmp_path), "run", "--port", str(free_ports(len(Port))), "--engine", "orders=azuresql"]
     )
 
     assert (status, [path.name for path in tmp_path.iterdir()]) == (1, ["run.lock"])

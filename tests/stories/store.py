@@ -16,6 +16,7 @@ import msgspec
 import psutil
 
 from localcloud import runfile
+from localcloud.addresses import Port
 from localcloud.audit import AWAY, Violation, audit
 from localcloud.identity import Role
 from localcloud.people import People
@@ -26,7 +27,7 @@ from tests.waiting import so, until
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 120
 STOP_SECONDS = 60
-PORTS = 18
+PORTS = len(Port)
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,12 @@ import aiohttp
 import pytest
 
 from localcloud import launcher
+from localcloud.addresses import Port
 from localcloud.engines import read
 from tests.localcloud.programs import free_ports, state_of
 from tests.stories.ground import Ground
 from tests.stories.shop import Buyer, Shop
-from tests.stories.store import PORTS, RunningStore
+from tests.stories.store import RunningStore
 
 pytestmark = [pytest.mark.story, pytest.mark.xdist_group("store"), pytest.mark.timeout(180)]
 
@@ -42,7 +43,7 @@ async def test_orders_stock_and_keys_are_there_after_a_move(
             await buyer.settled(first.body["id"])
             await store.quiet()
 
-        arguments = ["--state", str(folder), "move", "--port", str(free_ports(PORTS)), "--engine", told_on.engine]
+        arguments = ["--state", str(folder), "move", "--port", str(free_ports(len(Port))), "--engine", told_on.engine]
         assert await asyncio.to_thread(launcher.main, arguments) == 0  # it brings a loop of its own
         assert f"moved: {said}. Start the store" in capfd.readouterr().out
 

@@ -16,10 +16,12 @@ from msgspec import Meta, Struct
 from libs.common.auth import Role
 from libs.common.clock import now
 from libs.common.errors import Invalid, Malformed, StoreError, Unavailable
-from libs.common.http import DRAINING, SECURITY_HEADERS, decode, query
+from libs.common.http import DRAINING, decode
 from libs.common.ids import uuid7
+from libs.common.manners import SECURITY_HEADERS
 from libs.common.messages.catalog import ProductStatus
 from libs.common.operations import Operation, allow
+from libs.common.queries import query
 from services.catalog.bulk import Outcome
 from services.catalog.domain import Product
 from services.catalog.routes.keys import STORE

@@ -8,9 +8,10 @@ from msgspec import Meta, Struct, field
 
 from libs.common.auth import Role
 from libs.common.errors import Forbidden, Invalid
-from libs.common.http import bears, query, reply_weakly
+from libs.common.http import bears, reply_weakly
 from libs.common.messages.catalog import ProductStatus
 from libs.common.operations import Operation, allow
+from libs.common.queries import query
 from services.catalog import search
 from services.catalog.routes.bodies import MOST_ATTRIBUTES, Amount, AttributeName, AttributeText, Search
 from services.catalog.routes.keys import CURSORS, STORE

@@ -10,9 +10,10 @@ from msgspec import Meta, Struct
 from libs.common.auth import Role
 from libs.common.clock import now
 from libs.common.errors import Invalid, Malformed, NotFound
-from libs.common.http import bears, if_match, path_id, query, read, reply
+from libs.common.http import bears, if_match, path_id, read, reply
 from libs.common.messages.catalog import MOST_PIECES
 from libs.common.operations import Operation, allow
+from libs.common.queries import query
 from services.catalog.routes.bodies import Pieces, Reason
 from services.catalog.routes.keys import CURSORS, STORE
 from services.catalog.stock import BelowReserved, Movement, NotCounted, Stock, TooMuchStock

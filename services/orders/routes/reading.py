@@ -10,8 +10,9 @@ from msgspec import Meta, Struct
 from libs.common.auth import Role
 from libs.common.clock import Moment
 from libs.common.errors import NotFound
-from libs.common.http import path_id, query, reply
+from libs.common.http import path_id, reply
 from libs.common.operations import Operation, allow
+from libs.common.queries import query
 from services.orders.routes.bodies import OrderBody, TimelineEntry, body_of, entry_of, whose
 from services.orders.routes.keys import CURSORS, STORE
 from services.orders.store import Sought, TooWide

@@ -103,19 +103,13 @@ async def test_events_go_to_those_who_subscribed_to_their_type(
     async with running.topic("orders") as topic:
         await topic.send([event(1, "store.orders.nobody-listens.v1"), event(2), event(3, CONFIRMED)])
 
-        called = {((await functions.next()).function) for _ in range(2)}
+        called = {((await functions.next()).function) for _ in range(3)}
         enqueued = await queues.next()
 
-    assert called == {"process_order", "notify_customer"}
+    assert called == {"process_order", "notify_customer", "take_payment"}
     assert (enqueued.queue, json.loads(enqueued.body)["id"]) == ("catalog", "e-3")
-    assert {state.name: state.pending + state.delivered for state in running.grid.state()} == {
-        "process-order": 1,
-        "notify-customer": 1,
-        "orders-to-catalog": 1,
-        "catalog-to-orders": 0,
-        "update-inventory": 0,
-        "customers-to-orders": 0,
-    }
+    heard = {state.name for state in running.grid.state() if state.pending + state.delivered}
+    assert heard == {"process-order", "notify-customer", "take-payment", "orders-to-catalog"}
 
 
 async def test_a_token_for_elsewhere_is_unauthorized(running: Running) -> None:

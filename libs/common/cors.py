@@ -1,0 +1,58 @@
+"""Pages of other origins that may call us from a browser (Fetch, section 3.2): those that are named, and no others.
+
+Tokens travel in a header that the page sets itself: no page needs what the browser knows, and none may send it.
+"""
+
+import re
+from collections.abc import Set
+
+from aiohttp import web
+
+from libs.common.settings import Incomplete
+
+# As a browser says it: no path, no default port, no wildcard.
+ORIGIN = re.compile(r"https?://[a-z0-9.-]+(?::[0-9]{1,5})?")
+SENT = (
+    "Accept, Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, Prefer, "
+    "traceparent, X-Request-Id"
+)
+EXPOSED = "ETag, Link, Location, RateLimit, RateLimit-Policy, Retry-After, traceparent, X-Request-Id"
+REMEMBERED_SECONDS = "600"
+
+
+def origins(told: str) -> frozenset[str]:
+    """Of a list with spaces between. Raises Incomplete."""
+    named = told.split()
+    for each in named:
+        if not ORIGIN.fullmatch(each):
+            raise Incomplete(f"CORS_ORIGINS names origins such as https://shop.example, and {each} is none")
+    return frozenset(named)
+
+
+def preflight(request: web.Request, allowed: Set[str]) -> web.Response | None:
+    """The answer to a browser that asks before it lets a page ask; None where it is another kind of request."""
+    wanted = request.headers.get("Access-Control-Request-Method")
+    if request.method != "OPTIONS" or wanted is None or request.headers.get("Origin") not in allowed:
+        return None
+    refused = request.match_info.http_exception
+    if not isinstance(refused, web.HTTPMethodNotAllowed):  # there is no such path
+        return None
+    return web.Response(
+        status=204,
+        headers={
+            "Access-Control-Allow-Methods": ", ".join(sorted(refused.allowed_methods)),
+            "Access-Control-Allow-Headers": SENT,
+            "Access-Control-Max-Age": REMEMBERED_SECONDS,
+        },
+    )
+
+
+def expose(request: web.Request, response: web.StreamResponse, allowed: Set[str]) -> None:
+    """Lets a page read the answer."""
+    if not allowed:
+        return
+    response.headers.add("Vary", "Origin")
+    origin = request.headers.get("Origin")
+    if origin and origin in allowed:
+        response.headers["Access-Control-Allow-Origin"] = origin
+        response.headers["Access-Control-Expose-Headers"] = EXPOSED
