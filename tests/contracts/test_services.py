@@ -60,7 +60,7 @@ async def tried(url: str, config: Path, headers: dict[str, str], options: tuple[
         *options,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
-        cwd=ROOT,
+        cwd=config.parent,  # it leaves things there
         env=os.environ | {"SCHEMATHESIS_HOOKS": "tests.contracts.hooks", "PYTHONPATH": str(ROOT)},
     )
     try:

@@ -13,40 +13,53 @@ from libs.common.errors import (
     NotFound,
     StoreError,
     TooLarge,
+    TooManyRequests,
     Unauthorized,
     Unavailable,
+    UnsupportedType,
 )
 from libs.common.openapi.parameters import HEADERS
 from libs.common.openapi.parts import SCHEMAS, TEXT, Document, Route, Schemas, content, has_version
 
 TOLD: Mapping[str, Document] = {
     "traceparent": {"description": "The trace that this is a part of (W3C Trace Context).", "schema": TEXT},
+    "X-Request-Id": {"description": "What you called the request, else the trace's id.", "schema": TEXT},
     "ETag": {"description": "The version, for If-Match and If-None-Match.", "schema": TEXT},
     "Location": {"description": "Where it can be read.", "schema": TEXT},
     "Link": {"description": 'Where the list goes on, with rel="next" (RFC 8288).', "schema": TEXT},
+    "RateLimit": {"description": "How much more may be asked, and when again.", "schema": TEXT},
+    "RateLimit-Policy": {"description": "How much may be asked.", "schema": TEXT},
     "Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 0}},
     "WWW-Authenticate": {"description": "How to show who you are.", "schema": TEXT},
+    "Accept": {"description": "The types of body that are taken.", "schema": TEXT},
 }
-SAID_WITH: Mapping[type[StoreError], str] = {Unauthorized: "WWW-Authenticate", Unavailable: "Retry-After"}
+ALWAYS = ("traceparent", "X-Request-Id")
+WHERE_LIMITED = ("RateLimit", "RateLimit-Policy")
+SAID_WITH: Mapping[type[StoreError], str] = {
+    Unauthorized: "WWW-Authenticate",
+    Unavailable: "Retry-After",
+    TooManyRequests: "Retry-After",
+    UnsupportedType: "Accept",
+}
 
 
 def answers(route: Route, schemas: Schemas) -> dict[str, Document]:
     told: dict[str, Document] = {}
     for status, kind in route.operation.answers.items():
         answer: Document = {"description": HTTPStatus(status).phrase, "headers": _headers(*_said(route, status, kind))}
-        perhaps = ["Link"] * route.has_pages + ["Location"] * _makes(route, status)
+        perhaps = [*WHERE_LIMITED, *["Link"] * route.has_pages, *["Location"] * _makes(route, status)]
         answer["headers"] |= {each: _ref(each) for each in perhaps if each not in answer["headers"]}
         if kind is not None:
             answer["content"] = content(kind, route.operation.answer_types, schemas)
         told[str(status)] = answer
     if "If-None-Match" in route.headers:
-        told["304"] = {"description": "You have it.", "headers": _headers("traceparent", "ETag")}
+        told["304"] = {"description": "You have it.", "headers": _headers(*ALWAYS, "ETag")}
     return told
 
 
 def _said(route: Route, status: int, kind: Any) -> Iterator[str]:
     if kind is not bytes:  # a stream has begun before anybody could add to its headers
-        yield "traceparent"
+        yield from ALWAYS
     if has_version(kind) or "If-None-Match" in route.headers:
         yield "ETag"
     if _makes(route, status) and "{" not in route.path:
@@ -76,20 +89,21 @@ def refusals(route: Route) -> dict[str, Document]:
 def _implied(route: Route) -> Iterator[type[StoreError]]:
     told = route.operation
     yield from (Unauthorized, Forbidden) if route.policy else ()
-    yield from (Malformed, TooLarge, Invalid) if told.body is not None else ()
+    yield from (Malformed, TooLarge, UnsupportedType, Invalid) if told.body is not None else ()
     yield from (Invalid,) if told.query is not None else ()
     yield from (NotFound,) if "{" in route.path else ()
     for name, required in route.headers.items():
         yield from HEADERS[name].unfit
         yield from HEADERS[name].missing if required else ()
-    yield Unavailable
+    yield from (TooManyRequests, Unavailable)
 
 
 def _refusal(errors: Sequence[type[StoreError]]) -> Document:
     said = [f"**{problems.title(each)}**: {inspect.getdoc(each)}" for each in errors]
-    headers = [SAID_WITH[each] for each in errors if each in SAID_WITH]
+    headers = {SAID_WITH.get(each) for each in errors}
+    sure = [each for each in headers if each and len(headers) == 1]  # whichever of them it is
     return {
         "description": "\n\n".join(said),
-        "headers": _headers("traceparent", *headers),
+        "headers": _headers(*ALWAYS, *sure) | {each: _ref(each) for each in WHERE_LIMITED},
         "content": {problems.CONTENT_TYPE: {"schema": {"$ref": SCHEMAS.format(name="Problem")}}},
     }
