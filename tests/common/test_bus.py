@@ -93,7 +93,12 @@ def anyone(_: str, __: str, ___: str) -> None:
 
 
 @pytest.fixture
-async def bus(tmp_path: Path, issuer: Issuer, store: Topology) -> AsyncIterator[Bus]:
+def queue() -> Queue:
+    return Queue()
+
+
+@pytest.fixture
+async def bus(tmp_path: Path, issuer: Issuer, store: Topology, queue: Queue) -> AsyncIterator[Bus]:
     files, port = certificates.ensure(tmp_path, datetime.now(UTC)), free_ports(1)
     client = ServiceBusClient(
         "store.servicebus.windows.net",
@@ -103,7 +108,7 @@ async def bus(tmp_path: Path, issuer: Issuer, store: Topology) -> AsyncIterator[
         custom_endpoint_address=f"sb://{HOST}:{port}",
     )
     async with (
-        Broker.open({"orders": Queue()}, tmp_path / "bus.sqlite", anyone) as broker,
+        Broker.open({"orders": queue}, tmp_path / "bus.sqlite", anyone) as broker,
         asyncio.TaskGroup() as tasks,
     ):
         serving = tasks.create_task(broker.serve(HOST, port, files.server_context()))
@@ -169,6 +174,25 @@ async def test_while_the_database_is_away_a_message_waits_and_that_costs_it_no_t
         await so(lambda: bool(heard.subjects) and bus.settled())
 
     assert heard.subjects == [str(fact.order_id)]
+    assert bus.broker.counts("orders").dead_lettered == 0
+
+
+@pytest.mark.parametrize("queue", [Queue(lock_seconds=1)])
+async def test_a_reaction_that_outlives_its_lock_is_heard_again_and_its_message_is_settled_once(bus: Bus) -> None:
+    came_again = asyncio.Event()
+
+    async def outlive() -> None:
+        if len(heard.attempts) > 1:
+            came_again.set()
+        await came_again.wait()
+
+    fact, heard = reserved(), Heard(fail=outlive)
+    await bus.put(encode_fact(fact, ""))
+    async with bus.listened(heard), bus.listened(heard):
+        await so(lambda: len(heard.subjects) == 2 and bus.settled())
+
+    assert heard.attempts == [1, 2]  # the inbox of a real store knows the second
+    assert bus.watch.measures.deliveries.read() == {("orders", "completed"): 1, ("orders", "unsettled"): 1}
     assert bus.broker.counts("orders").dead_lettered == 0
 
 
