@@ -36,7 +36,7 @@ routes = web.RouteTableDef()
 class Announcement(Struct, frozen=True, forbid_unknown_fields=True):
     """What of it is not taken is refused as it would be if the file itself were sent: by 413 and 415."""
 
-    content_type: Annotated[str, Meta(max_length=100, extra_json_schema={"enum": TYPES})]
+    content_type: Annotated[str, Meta(max_length=100, extra_json_schema={"enum": list(TYPES)})]
     size: Annotated[int, Meta(ge=1, le=2**40, extra_json_schema={"maximum": MOST_VIDEO_BYTES})]
 
 
