@@ -1,1 +1,1 @@
-"""Benchmarks: `make bench-engines` and `make bench-orders`. What they found is in docs/."""
+"""Benchmarks: `make bench`, `make bench-engines` and `make bench-orders`. What they found is in docs/."""

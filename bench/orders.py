@@ -22,12 +22,11 @@ import msgspec
 import psutil
 
 from bench.measure import cpu_seconds_of
+from bench.whole import at_rest, stock_up
 from deploy import temporary
 from deploy.temporary import TemporaryStore, place
-from localcloud import flow
 from localcloud.audit import read_at_rest, violations
 from localcloud.launcher import REFUSALS
-from localcloud.waiting import until
 
 MEASURED = Path(__file__).parents[1] / "docs/scaling.json"
 ORDERS = 600
@@ -62,7 +61,7 @@ class Bench:
 
     async def run(self) -> dict[str, Any]:
         """Raises TimeoutError, AssertionError where an order was not confirmed or the books do not balance."""
-        products = await self._stock_up()
+        products = await stock_up(self.store, PRODUCTS)
         await place(self.store.buyer(), list(islice(cycle(products), WARM)))
         await self._wait({})
         say(f"the store is warm; {REST_SECONDS:.0f} s of rest, then {self.orders} orders, twice …")
@@ -74,29 +73,12 @@ class Bench:
         await self._check()
         return found(self.orders, rest, {"whole": whole, "place": placing, "settle": settling})
 
-    async def _stock_up(self) -> list[str]:
-        """Products of which there are enough, known to all who must know them."""
-        made = [await self._product(number) for number in range(PRODUCTS)]
-        await self._wait({})
-        return made
-
-    async def _product(self, number: int) -> str:
-        body = {"name": "Mug", "sku": f"BENCH-{number}", "price": 1250, "currency": "EUR", "opening_stock": 10**6}
-        admin, url = self.store.people().authorization("admin"), f"{self.store.gateway}/api/products"
-        async with self.store.session.post(url, json=body, headers=admin, raise_for_status=True) as answer:
-            return str((await answer.json())["id"])
-
     async def _place(self, products: list[str], left: Mapping[str, int]) -> None:
         await place(self.store.buyer(), list(islice(cycle(products), self.orders)))
         await self._wait(left)
 
     async def _wait(self, left: Mapping[str, int]) -> None:
-        """Until so much is on its way between the parts, and no more."""
-
-        async def look() -> Mapping[str, int]:
-            return (await flow.read(self.store.session, self.store.letters)).waiting()
-
-        await until(look, left.__eq__, seconds=LONGEST_SECONDS)
+        await at_rest(self.store, left, seconds=LONGEST_SECONDS)
 
     async def _phase(self, work: Awaitable[None]) -> Phase:
         before, began = self._spent(), time.monotonic()

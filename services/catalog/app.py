@@ -25,12 +25,11 @@ async def run(settings: Settings) -> None:
     ):
         store = await open_store(to.database)
         app = service.application("catalog", routes, settings, to)
-        watch = RelayWatch(to.database, to.measures)
+        queue, watch = QueueWatch("catalog", to.measures), RelayWatch(to.database, to.measures)
         app[STORE], app[GALLERY] = store, Gallery(storage, settings.media_url)
         app[CURSORS] = cursors = Cursors((await to.vault.read("catalog-cursor-key")).encode())
         async with asyncio.TaskGroup() as loops:
             serving = serve(app, settings.host, settings.port, stop=stop, drain_seconds=settings.drain_seconds)
-            queue = QueueWatch("catalog", to.measures)
             listening = bus.listen(to.bus, queue, REACTIONS, store, stop=stop, chance=chance)
             relaying = outbox.relay(to.database, to.topic, stop=stop, chance=chance, watch=watch)
             loops.create_task(serving, name="serve")
