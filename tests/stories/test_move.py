@@ -37,11 +37,12 @@ async def test_orders_stock_and_keys_are_there_after_a_move(
         async with RunningStore.start(folder, before) as store, aiohttp.ClientSession() as session:
             shop = Shop(session, store.run().addresses["gateway"], store.run().addresses["letters"], store.token)
             product, buyer = await shop.product(stock=5), await shop.customer()
-            known = await buyer.settled(await buyer.order(product, quantity=2))
+            bought = await buyer.settled(await buyer.order(product, quantity=2))
             body = {"lines": [{"product_id": product, "quantity": 1}]}
             first = await buyer.post_order(body, key="before-the-move")
             await buyer.settled(first.body["id"])
             await store.quiet()
+            known = (await buyer.call("GET", f"/api/orders/{bought['id']}")).body  # paid for meanwhile
 
         arguments = ["--state", str(folder), "move", "--port", str(free_ports(len(Port))), "--engine", told_on.engine]
         assert await asyncio.to_thread(launcher.main, arguments) == 0  # it brings a loop of its own
