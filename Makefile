@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .PHONY: help setup clean distclean run stop move order audit token autoscale-demo measuring bench bench-engines bench-orders scaling \
-	costs check check-deploy test test-on test-images
+	costs contracts check check-deploy test test-on test-images
 
 # The interpreter that installs: the one already chosen, else the newest that answers (a version manager's stand-in may not).
 PYTHON ?= $(shell for python in .venv/bin/python python3.13 python3 python3.12 python3.11; do \
@@ -72,6 +72,11 @@ scaling: measuring ## Simulate the shipped scale rules, and write docs/scaling.m
 
 costs: measuring ## The same page from docs/prices.yaml and what was measured before
 	@.venv/bin/python -m bench.costs
+
+# ---- Contracts -----------------------------------------------------------------------------------------------------
+
+contracts: setup ## Write openapi.json, AsyncAPI and the messages' schemas anew from the code
+	@.venv/bin/python -m deploy.contracts
 
 # ---- Check ---------------------------------------------------------------------------------------------------------
 

@@ -1,8 +1,13 @@
 """What many tests need, and what a reader of their summary must not overlook."""
 
 import pytest
+from hypothesis import settings
 
 from tests.engines import azuresql, oldest
+
+# Each test has a deadline of its own (pytest-timeout); one for each example fails where the machine is busy.
+settings.register_profile("store", deadline=None)
+settings.load_profile("store")
 
 pytest_plugins = ["tests.tokens", "tests.engines.fixtures"]
 
