@@ -41,6 +41,7 @@ MOVED = "moved"  # the partition of the marks that came from another engine: whi
 PAGE = 1000  # entities in an answer, at most
 MOST_AT_ONCE = 100  # requests; as many connections the SDK opens
 WAIT_SECONDS = 10.0
+MOST_WAITING = 2048  # calls: whoever is let in at the door makes several at once
 MOST_TRIES = 40
 LONGEST_PAUSE_SECONDS = 0.5
 GONE, EXISTS, CHANGED = 404, 409, 412
@@ -136,7 +137,7 @@ class Table:
     client: TableClient
     chance: Random
     watch: DatabaseWatch
-    slots: Slots = field(default_factory=lambda: Slots(MOST_AT_ONCE, WAIT_SECONDS))
+    slots: Slots = field(default_factory=lambda: Slots(MOST_AT_ONCE, WAIT_SECONDS, MOST_WAITING))
     moved_here: bool = False  # so there are marks in MOVED
     told: asyncio.Event = field(default_factory=asyncio.Event)
     telling: set[str] = field(default_factory=set)  # partitions with something new in their outbox
