@@ -13,6 +13,7 @@ from pathlib import Path
 
 from localcloud.postgres import state_folder
 from localcloud.program import Program
+from tests.waiting import until
 
 READY_SECONDS = 20
 STOP_SECONDS = 20
@@ -46,13 +47,15 @@ async def running(program: Program, log: Path) -> AsyncIterator[asyncio.subproce
             extra_groups=[] if account else None,
         )
     try:
-        async with asyncio.timeout(READY_SECONDS):
-            while not await program.ready():
-                assert process.returncode is None, f"it ended; see {log}"
-                await asyncio.sleep(0.02)
+        await until(lambda: _ready(program, process, log), bool, seconds=READY_SECONDS)
         yield process
     finally:
         await stop(process, program.stop_signal)
+
+
+async def _ready(program: Program, process: asyncio.subprocess.Process, log: Path) -> bool:
+    assert process.returncode is None, f"it ended; see {log}"
+    return await program.ready()
 
 
 async def stop(process: asyncio.subprocess.Process, how: signal.Signals) -> None:

@@ -23,7 +23,7 @@ QUICK = Patience(grace=5, longest_pause=0.01)
 
 # Notes in a file what happens to it, and takes its time to end.
 SLEEPER = """
-import pathlib, signal, sys, time
+import pathlib, signal, sys
 name, notes = sys.argv[1], pathlib.Path(sys.argv[2])
 def note(what):
     with notes.open("a") as file:
@@ -33,9 +33,9 @@ def end(*_):
     sys.exit()
 signal.signal(signal.SIGTERM, end)
 note("starts")
-time.sleep(60)
+signal.pause()
 """
-DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
+DEAF = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); signal.pause()"
 LAUNCHER = """
 import asyncio, random, sys
 from pathlib import Path

@@ -18,6 +18,7 @@ from localcloud.certificates import Certificates
 from localcloud.eventgrid import Enqueue, EventGrid, FunctionsAddress, SubscriptionState
 from tests.localcloud.credential import Credential
 from tests.localcloud.programs import free_ports
+from tests.waiting import so, until
 
 KEY = "a-secret-key"
 NOWHERE = FunctionsAddress("http://127.0.0.1:1", KEY)
@@ -115,9 +116,7 @@ class Running:
         return {state.name: state for state in self.grid.state()}[subscription]
 
     async def until(self, subscription: str, reached: Callable[[SubscriptionState], bool]) -> SubscriptionState:
-        async with asyncio.timeout(PATIENCE):
-            while not reached(self.state(subscription)):
-                await asyncio.sleep(0.005)
+        await so(lambda: reached(self.state(subscription)), seconds=PATIENCE)
         return self.state(subscription)
 
 
@@ -155,12 +154,12 @@ class Cloud:
 
 
 async def listening(port: int) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while True:
-            try:
-                _, writer = await asyncio.open_connection(HOST, port)
-            except ConnectionRefusedError:
-                await asyncio.sleep(0.01)
-            else:
-                writer.close()
-                return
+    async def connected() -> bool:
+        try:
+            _, writer = await asyncio.open_connection(HOST, port)
+        except ConnectionRefusedError:
+            return False
+        writer.close()
+        return True
+
+    await until(connected, bool, seconds=PATIENCE)

@@ -22,6 +22,7 @@ from localcloud.topology import Topology
 from tests.localcloud.credential import Credential
 from tests.localcloud.eventgrid.grid import Functions, Received, event
 from tests.localcloud.programs import free_ports, running
+from tests.waiting import so
 
 pytestmark = pytest.mark.real
 
@@ -83,9 +84,8 @@ async def test_every_acknowledged_event_is_delivered_though_it_is_killed_again_a
         for task in publishing:
             task.cancel()
 
-        async with running(program, tmp_path / "log"), asyncio.timeout(20):
-            while publisher.acknowledged - delivered:
-                await asyncio.sleep(0.01)
+        async with running(program, tmp_path / "log"):
+            await so(lambda: publisher.acknowledged <= delivered, seconds=20)
 
     assert len(publisher.acknowledged) >= KILLS * BETWEEN_KILLS * EVENTS
 
