@@ -266,3 +266,11 @@ def if_match(request: web.Request) -> int:
     if match is None:  # no ETag of ours
         raise Stale
     return int(match[1])
+
+
+def idempotency_key(request: web.Request) -> str:
+    """draft-ietf-httpapi-idempotency-key-header-07: a quoted string; bare ones are taken too. Raises Malformed."""
+    match = re.fullmatch(r'"?([!#-\[\]-~]{1,255})"?', request.headers.get("Idempotency-Key", ""))
+    if match is None:
+        raise Malformed("send an Idempotency-Key header: 1 to 255 visible ASCII characters, new for each new request")
+    return match[1]

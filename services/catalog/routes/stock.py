@@ -1,6 +1,5 @@
 """Stock in: anyone reads the counts; staff correct them, take deliveries in, and read how it all came to be."""
 
-import re
 from typing import Annotated
 from uuid import UUID
 
@@ -10,7 +9,7 @@ from msgspec import Meta, Struct
 from libs.common.auth import Role
 from libs.common.clock import now
 from libs.common.errors import Invalid, Malformed, NotFound
-from libs.common.http import bears, if_match, path_id, read, reply
+from libs.common.http import bears, idempotency_key, if_match, path_id, read, reply
 from libs.common.messages.catalog import MOST_PIECES
 from libs.common.operations import Operation, allow
 from libs.common.queries import query
@@ -129,14 +128,6 @@ async def read_ledger(request: web.Request) -> web.Response:
     following = cursors.seal(LedgerPosition(product_id, movements[-1].version)) if full else None
     headers = {"Link": f'<{request.rel_url.update_query(cursor=following)}>; rel="next"'} if following else {}
     return reply(LedgerPage(movements, following), headers=headers)
-
-
-def idempotency_key(request: web.Request) -> str:
-    """draft-ietf-httpapi-idempotency-key-header-07: a quoted string; bare ones are taken too. Raises Malformed."""
-    match = re.fullmatch(r'"?([!#-\[\]-~]{1,255})"?', request.headers.get("Idempotency-Key", ""))
-    if match is None:
-        raise Malformed("send an Idempotency-Key header: 1 to 255 visible ASCII characters, new for each delivery")
-    return match[1]
 
 
 def stock_body(stock: Stock) -> StockBody:

@@ -14,8 +14,7 @@ from msgspec import Meta, Struct
 
 from libs.common.auth import Role
 from libs.common.clock import now
-from libs.common.errors import Malformed
-from libs.common.http import CALLER, read, reply
+from libs.common.http import CALLER, idempotency_key, read, reply
 from libs.common.ids import uuid7_beside
 from libs.common.messages.orders import MOST_LINES, MOST_QUANTITY
 from libs.common.operations import Operation, allow
@@ -98,12 +97,3 @@ def preferred_wait(request: web.Request) -> int:
     """RFC 7240, section 4.3. What is not understood is no preference."""
     match = _WAIT.search(", ".join(request.headers.getall("Prefer", ())))
     return min(int(match[1]), LONGEST_WAIT_SECONDS) if match else 0
-
-
-def idempotency_key(request: web.Request) -> str:
-    """draft-ietf-httpapi-idempotency-key-header-07: a quoted string; bare ones are taken too. Raises Malformed."""
-    key = request.headers.get("Idempotency-Key", "")
-    match = re.fullmatch(r'"?([!#-\[\]-~]{1,255})"?', key)
-    if match is None:
-        raise Malformed("send an Idempotency-Key header: 1 to 255 visible ASCII characters, new for each new order")
-    return match[1]
