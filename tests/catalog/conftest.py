@@ -1,4 +1,4 @@
-"""The catalogue's Blob Storage: the real Azurite, entered with the token of the catalogue's managed identity."""
+"""The catalogue with its Blob Storage: the real Azurite, entered with the token of the catalogue's managed identity."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -8,17 +8,31 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
 from azure.core.credentials import AccessToken
 from azure.storage.blob.aio import BlobServiceClient, ContainerClient
 
+from libs.common import http
+from libs.common.auth import Role, Verifier
+from libs.common.cursors import Cursors
 from libs.common.media import CONTAINER, UPLOADS
+from libs.common.pictures import Studio
+from libs.common.postgres import Postgres
 from localcloud import certificates, topology
 from localcloud.access import Issuer
 from localcloud.addresses import Addresses, Port
 from localcloud.azurite import Azurite
 from localcloud.identity import identity_token, issuer_url
 from localcloud.store import TOPOLOGY
+from services.catalog.gallery import Gallery
+from services.catalog.routes import CURSORS, GALLERY, STORE, routes
+from services.catalog.store import migrate, open_store
 from tests.localcloud.programs import free_ports, running
+from tests.tokens import Tokens
+
+Client = TestClient[web.Request, web.Application]
+Headers = dict[str, str]
 
 TOOLS = Path(__file__).parents[2] / ".tools"
 
@@ -80,6 +94,30 @@ def container(blobs: BlobServiceClient) -> ContainerClient:
 @pytest.fixture
 def uploads(blobs: BlobServiceClient) -> ContainerClient:
     return blobs.get_container_client(UPLOADS)
+
+
+@pytest.fixture
+async def client(
+    verifier: Verifier, database: Postgres, azurite: Azurite, blobs: BlobServiceClient
+) -> AsyncIterator[Client]:
+    app = http.application(routes, verifier, database.ping)
+    await migrate(database)
+    app[STORE], app[CURSORS] = await open_store(database), Cursors(b"key")
+    app[GALLERY] = Gallery(blobs, f"{azurite.blobs}/{CONTAINER}", Studio(seconds=40))
+    async with TestClient(TestServer(app)) as connected:
+        yield connected
+
+
+@pytest.fixture
+def staff(tokens: Tokens) -> Headers:
+    return tokens.bearer(Role.ADMIN)
+
+
+@pytest.fixture
+async def path(client: Client, staff: Headers) -> str:
+    """Of a product."""
+    lamp = {"name": "Lamp", "sku": "LAMP", "price": 4900, "currency": "EUR"}
+    return (await client.post("/api/products", json=lamp, headers=staff)).headers["Location"]
 
 
 async def names(container: ContainerClient) -> list[str]:

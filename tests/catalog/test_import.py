@@ -61,11 +61,6 @@ async def client(verifier: Verifier, database: Postgres, store: Store) -> AsyncI
         yield connected
 
 
-@pytest.fixture
-def staff(tokens: Tokens) -> dict[str, str]:
-    return tokens.bearer(Role.ADMIN)
-
-
 def line(number: int, **said: Any) -> bytes:
     product = {"sku": f"S-{number}", "name": f"Thing {number}", "price": number, "currency": "EUR", **said}
     return json.dumps(product).encode() + b"\n"

@@ -10,15 +10,10 @@ from uuid import UUID, uuid4
 
 import aiohttp
 import pytest
-from aiohttp import web
-from aiohttp.test_utils import TestClient, TestServer
 from azure.storage.blob.aio import BlobServiceClient, ContainerClient
 
-from libs.common import http
-from libs.common.auth import Role, Verifier
-from libs.common.cursors import Cursors
 from libs.common.errors import NotFound, StoreError, Unavailable
-from libs.common.media import CONTAINER, Place
+from libs.common.media import Place
 from libs.common.messages import CloudEvent
 from libs.common.pictures import Studio
 from libs.common.postgres import Postgres
@@ -26,43 +21,15 @@ from localcloud.azurite import Azurite
 from services.catalog.domain import MOST_MEDIA
 from services.catalog.gallery import VIDEOS_AT_ONCE, Gallery
 from services.catalog.media import MOST_VIDEO_BYTES
-from services.catalog.routes import CURSORS, GALLERY, STORE, arrivals, routes
-from services.catalog.store import migrate, open_store
-from tests.catalog.conftest import names
+from services.catalog.routes import arrivals
+from tests.catalog.conftest import Client, Headers, names
 from tests.pictures import MP4, WEBM, animated, bomb, opened, picture
-from tests.tokens import Tokens
 from tests.waiting import until
 
 pytestmark = pytest.mark.real
 
-Client = TestClient[web.Request, web.Application]
-Headers = dict[str, str]
 PNG = picture()
 LARGE = 25 * 1024 * 1024  # of a video, for a test
-
-
-@pytest.fixture
-async def client(
-    verifier: Verifier, database: Postgres, azurite: Azurite, blobs: BlobServiceClient
-) -> AsyncIterator[Client]:
-    app = http.application(routes, verifier, database.ping)
-    await migrate(database)
-    app[STORE], app[CURSORS] = await open_store(database), Cursors(b"key")
-    app[GALLERY] = Gallery(blobs, f"{azurite.blobs}/{CONTAINER}", Studio(seconds=40))
-    async with TestClient(TestServer(app)) as connected:
-        yield connected
-
-
-@pytest.fixture
-def staff(tokens: Tokens) -> Headers:
-    return tokens.bearer(Role.ADMIN)
-
-
-@pytest.fixture
-async def path(client: Client, staff: Headers) -> str:
-    """Of a product."""
-    lamp = {"name": "Lamp", "sku": "LAMP", "price": 4900, "currency": "EUR"}
-    return (await client.post("/api/products", json=lamp, headers=staff)).headers["Location"]
 
 
 async def upload(client: Client, staff: Headers, path: str, content: Any = PNG, kind: str = "image/png") -> Any:

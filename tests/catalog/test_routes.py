@@ -52,11 +52,6 @@ def store(client: Client) -> Store:
     return client.app[STORE]
 
 
-@pytest.fixture
-def staff(tokens: Tokens) -> Headers:
-    return tokens.bearer(Role.ADMIN)
-
-
 async def create(client: Client, staff: Headers, **said: Any) -> Any:
     answer = await client.post("/api/products", json={**LAMP, "sku": uuid4().hex, **said}, headers=staff)
     assert answer.status == 201, await answer.text()

@@ -42,11 +42,6 @@ def store(client: Client) -> Store:
     return client.app[STORE]
 
 
-@pytest.fixture
-def staff(tokens: Tokens) -> Headers:
-    return tokens.bearer(Role.ADMIN)
-
-
 async def sell(store: Store, stock: int) -> str:
     product = Product(uuid4(), Details(uuid4().hex, "Lamp", "", 100, "EUR", None))
     await store.add(product, now())

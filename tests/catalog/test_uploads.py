@@ -10,55 +10,17 @@ from uuid import uuid4
 
 import aiohttp
 import pytest
-from aiohttp import web
-from aiohttp.test_utils import TestClient, TestServer
-from azure.storage.blob.aio import BlobServiceClient, ContainerClient
+from azure.storage.blob.aio import ContainerClient
 
-from libs.common import http
-from libs.common.auth import Role, Verifier
-from libs.common.cursors import Cursors
-from libs.common.media import CONTAINER
-from libs.common.pictures import Studio
-from libs.common.postgres import Postgres
 from localcloud.azurite import Azurite
 from services.catalog.domain import MOST_MEDIA
-from services.catalog.gallery import Gallery
 from services.catalog.media import MOST_IMAGE_BYTES, MOST_VIDEO_BYTES
-from services.catalog.routes import CURSORS, GALLERY, STORE, routes
-from services.catalog.store import migrate, open_store
-from tests.catalog.conftest import names
+from tests.catalog.conftest import Client, Headers, names
 from tests.pictures import MP4, WEBM, bomb, picture
-from tests.tokens import Tokens
 
 pytestmark = pytest.mark.real
 
-Client = TestClient[web.Request, web.Application]
-Headers = dict[str, str]
 PNG = picture()
-
-
-@pytest.fixture
-async def client(
-    verifier: Verifier, database: Postgres, azurite: Azurite, blobs: BlobServiceClient
-) -> AsyncIterator[Client]:
-    app = http.application(routes, verifier, database.ping)
-    await migrate(database)
-    app[STORE], app[CURSORS] = await open_store(database), Cursors(b"key")
-    app[GALLERY] = Gallery(blobs, f"{azurite.blobs}/{CONTAINER}", Studio(seconds=40))
-    async with TestClient(TestServer(app)) as connected:
-        yield connected
-
-
-@pytest.fixture
-def staff(tokens: Tokens) -> Headers:
-    return tokens.bearer(Role.ADMIN)
-
-
-@pytest.fixture
-async def path(client: Client, staff: Headers) -> str:
-    """Of a product."""
-    lamp = {"name": "Lamp", "sku": "LAMP", "price": 4900, "currency": "EUR"}
-    return (await client.post("/api/products", json=lamp, headers=staff)).headers["Location"]
 
 
 @pytest.fixture
