@@ -1,7 +1,7 @@
 # The store's commands; `make` alone lists them. Works with GNU make from 3.81 on (macOS has that one).
 
 .DEFAULT_GOAL := help
-.PHONY: help setup clean distclean run stop move order audit token autoscale-demo measuring bench bench-engines bench-orders scaling \
+.PHONY: help setup clean distclean run stop move order audit token autoscale-demo measuring bench bench-engines bench-hotspots bench-orders scaling \
 	costs contracts check check-deploy test test-on test-images
 
 # The interpreter that installs: the one already chosen, else the newest that answers (a version manager's stand-in may not).
@@ -58,6 +58,9 @@ measuring: setup
 
 bench: measuring ## Measure the store against pgbench and bare handlers (6 minutes; QUICK=1: one), and write docs/benchmarks.md
 	@.venv/bin/python -m bench $(if $(QUICK),--quick) $(if $(FULL),--full)
+
+bench-hotspots: measuring ## Sample the services while they answer, and print what costs most (docs/performance.md)
+	@.venv/bin/python -m bench.hotspots
 
 bench-orders: measuring ## Measure what an order takes of each process (a minute), and write docs/scaling.md anew
 	@.venv/bin/python -m bench.orders $(if $(ORDERS),--orders $(ORDERS))
