@@ -12,8 +12,9 @@ from msgspec import Meta, Struct
 from libs.common.auth import Role
 from libs.common.clock import now
 from libs.common.cursors import Cursors
+from libs.common.door import CALLER
 from libs.common.errors import Forbidden, Invalid, NotFound
-from libs.common.http import CALLER, if_match, no_content, path_id, read, reply
+from libs.common.http import if_match, no_content, path_id, read, reply
 from libs.common.messages.customers import Status
 from libs.common.operations import Operation, allow
 from libs.common.queries import query

@@ -12,6 +12,7 @@ from asyncpg import ForeignKeyViolationError, Record, UniqueViolationError
 
 from libs.common.errors import Invalid, NotFound, Stale, Unavailable
 from libs.common.postgres import Postgres, Transaction
+from libs.common.together import Together
 from services.catalog.bulk import Batch, Outcome
 from services.catalog.domain import Category, Parents, Product, admit
 from services.catalog.store import (
@@ -26,11 +27,21 @@ from services.catalog.store import (
     Wanted,
 )
 from services.catalog.store.postgres_list import counting, counts_of, listing, position
-from services.catalog.store.postgres_products import MOST_AT_ONCE, PRODUCT, add, index_some, product_of, refused, write
+from services.catalog.store.postgres_products import (
+    MOST_AT_ONCE,
+    PRODUCT,
+    READ,
+    add,
+    index_some,
+    product_of,
+    refused,
+    write,
+)
 from services.catalog.store.postgres_waiting import PostgresWaiting
 
 SCHEMA = Path(__file__).with_name("postgres.sql").read_text()
 MOST_TRIES = 5
+MOST_READ = 64  # at once
 
 _CATEGORIES = "SELECT id, name, parent_id, version FROM categories"
 _SAME_SKU = f"{PRODUCT} WHERE p.sku = ANY($1::text[]) AND NOT p.deleted ORDER BY p.id FOR UPDATE OF p"
@@ -44,6 +55,7 @@ class PostgresStore(PostgresWaiting):
     def __init__(self, database: Postgres) -> None:
         super().__init__(database)
         self._indexed_at = -INDEXED_EVERY_SECONDS
+        self._reading = Together(self._read_all, MOST_READ)
 
     async def index_anew(self) -> None:
         while await self._index_some() == MOST_AT_ONCE:
@@ -73,7 +85,11 @@ class PostgresStore(PostgresWaiting):
         return product
 
     async def read(self, product_id: UUID) -> Product:
-        return product_of(await self._database.fetchrow(f"{PRODUCT} WHERE p.id = $1 AND NOT p.deleted", product_id))
+        return product_of(await self._reading.answer(product_id))
+
+    async def _read_all(self, product_ids: Sequence[UUID]) -> list[Record | None]:
+        found = {row["id"]: row for row in await self._database.fetch(READ, product_ids)}
+        return [found.get(product_id) for product_id in product_ids]
 
     async def page(self, wanted: Wanted, sort: Sort, after: Position | None, limit: int) -> Page:
         await self._be_fresh(wanted)

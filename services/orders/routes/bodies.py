@@ -8,8 +8,8 @@ from msgspec import Meta, Struct
 
 from libs.common.auth import Role
 from libs.common.clock import Moment
+from libs.common.door import CALLER
 from libs.common.errors import NotFound
-from libs.common.http import CALLER
 from libs.common.messages.orders import OrderedLine
 from services.orders.domain import Order
 from services.orders.store import Entry, Kind
