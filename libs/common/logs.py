@@ -31,6 +31,11 @@ def configure(level: str) -> None:
         logger_factory=structlog.BytesLoggerFactory(sys.stdout.buffer),
         cache_logger_on_first_use=True,
     )
+    logging.basicConfig(handlers=[_for_libraries()], level=logging.WARNING, force=True)
+
+
+def _for_libraries() -> logging.Handler:
+    """Their lines look as ours."""
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
@@ -46,7 +51,7 @@ def configure(level: str) -> None:
             ],
         )
     )
-    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    return handler
 
 
 def _stamp(_: Any, __: str, line: Line) -> Line:
