@@ -112,6 +112,11 @@ class Product:
         self.media = [*self.media, media]
         return self._updated(at)
 
+    @property
+    def variants(self) -> int:
+        """How many are shown. They only become more, as long as the version is the same."""
+        return sum(len(media.variants) for media in self.media)
+
     def check_room(self) -> None:
         """Raises TooManyMedia."""
         if len(self.media) >= MOST_MEDIA:
@@ -120,13 +125,10 @@ class Product:
     def uploaded(self, upload_id: UUID) -> bool:
         return any(media.upload_id == upload_id for media in self.media)
 
-    def vary(self, media_id: UUID, variant: Variant, at: datetime) -> ProductUpdated | None:
-        """Nothing where the media is gone by now, or has this already."""
-        media = [_with(each, variant) if each.id == media_id else each for each in self.media]
-        if media == self.media:
-            return None
-        self.media = media
-        return self._updated(at)
+    def vary(self, media_id: UUID, variant: Variant) -> None:
+        """Nothing where the media is gone by now. It is no edit, and no news to others: who has read the product
+        before may replace it after."""
+        self.media = [_with(each, variant) if each.id == media_id else each for each in self.media]
 
     def hide(self, media_id: UUID, at: datetime) -> ProductUpdated:
         kept = [media for media in self.media if media.id != media_id]

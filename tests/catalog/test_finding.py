@@ -26,12 +26,6 @@ HOME, LIGHT, GARDEN, EMPTY = (UUID(int=number) for number in range(101, 105))
 LAMP, TORCH, DESK, LIGHTER, DRAFT = (UUID(int=number) for number in range(1, 6))
 
 
-@pytest.fixture
-async def store(any_database: Database) -> Store:
-    await migrate(any_database)
-    return await open_store(any_database)
-
-
 def product(product_id: UUID, name: str, description: str = "", *categories: UUID, **said: Any) -> Product:
     first, *more = categories or (None,)
     sku, price = f"SKU-{product_id.int}", 100 + product_id.int

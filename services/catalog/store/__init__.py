@@ -1,6 +1,6 @@
 """Where the catalogue is kept: the contract, and the engine that a URL asks for."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -101,7 +101,10 @@ class Store(Protocol):
         """The product, its empty stock and the fact in one commit. Raises SkuTaken, or Invalid for its category."""
 
     async def change(self, product_id: UUID, act: ProductAction, *, version: int | None = None) -> Product:
-        """The change and its fact together. Raises NotFound, Stale where the product is not at `version`, or as add."""
+        """Whatever `act` changes, and its fact if it has one, together.
+
+        Raises NotFound, Stale where the product is not at `version`, or as add.
+        """
 
     async def read(self, product_id: UUID) -> Product:
         """Raises NotFound."""
@@ -112,8 +115,11 @@ class Store(Protocol):
     async def counts(self, wanted: Wanted) -> Tally:
         """May raise TooWide."""
 
-    async def put_all(self, products: Sequence[Product], at: datetime) -> list[Outcome | Invalid]:
-        """Each is added, or what has its SKU becomes as it says, which tells nothing where it is so already.
+    async def put_all(
+        self, products: Sequence[Product], at: datetime, *, keeping: Container[UUID] = ()
+    ) -> list[Outcome | Invalid]:
+        """Each is added, or what has its SKU becomes as it says, which tells nothing where it is so already. Where the
+        id is in `keeping`, what is there already keeps its status.
 
         All in one commit with their facts, except on tables, where each is one. What is refused holds up no other.
         """

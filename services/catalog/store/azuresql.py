@@ -1,6 +1,6 @@
 """The catalogue in Azure SQL."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -72,9 +72,11 @@ class AzureSqlStore(AzureSqlWaiting):
             product = product_of(tx.fetchrow(LOCK_PRODUCT, product_id.bytes))
             if version not in (None, product.version):
                 raise Stale
-            if fact := act(product):
+            before, fact = replace(product), act(product)
+            if product != before:
                 with refused(product.details):
                     write(tx, [product])
+            if fact:
                 tx.tell(fact)
             return product
 
@@ -99,12 +101,15 @@ class AzureSqlStore(AzureSqlWaiting):
         if wanted.is_indexed and monotonic() - self._indexed_at > INDEXED_EVERY_SECONDS:
             await self.index_anew()
 
-    async def put_all(self, products: Sequence[Product], at: datetime) -> list[Outcome | Invalid]:
+    async def put_all(
+        self, products: Sequence[Product], at: datetime, *, keeping: Container[UUID] = ()
+    ) -> list[Outcome | Invalid]:
         def work(tx: Transaction) -> list[Outcome | Invalid]:
-            batch = Batch(categories=lock_categories(tx, products), known=lock_same_sku(tx, products))
+            categories = lock_categories(tx, products)
+            batch = Batch(lock_same_sku(tx, products), categories, keeping)
             outcomes = batch.put_all(map(replace, products), at)
             if batch.new:
-                add(tx, batch.new.values())
+                add(tx, batch.added)
             if batch.changed:
                 write(tx, batch.changed.values())
             if batch.facts:

@@ -1,6 +1,6 @@
 """The catalogue in PostgreSQL."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -66,9 +66,11 @@ class PostgresStore(PostgresWaiting):
             product = product_of(row)
             if version not in (None, product.version):
                 raise Stale
-            if fact := act(product):
+            before, fact = replace(product), act(product)
+            if product != before:
                 with refused(product.details):
                     await write(tx, [product])
+            if fact:
                 await tx.tell(fact)
         return product
 
@@ -91,21 +93,25 @@ class PostgresStore(PostgresWaiting):
         if wanted.is_indexed and monotonic() - self._indexed_at > INDEXED_EVERY_SECONDS:
             await self.index_anew()
 
-    async def put_all(self, products: Sequence[Product], at: datetime) -> list[Outcome | Invalid]:
+    async def put_all(
+        self, products: Sequence[Product], at: datetime, *, keeping: Container[UUID] = ()
+    ) -> list[Outcome | Invalid]:
         for _ in range(MOST_TRIES):
             with suppress(UniqueViolationError):  # somebody has just added one of them
-                return await self._put_all(products, at)
+                return await self._put_all(products, at, keeping)
         raise Unavailable("others write the same products; try again")
 
-    async def _put_all(self, products: Sequence[Product], at: datetime) -> list[Outcome | Invalid]:
+    async def _put_all(
+        self, products: Sequence[Product], at: datetime, keeping: Container[UUID]
+    ) -> list[Outcome | Invalid]:
         async with self._database.transaction() as tx:
             asked = {category for product in products for category in product.details.category_ids}
             categories = {row["id"] for row in await tx.fetch(_SAME_CATEGORIES, list(asked))} if asked else set()
             rows = await tx.fetch(_SAME_SKU, [product.details.sku for product in products])
-            batch = Batch({row["sku"]: product_of(row) for row in rows}, categories)
+            batch = Batch({row["sku"]: product_of(row) for row in rows}, categories, keeping)
             outcomes = batch.put_all(map(replace, products), at)
             if batch.new:
-                await add(tx, batch.new.values())
+                await add(tx, batch.added)
             if batch.changed:
                 await write(tx, batch.changed.values())
             if batch.facts:
