@@ -7,14 +7,18 @@ import pytest
 
 from libs.common.database import Database
 from libs.common.errors import Invalid
+from libs.common.postgres import Postgres
 from services.orders.domain import BlockedCustomer, Price, UnknownCustomer
 from services.orders.store import KeyReused, Store, migrate, open_store
 from services.orders.transitions import Status
 from tests.engines import Engine, facts
 from tests.engines.wire import Wire
 from tests.orders.ordering import ADA, DESK, LAMP, NOON, OF_ADA, put, stock_up, told
+from tests.waiting import until
 
 pytestmark = pytest.mark.real
+
+HELD_UP = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
 
 
 async def test_a_placed_order_its_history_and_its_fact_are_stored_together(
@@ -50,6 +54,21 @@ async def test_fifty_repeats_at_once_are_one_order_with_one_answer(store: Store,
     assert len({receipt.answer for receipt in receipts}) == 1
     assert len(await store.page(OF_ADA, None, 100)) == 1
     assert await facts(any_database) == ["order-placed"]
+
+
+async def test_a_repeat_waits_for_the_first_attempt_and_gets_its_answer(database: Postgres) -> None:
+    await migrate(database)
+    store = await open_store(database)
+    await stock_up(store)
+
+    async with asyncio.TaskGroup() as group, database.transaction() as tx:
+        await tx.execute("SELECT FROM directory FOR UPDATE")
+        attempts = [group.create_task(put(store)) for _ in range(3)]
+        await until(lambda: database.fetch(HELD_UP), lambda found: len(found) == len(attempts))
+
+    receipts = [attempt.result() for attempt in attempts]
+    assert receipts == [receipts[0]] * 3
+    assert len(await store.page(OF_ADA, None, 9)) == 1
 
 
 async def test_a_key_is_not_taken_for_another_body(store: Store) -> None:

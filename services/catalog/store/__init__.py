@@ -28,6 +28,7 @@ StockAction = Callable[[Stock], Sequence[Fact]]
 ReservationAction = Callable[[Reservation, Shelves], Sequence[Fact]]
 
 BALANCED_AT_ONCE = 500  # products
+MOST_RANKED = 1000  # of what fits, the newest: only they are on a list that is sorted by relevance
 
 
 class SkuTaken(Invalid):
@@ -110,7 +111,9 @@ class Store(Protocol):
         """Raises NotFound."""
 
     async def page(self, wanted: Wanted, sort: Sort, after: Position | None, limit: int) -> Page:
-        """A page does not move when products are added or deleted. May raise TooWide."""
+        """A page does not move when products are added or deleted. By relevance no more than the MOST_RANKED newest of
+        those that fit are listed. May raise TooWide.
+        """
 
     async def counts(self, wanted: Wanted) -> Tally:
         """May raise TooWide."""

@@ -15,6 +15,7 @@ from services.catalog.bulk import Batch, Outcome
 from services.catalog.domain import Category, Parents, Product, admit
 from services.catalog.store import (
     INDEXED_EVERY_SECONDS,
+    MOST_RANKED,
     CategoryAction,
     CategoryInUse,
     Page,
@@ -50,6 +51,8 @@ WHERE category_id = ? AND product_id IN (SELECT p.id FROM products AS p WHERE p.
 
 
 class AzureSqlStore(AzureSqlWaiting):
+    most_ranked = MOST_RANKED
+
     def __init__(self, database: AzureSql) -> None:
         super().__init__(database)
         self._indexed_at = -INDEXED_EVERY_SECONDS
@@ -87,7 +90,7 @@ class AzureSqlStore(AzureSqlWaiting):
 
     async def page(self, wanted: Wanted, sort: Sort, after: Position | None, limit: int) -> Page:
         await self._be_fresh(wanted)
-        sql, values = listing(wanted, sort, after, limit)
+        sql, values = listing(wanted, sort, after, limit, ranked=self.most_ranked)
         rows = await self._database.fetch(sql, *values)
         return Page([product_of(row) for row in rows], position(sort, rows[-1]) if len(rows) == limit else None)
 

@@ -16,6 +16,7 @@ from services.catalog.bulk import Batch, Outcome
 from services.catalog.domain import Category, Parents, Product, admit
 from services.catalog.store import (
     INDEXED_EVERY_SECONDS,
+    MOST_RANKED,
     CategoryAction,
     CategoryInUse,
     Page,
@@ -25,7 +26,7 @@ from services.catalog.store import (
     Tally,
     Wanted,
 )
-from services.catalog.store.postgres_list import counting, counts_of, listing, position
+from services.catalog.store.postgres_list import FEW, counting, counts_of, listing, position
 from services.catalog.store.postgres_products import MOST_AT_ONCE, PRODUCT, add, index_some, product_of, refused, write
 from services.catalog.store.postgres_waiting import PostgresWaiting
 
@@ -41,6 +42,8 @@ DELETE FROM product_categories l USING products p WHERE p.id = l.product_id AND 
 
 
 class PostgresStore(PostgresWaiting):
+    most_ranked, few = MOST_RANKED, FEW
+
     def __init__(self, database: Postgres) -> None:
         super().__init__(database)
         self._indexed_at = -INDEXED_EVERY_SECONDS
@@ -79,7 +82,7 @@ class PostgresStore(PostgresWaiting):
 
     async def page(self, wanted: Wanted, sort: Sort, after: Position | None, limit: int) -> Page:
         await self._be_fresh(wanted)
-        sql, values = listing(wanted, sort, after, limit)
+        sql, values = listing(wanted, sort, after, limit, ranked=self.most_ranked, few=self.few)
         rows = await self._database.fetch(sql, *values)
         return Page([product_of(row) for row in rows], position(sort, rows[-1]) if len(rows) == limit else None)
 

@@ -1,6 +1,6 @@
 """Products in PostgreSQL: how a row is read, and how many are written with what they are found by."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
@@ -14,6 +14,7 @@ from services.catalog.bulk import unknown_categories
 from services.catalog.domain import Details, Media, Product, Value
 from services.catalog.search import Terms, Weight, terms
 from services.catalog.store import SkuTaken
+from services.catalog.store.rows import plain
 
 MOST_AT_ONCE = 200  # are indexed anew in one commit
 
@@ -91,7 +92,8 @@ async def write(tx: Transaction, products: Iterable[Product]) -> None:
 async def index_some(tx: Transaction) -> int:
     """How many another version has written, or a copy has brought, and are found by what they say from now on."""
     products = [product_of(row) for row in await tx.fetch(_TO_INDEX, MOST_AT_ONCE)]
-    await write(tx, products)
+    if products:
+        await write(tx, products)
     return len(products)
 
 
@@ -112,21 +114,11 @@ def _sent(products: Iterable[Product]) -> str:
 def _row(product: Product) -> dict[str, Any]:
     said = product.details
     return {
-        "id": product.id,
-        "sku": said.sku,
-        "name": said.name,
-        "description": said.description,
-        "price": said.price,
-        "currency": said.currency,
-        "category_id": said.category_id,
-        "opening_stock": product.opening_stock,
+        **plain(product),
         "media": product.media,
-        "version": product.version,
         "deleted": product.deleted,
         "more_categories": said.more_categories,
         "attributes": said.attributes,
-        "status": said.status,
-        "tax_rate": said.tax_rate,
         "terms": _vector(terms(said)),
         "category_ids": () if product.deleted else said.category_ids,
     }
@@ -141,8 +133,3 @@ def quoted(term: str) -> str:
     """In a tsvector or tsquery."""
     text = term.replace("\\", "\\\\").replace("'", "''")
     return f"'{text}'"
-
-
-def every(terms_: Sequence[str]) -> str:
-    """A tsquery."""
-    return " & ".join(terms_)

@@ -18,7 +18,7 @@ from libs.common.errors import Invalid, NotFound, Stale, Unavailable
 from libs.common.messages import Fact
 from services.catalog.bulk import Outcome, over, unknown_categories
 from services.catalog.domain import Details, Product
-from services.catalog.store import Page, Position, ProductAction, SkuTaken, Sort, Tally, TooWide, Wanted
+from services.catalog.store import MOST_RANKED, Page, Position, ProductAction, SkuTaken, Sort, Tally, TooWide, Wanted
 from services.catalog.store.tables_categories import CATALOG, Categories, parents_of, row_of_category
 from services.catalog.store.tables_search import HIGHEST_PRICE, Best, Filter, lineage, prices
 
@@ -34,7 +34,7 @@ _product = msgspec.json.Decoder(Product)
 
 
 class Products(Categories):
-    most_walked = MOST_WALKED
+    most_walked, most_ranked = MOST_WALKED, MOST_RANKED
 
     async def add(self, product: Product, at: datetime) -> None:
         async def attempt() -> None:
@@ -149,10 +149,14 @@ class Products(Categories):
         return Page(products, None)
 
     async def _best(self, fits: Callable[[Product], bool], best: Best) -> Page:
-        """All that fit are compared, so the whole list is walked along."""
+        """The list is walked along until so many are found that no others are ranked."""
+        taken = 0
         async for product in self._walk(best.wanted, Sort.NEWEST, None, LONGEST_STEP):
             if fits(product):
                 best.take(product)
+                taken += 1
+            if taken == self.most_ranked:
+                break
         return Page(*best.page())
 
     async def counts(self, wanted: Wanted) -> Tally:
