@@ -70,7 +70,7 @@ WITH above AS (
     JOIN product_categories AS l ON l.product_id = p.id
     JOIN above AS a ON a.category_id = l.category_id
 )
-SELECT CAST(NULL AS binary(16)) AS category_id, COALESCE(SUM(products), 0) AS products FROM found
+SELECT CAST(NULL AS binary(16)) AS category_id, SUM(products) AS products FROM found
 UNION ALL
 SELECT w.ancestor, SUM(w.products) FROM within_each AS w GROUP BY w.ancestor
 OPTION (MAXRECURSION {most})
@@ -111,7 +111,7 @@ def counting(wanted: Wanted) -> tuple[str, list[Any]]:
 
 def counts_of(rows: list[Row]) -> Tally:
     found = {row.category_id: row.products for row in rows}
-    total = int(found.pop(None))  # SUM makes decimals of a bigint in some dialects
+    total = int(found.pop(None) or 0)  # SUM makes decimals of a bigint in some dialects, and nothing of nothing
     return Tally(total, {UUID(bytes=category_id): int(products) for category_id, products in found.items()})
 
 

@@ -35,18 +35,20 @@ _FILTERS = {
 }
 
 # Which way is short is not known before: of what begins with a word the planner always expects as many. Where few fit,
-# the index of terms says which; where many do, they are found by walking along the order, which IS TRUE keeps from that
-# index.
+# the index of terms says which. Where many do, they are found by walking along the order: CASE hides the index from the
+# planner, and lets it expect many.
 _SOUGHT = """
 WITH few AS MATERIALIZED (
-    SELECT p.id, {key} AS sorted_by FROM products p {stock}
+    SELECT p.id, p.name, p.price, p.version, p.terms FROM products p {stock}
     WHERE p.terms @@ {terms}::tsquery AND {where} LIMIT {few:d} + 1
 ), chosen AS (
-    (SELECT id, sorted_by FROM few WHERE (SELECT count(*) <= {few:d} FROM few) ORDER BY {order_of_few} LIMIT {most:d})
+    (SELECT p.id, {key} AS sorted_by FROM few p
+     WHERE (SELECT count(*) <= {few:d} FROM few) ORDER BY {order} LIMIT {most:d})
     UNION ALL
     (SELECT p.id, {key} FROM products p {stock}
-     WHERE (SELECT count(*) > {few:d} FROM few) AND (p.terms @@ {terms}::tsquery) IS TRUE AND {where}
-     ORDER BY {order_of_many} LIMIT {most:d})
+     WHERE (SELECT count(*) > {few:d} FROM few) AND CASE WHEN p.terms @@ {terms}::tsquery THEN true END
+       AND {where}
+     ORDER BY {order} LIMIT {most:d})
 ), page AS (
     SELECT id, sorted_by FROM chosen WHERE {further} ORDER BY sorted_by {direction}, id {direction} LIMIT {limit:d}
 )
@@ -96,14 +98,13 @@ def listing(
             FROM products p JOIN stock s ON s.product_id = p.id
             WHERE {where} AND {onwards} ORDER BY {order} LIMIT {limit:d}"""  # noqa: S608  constant texts
         return sql, values
-    form = _SOUGHT.replace("{key}", key).replace("{direction}", direction)
-    said = {"terms": values.mark(terms), "stock": _stock(wanted), "few": few, "limit": limit, "columns": COLUMNS}
+    chosen = {"where": f"{where} AND {onwards}", "order": order, "most": limit, "further": "true"}
     if sort is Sort.RELEVANCE:
         further = f"(sorted_by, id) {beyond} {marks}" if after else "true"
-        by = {"order_of_few": "id DESC", "order_of_many": "p.id DESC", "most": ranked}
-        return form.format(**said, **by, where=where, further=further), values
-    by = {"order_of_few": f"sorted_by {direction}, id {direction}", "order_of_many": order, "most": limit}
-    return form.format(**said, **by, where=f"{where} AND {onwards}", further="true"), values
+        chosen = {"where": where, "order": "p.id DESC", "most": ranked, "further": further}
+    shown = {"columns": COLUMNS, "key": key, "direction": direction, "limit": limit}
+    sql = _SOUGHT.format(terms=values.mark(terms), stock=_stock(wanted), few=few, **chosen, **shown)
+    return sql, values
 
 
 def position(sort: Sort, row: Record) -> Position:
