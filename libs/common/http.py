@@ -141,7 +141,7 @@ def if_match(request: web.Request) -> int:
     given = request.headers.get("If-Match")
     if given is None:
         raise MatchRequired
-    match = re.fullmatch(r'"v(\d{1,18})(?:-[a-z-]+)?"', given.strip())  # `-…` marks a form of that version
+    match = re.fullmatch(r'"v(\d{1,18})(?:-[a-z0-9-]+)?"', given.strip())  # `-…` marks a form of that version
     if match is None:  # no ETag of ours
         raise Stale
     return int(match[1])
