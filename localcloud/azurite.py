@@ -4,6 +4,8 @@ import base64
 import functools
 import hashlib
 import hmac
+import html
+import re
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -27,6 +29,7 @@ NODE_FLAGS = ["--max-semi-space-size=1", "--max-old-space-size=256"]
 FLAGS = ["--oauth", "basic", "--disableTelemetry", "--skipApiVersionCheck", "--silent"]
 SERVED = {"blob": Port.AZURITE, "queue": Port.QUEUE, "table": Port.TABLE}
 TIMEOUT = aiohttp.ClientTimeout(total=10)
+NAME, MARKER = re.compile(r"<Name>(.+?)</Name>"), re.compile(r"<NextMarker>(.+?)</NextMarker>")
 
 
 class Missing(Exception):
@@ -89,10 +92,31 @@ class Azurite:
                 access = {"x-ms-blob-public-access": "blob"} if name in readable else {}
                 await self._make(session, name, access, at)
 
+    async def blobs_in(
+        self, session: aiohttp.ClientSession, container: str, at: datetime, *, page: int = 5000
+    ) -> list[str]:
+        """Their names. Raises aiohttp.ClientError, or Refused where the container is not there."""
+        found, marker = list[str](), ""
+        while True:
+            query = {"restype": "container", "comp": "list", "maxresults": str(page)} | (
+                {"marker": marker} if marker else {}
+            )
+            headers = {"x-ms-date": format_datetime(at, usegmt=True), "x-ms-version": API_VERSION}
+            signed = {**headers, "Authorization": self._signature("GET", container, headers, query)}
+            tls = self.certificates.client_context()
+            async with session.get(f"{self.blobs}/{container}", params=query, headers=signed, ssl=tls) as answer:
+                text = await answer.text()
+                if answer.status != 200:
+                    raise Refused(text)
+            found += map(html.unescape, NAME.findall(text))
+            if not (more := MARKER.search(text)):
+                return found
+            marker = html.unescape(more[1])
+
     async def _make(self, session: aiohttp.ClientSession, name: str, access: dict[str, str], at: datetime) -> None:
         url = f"{self.blobs}/{name}?restype=container"
         headers = {**access, "x-ms-date": format_datetime(at, usegmt=True), "x-ms-version": API_VERSION}
-        signed = {**headers, "Authorization": self._signature(name, headers)}
+        signed = {**headers, "Authorization": self._signature("PUT", name, headers, {"restype": "container"})}
         async with session.put(url, headers=signed, skip_auto_headers=["Content-Type"]) as answer:
             if answer.status not in (201, 409):  # 409: it is there
                 raise Refused(await answer.text())
@@ -103,14 +127,14 @@ class Azurite:
         signature = self._signed(f"{date}\n/{self.account}/{self.account}/{table}()")
         return {"x-ms-date": date, "x-ms-version": API_VERSION, "Authorization": f"SharedKeyLite {signature}"}
 
-    def _signature(self, container: str, headers: dict[str, str]) -> str:
-        """For a PUT without a body: learn.microsoft.com, "Authorize with Shared Key", signature string.
+    def _signature(self, verb: str, container: str, headers: dict[str, str], query: dict[str, str]) -> str:
+        """Where there is no body: learn.microsoft.com, "Authorize with Shared Key", signature string.
 
         The account comes twice: once as itself, once as the first part of an emulator's path.
         """
         lines = "".join(f"{name}:{headers[name]}\n" for name in sorted(headers))
-        resource = f"/{self.account}/{self.account}/{container}\nrestype:container"
-        text = "PUT" + "\n" * 12 + lines + resource
+        asked = "".join(f"\n{name}:{query[name]}" for name in sorted(query))
+        text = verb + "\n" * 12 + lines + f"/{self.account}/{self.account}/{container}" + asked
         return f"SharedKey {self._signed(text)}"
 
     def _signed(self, text: str) -> str:

@@ -15,6 +15,7 @@ from localcloud.store import Store
 TIMEOUT = aiohttp.ClientTimeout(total=10)
 SECRET_BYTES = 32
 PAYMENTS_KEY = "functions-payments-key"
+EVENT_GRID_KEY = "functions-host-system-key-event-grid"  # so that an operator can call a function as Event Grid does
 
 
 async def provision(store: Store, processes: Processes) -> None:
@@ -27,7 +28,8 @@ async def provision(store: Store, processes: Processes) -> None:
 async def secrets_and_roles(store: Store) -> None:
     """All but the databases on Azure SQL, which a program of their own makes."""
     passwords = {_password_of(name): azuresql.password(store.azuresql) for name in store.on("azuresql")}
-    made = await _secrets(store, {**passwords, PAYMENTS_KEY: store.payments_key})
+    keys = {PAYMENTS_KEY: store.payments_key, EVENT_GRID_KEY: store.event_grid_key}
+    made = await _secrets(store, {**passwords, **keys})
     if owners := store.on("postgres"):
         await postgres.prepare(store.database, {name: made[_password_of(name)] for name in owners})
 
