@@ -1,4 +1,4 @@
-"""What the gateway refuses by itself: no such path, too large, too often, unreadable; and what it says of who is away."""
+"""What the gateway refuses by itself: no such path, too large, too often, unreadable; and how it tells who is away."""
 
 import asyncio
 import json
