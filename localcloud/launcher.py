@@ -141,7 +141,8 @@ def refuse_taken_ports(addresses: Addresses) -> None:
 def stop(folder: Path) -> None:
     """Raises StillStopping."""
     if running := runfile.read(folder):
-        os.kill(running.pid, signal.SIGTERM)
+        with suppress(ProcessLookupError):  # it was killed, and its guard is stopping the rest
+            os.kill(running.pid, signal.SIGTERM)
         runfile.wait_until_stopped(folder)
     say("stopped")
 

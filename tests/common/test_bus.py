@@ -208,6 +208,19 @@ async def test_a_listener_that_stops_gives_back_what_it_could_not_do(bus: Bus) -
     assert (counts.active, counts.locked, counts.dead_lettered) == (1, 0, 0)
 
 
+async def test_a_message_that_waits_through_many_restarts_is_no_poison(bus: Bus) -> None:
+    async def fail() -> None:
+        raise Unavailable
+
+    await bus.put(encode_fact(reserved(), ""))
+    for _ in range(MOST_TRIES + 1):
+        async with bus.listened(Heard(fail=fail)):
+            await so(lambda: bus.broker.counts("orders").locked == 1)
+
+    counts = bus.broker.counts("orders")
+    assert (counts.active, counts.dead_lettered) == (1, 0)
+
+
 async def test_what_became_of_each_message_and_what_waits_is_counted(bus: Bus) -> None:
     measures, heard = bus.watch.measures, Heard()
     await bus.put(*(encode_fact(reserved(), "") for _ in range(3)), b"{")
