@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from http import HTTPStatus
 
 import aiohttp
@@ -23,6 +24,13 @@ async def provision(store: Store, processes: Processes) -> None:
     await secrets_and_roles(store)
     if store.on("azuresql"):
         await processes.run(store.databases_on_azuresql())
+
+
+async def containers(store: Store, environment: Mapping[str, str]) -> None:
+    """Where media lie, and which pages may reach them. Raises azurite.Refused."""
+    public, origins = store.topology.containers, environment.get("CORS_ORIGINS", "").split()
+    everything = [*public, *store.topology.private_containers]
+    await store.storage.prepare(everything, public, datetime.now(UTC), origins=origins)
 
 
 async def secrets_and_roles(store: Store) -> None:

@@ -48,6 +48,7 @@ SCHEMES = {
     Port.POSTGRES: "postgresql",
     Port.AZURITE: "https",
 }
+PASSED_ON = ("LOG_LEVEL", "CORS_ORIGINS")  # of our own environment
 PAYMENTS_KEY_FILE = "payments.key"
 MAIL_FROM = "Store <store@localhost>"
 ANSWER = aiohttp.ClientTimeout(total=2)
@@ -174,9 +175,8 @@ class Store:
         """Who one is, and whom to trust."""
         who, bundle = self.topology.identities[name], str(self.certificates.bundle)
         trust = {"SSL_CERT_FILE": bundle, "REQUESTS_CA_BUNDLE": bundle}
-        level = {"LOG_LEVEL": os.environ.get("LOG_LEVEL", "INFO")}
-        telemetry = {variable: said for variable, said in os.environ.items() if variable.startswith("OTEL_")}
-        return {**identity.environment(self.addresses, identity.header(self.state), who), **trust, **level, **telemetry}
+        said = {name: value for name, value in os.environ.items() if name in PASSED_ON or name.startswith("OTEL_")}
+        return {**identity.environment(self.addresses, identity.header(self.state), who), **trust, **said}
 
     def _told_service(self, name: str) -> dict[str, str]:
         return {

@@ -22,6 +22,8 @@ param purgeProtection bool
 @description('Replicas in several zones, and a standby for PostgreSQL: about twice its price.')
 param zoneRedundant bool
 param alertEmail string = ''
+@description('Origins whose pages may put a file into storage from a browser, with spaces between; empty: none.')
+param corsOrigins string = ''
 param logRetentionDays int = 30
 param postgresSku { name: string, tier: string } = { name: 'Standard_D2ds_v5', tier: 'GeneralPurpose' }
 param azuresqlSku { name: string, tier: string, family: string, capacity: int } = {
@@ -154,6 +156,7 @@ module storage 'modules/storage.bicep' = {
     containers: topology.containers
     privateContainers: topology.private_containers
     tables: topology.tables
+    corsOrigins: corsOrigins
     containerRights: rightsOn(topology.identities, 'containers', containers)
     accountRights: rightsOn(topology.identities, 'accounts', [topology.storage_account])
     tableRights: rightsOn(topology.identities, 'tables', topology.tables)
