@@ -1,7 +1,6 @@
 """Event Grid: takes CloudEvents for custom topics, keeps them on disk, delivers them to functions and queues."""
 
 import asyncio
-import random
 import ssl
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -11,19 +10,20 @@ from time import time
 from uuid import uuid4
 
 import aiohttp
+import msgspec
 import structlog
 
 from localcloud import http
 from localcloud.eventgrid.delivery import Subscriber, SubscriptionState
 from localcloud.eventgrid.destination import Destinations, Enqueue, FunctionsAddress
+from localcloud.eventgrid.faults import FAIR, Conditions, Weather
 from localcloud.eventgrid.pending import SCHEMA, Pending
-from localcloud.eventgrid.retry import RetryPolicy
 from localcloud.eventgrid.server import TopicEndpoints
 from localcloud.eventgrid.wire import Event
 from localcloud.journal import Journal
 from localcloud.topology import Topology
 
-__all__ = ["Enqueue", "EventGrid", "FunctionsAddress", "SubscriptionState"]
+__all__ = ["FAIR", "Conditions", "Enqueue", "EventGrid", "FunctionsAddress", "SubscriptionState"]
 
 log = structlog.get_logger()
 
@@ -36,14 +36,15 @@ class EventGrid:
         pending: Pending,
         *,
         authorize: Callable[[str, str], None],
+        weather: Weather,
     ) -> None:
         self._subscribers = subscribers
-        self._pending = pending
+        self._pending, self._weather = pending, weather
         self._endpoints = TopicEndpoints(topics, authorize, self.publish)
 
     @classmethod
     @asynccontextmanager
-    async def open(  # noqa: PLR0913
+    async def open(
         cls,
         topology: Topology,
         path: Path,
@@ -51,19 +52,18 @@ class EventGrid:
         authorize: Callable[[str, str], None],
         enqueue: Enqueue,
         functions: FunctionsAddress,
-        time_scale: float = 1.0,
-        chance: random.Random,
+        conditions: Conditions = FAIR,
     ) -> AsyncIterator["EventGrid"]:
         """`authorize(token, topic)` raises access.Unauthorized or access.Forbidden."""
         connector = aiohttp.TCPConnector(limit=0)  # the lanes are the limit, so that no function waits for another
         async with Journal.open(path, SCHEMA) as journal, aiohttp.ClientSession(connector=connector) as session:
-            pending, policy = Pending(journal), RetryPolicy(time_scale, chance)
+            pending, weather = Pending(journal), Weather.under(conditions)
             destinations = Destinations(session, functions, enqueue)
             subscribers = [
-                Subscriber(each, destinations.of(each.to), pending, policy=policy) for each in topology.subscriptions
+                Subscriber(each, destinations.of(each.to), pending, weather) for each in topology.subscriptions
             ]
             _resume(subscribers, pending)
-            yield cls(topology.topics, subscribers, pending, authorize=authorize)
+            yield cls(topology.topics, subscribers, pending, authorize=authorize, weather=weather)
 
     async def serve(self, host: str, port: int, tls: ssl.SSLContext) -> None:
         """Takes and delivers events until cancelled."""
@@ -74,6 +74,15 @@ class EventGrid:
 
     def state(self) -> list[SubscriptionState]:
         return [subscriber.state() for subscriber in self._subscribers]
+
+    @property
+    def conditions(self) -> Conditions:
+        return self._weather.conditions
+
+    def change(self, to: Conditions) -> None:
+        """From the next attempt on, until it is changed again or Event Grid is started anew."""
+        self._weather.change(to)
+        log.info("conditions.changed", **msgspec.structs.asdict(to))
 
     async def redeliver_dead(self, subscription: str) -> int:
         """How many are tried again. Raises KeyError if there is no such subscription."""

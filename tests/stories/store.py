@@ -7,7 +7,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -17,7 +17,7 @@ import psutil
 
 from localcloud import runfile
 from localcloud.addresses import Port
-from localcloud.audit import AWAY, Violation, audit
+from localcloud.audit import AWAY, REST_SECONDS, Violation, audit
 from localcloud.identity import Role
 from localcloud.people import People
 from localcloud.runfile import Run
@@ -80,6 +80,18 @@ class RunningStore:
         finally:
             self._signal(pid, signal.SIGCONT)
 
+    @contextmanager
+    def away(self, *parts: str) -> Iterator[None]:
+        """Dead, and nobody starts them again: the launcher has stalled."""
+        launcher = self.run().pid
+        os.kill(launcher, signal.SIGSTOP)
+        try:
+            for part in parts:
+                self.kill(part)
+            yield
+        finally:
+            os.kill(launcher, signal.SIGCONT)
+
     def _signal(self, pid: int, what: signal.Signals) -> None:
         with suppress(ProcessLookupError):  # it has died of the fault before, and is just being started again
             os.kill(pid, what)
@@ -94,15 +106,15 @@ class RunningStore:
     def token(self, role: Role, customer: UUID | None) -> str:
         return self.people.token(role, customer)
 
-    async def quiet(self) -> None:
-        """Nothing is on its way any more, and the books balance."""
-        found = await until(self._audited, lambda found: found is not None)
+    async def quiet(self, seconds: float = REST_SECONDS) -> None:
+        """Nothing is on its way any more, at the latest after these seconds, and the books balance."""
+        found = await until(partial(self._audited, seconds), lambda found: found is not None, seconds=seconds + 60)
         assert found == [], found
 
-    async def _audited(self) -> list[Violation] | None:
+    async def _audited(self, seconds: float) -> list[Violation] | None:
         """None while a part of the store is being started again."""
         try:
-            return await audit(self.folder)
+            return await audit(self.folder, rest_seconds=seconds)
         except AWAY:
             return None
 

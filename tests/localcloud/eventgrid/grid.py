@@ -1,7 +1,6 @@
 """An Event Grid that runs, and what it delivers to: a functions host and queues that remember."""
 
 import asyncio
-import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -11,11 +10,12 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from azure.core.messaging import CloudEvent
 from azure.eventgrid.aio import EventGridPublisherClient
+from msgspec import structs
 
 from localcloud.access import Access
 from localcloud.addresses import HOST
 from localcloud.certificates import Certificates
-from localcloud.eventgrid import Enqueue, EventGrid, FunctionsAddress, SubscriptionState
+from localcloud.eventgrid import FAIR, Conditions, Enqueue, EventGrid, FunctionsAddress, SubscriptionState
 from tests.localcloud.credential import Credential
 from tests.localcloud.programs import free_ports
 from tests.waiting import so, until
@@ -130,7 +130,9 @@ class Cloud:
     enqueue: Enqueue
 
     @asynccontextmanager
-    async def running(self, functions: FunctionsAddress, time_scale: float = 0.001) -> AsyncIterator[Running]:
+    async def running(
+        self, functions: FunctionsAddress, time_scale: float = 0.001, under: Conditions = FAIR
+    ) -> AsyncIterator[Running]:
         port = free_ports(1)
         async with (
             EventGrid.open(
@@ -139,8 +141,7 @@ class Cloud:
                 authorize=self._authorize,
                 enqueue=self.enqueue,
                 functions=functions,
-                time_scale=time_scale,
-                chance=random.Random(1),
+                conditions=structs.replace(under, time_scale=time_scale),
             ) as grid,
             asyncio.TaskGroup() as tasks,
         ):
