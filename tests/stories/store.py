@@ -6,7 +6,8 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,9 @@ from localcloud.addresses import Port
 from localcloud.audit import AWAY, REST_SECONDS, Violation, audit
 from localcloud.identity import Role
 from localcloud.people import People
+from localcloud.program import Program, listening
 from localcloud.runfile import Run
+from localcloud.store import Store
 from tests.localcloud.programs import free_ports
 from tests.waiting import so, until
 
@@ -102,6 +105,13 @@ class RunningStore:
         connections that it has just made; and the gateway gives up one on which nothing has come for 10 s.
         """
         return People.open(self.folder, self.run())
+
+    def another(self, service: str, **told: str) -> Program:
+        """One more process of a service, as the launcher starts its own. Blocks."""
+        run, port = self.run(), free_ports(1)
+        store = Store.open(self.folder, run.base_port, datetime.now(UTC), run.engines)
+        (own,) = (each for each in (*store.workers(), *store.workers_on_tables()) if each.name == service)
+        return replace(own, env={**own.env, "PORT": str(port), **told}, ready=partial(listening, port), ports=(port,))
 
     def token(self, role: Role, customer: UUID | None) -> str:
         return self.people.token(role, customer)
