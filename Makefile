@@ -52,7 +52,8 @@ token: ## Print a bearer token: ROLE=admin|service, or ROLE=customer CUSTOMER=<i
 	@$(call in,people) --role $(or $(ROLE),$(error Say ROLE=admin, ROLE=service or ROLE=customer CUSTOMER=<id>)) $(if $(CUSTOMER),--customer $(CUSTOMER))
 
 soak: setup ## Take orders while Event Grid and Service Bus are away for MINUTES=10, and see all of them settle after
-	@AWAY_SECONDS=$$(( $(or $(MINUTES),10) * 60 )) .venv/bin/pytest -n 0 tests/stories/test_away.py -k 'service_bus and postgres'
+	@AWAY_SECONDS=$$(( $(or $(MINUTES),10) * 60 )) .venv/bin/pytest -n 0 -o log_cli=true -o log_cli_level=INFO \
+		tests/stories/test_away.py -k 'service_bus and postgres'
 
 # ---- Measure -------------------------------------------------------------------------------------------------------
 

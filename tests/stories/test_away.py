@@ -1,6 +1,7 @@
 """Who hears or carries messages is away for long: orders are taken, nothing but outboxes grows, all flows after."""
 
 import asyncio
+import logging
 import os
 from dataclasses import dataclass, field
 from time import monotonic
@@ -24,6 +25,8 @@ pytestmark = [
     pytest.mark.xdist_group("store"),
     pytest.mark.timeout(180 + PATIENCE_SECONDS + AWAY_SECONDS),
 ]
+
+log = logging.getLogger(__name__)  # what `make soak` shows
 
 HOUR = 3600
 SCALED = Conditions(time_scale=1 / 1200)  # an hour of Event Grid's waits is three seconds
@@ -110,7 +113,10 @@ async def test_while_event_grid_and_service_bus_are_away_orders_are_taken_in_bou
         at_half = resident(running)
         await load.run(half, rate)
         at_last, tried = resident(running), tries(running) - before
+    back = monotonic()
     await running.quiet(PATIENCE_SECONDS)
+    log.info("%d orders settled in %.0f s", len(load.statuses), monotonic() - back)
+    log.info("grown by bytes, %s, in the latter half %s", growth(at_last, at_first), growth(at_last, at_half))
 
     assert set(load.statuses) == {202}
     stock = (await shop.stock(product)).body
