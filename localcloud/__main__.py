@@ -5,6 +5,7 @@ import asyncio
 import logging
 import os
 import signal
+import ssl
 import sys
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -13,6 +14,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
+from uuid import uuid5
 
 import msgspec
 import structlog
@@ -24,6 +26,7 @@ from localcloud.access import Access, Issuer
 from localcloud.addresses import HOST, Addresses, Port
 from localcloud.communication import MailService
 from localcloud.eventgrid import FAIR, Conditions, EventGrid, FunctionsAddress
+from localcloud.eventgrid.dead_letters import Container
 from localcloud.forgetting import Forgetting
 from localcloud.identity import ManagedIdentity, issuer_app
 from localcloud.keyvault import KeyVault
@@ -31,7 +34,7 @@ from localcloud.mail import Letters
 from localcloud.servicebus import Broker
 from localcloud.state import State
 from localcloud.storage import StorageFront
-from localcloud.topology import Topology
+from localcloud.topology import Identity, Topology
 
 START_SECONDS = 30
 KNOCK_SECONDS = 0.01
@@ -70,6 +73,7 @@ class Cloud:
         issuer = Issuer.open(state.identity, identity.issuer_url(addresses, known.tenant), known.tenant)
         access = Access(issuer, known)
         async with (
+            _dead_letters(settings, issuer) as dead_letters,
             Broker.open(known.queues, state.journal("servicebus"), partial(_may_use_queue, access)) as broker,
             Letters.open(state.journal("mail")) as letters,
             EventGrid.open(
@@ -78,6 +82,7 @@ class Cloud:
                 authorize=partial(_may_publish, access),
                 enqueue=Forgetting(broker.send, letters),
                 functions=FunctionsAddress(addresses.http(Port.FUNCTIONS), settings.functions_key),
+                bury=dead_letters.put,
                 conditions=settings.conditions,
             ) as grid,
             KeyVault.open(state.journal("keyvault"), access, keyvault.resource(addresses)) as vault,
@@ -100,9 +105,25 @@ def _may_publish(access: Access, token: str, topic: str) -> None:
     access.require(token, EVENT_GRID, role="EventGrid Data Sender", on=f"topics/{topic}")
 
 
+def _dead_letters(settings: Settings, issuer: Issuer) -> AbstractAsyncContextManager[Container]:
+    """Event Grid writes them as itself."""
+    known = settings.topology
+    itself = Identity(client_id=uuid5(known.tenant, "eventgrid"), rights=[])
+
+    def token() -> str:
+        return identity.identity_token(issuer, known, itself, resource=identity.STORAGE, at=datetime.now(UTC))
+
+    url = f"{settings.addresses.https(Port.AZURITE)}/{known.storage_account}/{known.dead_letters}"
+    return Container.open(url, _tls(settings), token)
+
+
+def _tls(settings: Settings) -> ssl.SSLContext:
+    return certificates.ensure(settings.state.certificates, datetime.now(UTC)).client_context()
+
+
 def _front(settings: Settings, grid: EventGrid) -> AbstractAsyncContextManager[StorageFront]:
-    tls = certificates.ensure(settings.state.certificates, datetime.now(UTC)).client_context()
-    return StorageFront.open(settings.addresses.https(Port.AZURITE), tls, grid.publish, partial(datetime.now, UTC))
+    azurite = settings.addresses.https(Port.AZURITE)
+    return StorageFront.open(azurite, _tls(settings), grid.publish, partial(datetime.now, UTC))
 
 
 async def run(settings: Settings) -> None:

@@ -14,6 +14,7 @@ import msgspec
 import structlog
 
 from localcloud import http
+from localcloud.eventgrid.dead_letters import Put, Undertaker
 from localcloud.eventgrid.delivery import Subscriber, SubscriptionState
 from localcloud.eventgrid.destination import Destinations, Enqueue, FunctionsAddress
 from localcloud.eventgrid.faults import FAIR, Conditions, Weather
@@ -37,14 +38,15 @@ class EventGrid:
         *,
         authorize: Callable[[str, str], None],
         weather: Weather,
+        undertaker: Undertaker,
     ) -> None:
-        self._subscribers = subscribers
-        self._pending, self._weather = pending, weather
+        self._subscribers, self._pending = subscribers, pending
+        self._weather, self._undertaker = weather, undertaker
         self._endpoints = TopicEndpoints(topics, authorize, self.publish)
 
     @classmethod
     @asynccontextmanager
-    async def open(
+    async def open(  # noqa: PLR0913
         cls,
         topology: Topology,
         path: Path,
@@ -52,23 +54,29 @@ class EventGrid:
         authorize: Callable[[str, str], None],
         enqueue: Enqueue,
         functions: FunctionsAddress,
+        bury: Put,
         conditions: Conditions = FAIR,
     ) -> AsyncIterator["EventGrid"]:
-        """`authorize(token, topic)` raises access.Unauthorized or access.Forbidden."""
+        """`authorize(token, topic)` raises access.Unauthorized or access.Forbidden, `bury` dead_letters.NotTaken."""
         connector = aiohttp.TCPConnector(limit=0)  # the lanes are the limit, so that no function waits for another
         async with Journal.open(path, SCHEMA) as journal, aiohttp.ClientSession(connector=connector) as session:
             pending, weather = Pending(journal), Weather.under(conditions)
             destinations = Destinations(session, functions, enqueue)
+            undertaker = Undertaker(pending, bury, weather.chance)
             subscribers = [
-                Subscriber(each, destinations.of(each.to), pending, weather) for each in topology.subscriptions
+                Subscriber(each, destinations.of(each.to), pending, weather=weather, undertaker=undertaker)
+                for each in topology.subscriptions
             ]
-            _resume(subscribers, pending)
-            yield cls(topology.topics, subscribers, pending, authorize=authorize, weather=weather)
+            _resume(subscribers, undertaker, pending)
+            yield cls(
+                topology.topics, subscribers, pending, authorize=authorize, weather=weather, undertaker=undertaker
+            )
 
     async def serve(self, host: str, port: int, tls: ssl.SSLContext) -> None:
         """Takes and delivers events until cancelled."""
         async with asyncio.TaskGroup() as loops:
             loops.create_task(http.serve(self._endpoints.app(), host, port, tls))
+            loops.create_task(self._undertaker.run())
             for subscriber in self._subscribers:
                 loops.create_task(subscriber.run())
 
@@ -84,10 +92,6 @@ class EventGrid:
         self._weather.change(to)
         log.info("conditions.changed", **msgspec.structs.asdict(to))
 
-    async def redeliver_dead(self, subscription: str) -> int:
-        """How many are tried again. Raises KeyError if there is no such subscription."""
-        return await {each.name: each for each in self._subscribers}[subscription].revive()
-
     async def publish(self, topic: str, events: list[Event]) -> None:
         """Returns when the events are on disk; one that nobody wants is dropped, as in Azure.
 
@@ -101,10 +105,11 @@ class EventGrid:
         log.info("events.published", topic=topic, events=len(events), deliveries=len(wanted))
 
 
-def _resume(subscribers: list[Subscriber], pending: Pending) -> None:
+def _resume(subscribers: list[Subscriber], undertaker: Undertaker, pending: Pending) -> None:
     """Counts what is left from before."""
-    waiting, dead = pending.counts()
+    waiting, unburied = pending.counts()
+    undertaker.unburied.update(unburied)
     for each in subscribers:
-        each.waiting, each.dead = waiting.pop(each.name, 0), dead.get(each.name, 0)
+        each.waiting = waiting.pop(each.name, 0)
     for name, count in waiting.items():
         log.warning("subscription.missing", subscription=name, pending=count)

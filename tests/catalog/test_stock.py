@@ -253,7 +253,7 @@ class Shop(RuleBasedStateMachine):
 
 
 TestShop = Shop.TestCase
-TestShop.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestShop.settings = settings(max_examples=60, stateful_step_count=30)
 
 
 # --- the reorder level -------------------------------------------------------------------------------------------

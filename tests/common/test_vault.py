@@ -18,7 +18,7 @@ from libs.common.vault import Vault
 from localcloud import certificates
 from localcloud.access import Access, Issuer
 from localcloud.topology import Topology
-from tests.common.test_entrance import TOLD
+from tests.common.door import TOLD
 from tests.common.test_postgres import BREAK, NO_TLS, as_told, service_with
 from tests.engines.credential import NoCredential
 from tests.engines.oldest import Oldest

@@ -11,7 +11,7 @@ from localcloud.eventgrid.pending import Delivery
 from tests.localcloud.eventgrid.grid import CONFIRMED, Cloud, Functions, Queues, Running
 from tests.localcloud.eventgrid.test_eventgrid_delivery import number_in, publish
 
-FRESH = Delivery(id=1, message_id="m", event=b"{}", since=7.0, due=7.0, attempts=0, redrives=0)
+FRESH = Delivery(id=1, message_id="m", event=b"{}", since=7.0, due=7.0, attempts=0)
 PUT_OFF = replace(FRESH, due=9.0)
 FAILED = replace(PUT_OFF, attempts=1)
 SOME = 200

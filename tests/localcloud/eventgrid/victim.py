@@ -8,7 +8,7 @@ from pathlib import Path
 from localcloud import certificates, topology
 from localcloud.addresses import HOST
 from localcloud.eventgrid import Conditions, EventGrid, FunctionsAddress
-from tests.localcloud.eventgrid.grid import KEY, Queues
+from tests.localcloud.eventgrid.grid import KEY, Graves, Queues
 
 
 def anyone(_token: str, _topic: str) -> None: ...
@@ -21,6 +21,7 @@ async def main(folder: Path, port: int, functions: str) -> None:
         authorize=anyone,
         enqueue=Queues().send,
         functions=FunctionsAddress(functions, KEY),
+        bury=Graves().put,
         conditions=Conditions(time_scale=0.001),
     ) as grid:
         await grid.serve(HOST, port, certificates.ensure(folder, datetime.now(UTC)).server_context())

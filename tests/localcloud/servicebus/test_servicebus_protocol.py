@@ -372,7 +372,7 @@ BODIES = (
 PAYLOADS = st.binary(max_size=20) | st.just(message.write(Properties(), {"operation": "put-token"}, b"body"))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(BODIES, PAYLOADS), max_size=25))
 async def test_no_sequence_of_frames_breaks_it(said: list[tuple[Any, bytes]]) -> None:
     with TemporaryDirectory() as folder:
