@@ -30,14 +30,13 @@ from localcloud.identity import ManagedIdentity, issuer_app
 from localcloud.keyvault import KeyVault
 from localcloud.mail import Letters
 from localcloud.servicebus import Broker
+from localcloud.servicebus.claims import by_role
 from localcloud.state import State
 from localcloud.storage import StorageFront
 from localcloud.topology import Topology
 
 START_SECONDS = 30
 KNOCK_SECONDS = 0.01
-SERVICE_BUS = "https://servicebus.azure.net"
-SERVICE_BUS_ROLES = {"Send": "Azure Service Bus Data Sender", "Listen": "Azure Service Bus Data Receiver"}
 EVENT_GRID = "https://eventgrid.azure.net"
 
 log = structlog.get_logger()
@@ -70,7 +69,7 @@ class Cloud:
         issuer = Issuer.open(state.identity, identity.issuer_url(addresses, known.tenant), known.tenant)
         access = Access(issuer, known)
         async with (
-            Broker.open(known.queues, state.journal("servicebus"), partial(_may_use_queue, access)) as broker,
+            Broker.open(known.queues, state.journal("servicebus"), by_role(access), topics=known.bus_topics) as broker,
             Letters.open(state.journal("mail")) as letters,
             EventGrid.open(
                 known,
@@ -91,10 +90,6 @@ class Cloud:
         """How far everything is. Who can ask knows that everything listens."""
         queues = {name: self.broker.counts(name)._asdict() for name in self.topology.queues}
         return {"ready": True, "subscriptions": self.grid.state(), "queues": queues}
-
-
-def _may_use_queue(access: Access, token: str, right: str, queue: str) -> None:
-    access.require(token, SERVICE_BUS, role=SERVICE_BUS_ROLES[right], on=f"queues/{queue}")
 
 
 def _may_publish(access: Access, token: str, topic: str) -> None:

@@ -22,8 +22,8 @@ class Full(Exception):
 
 
 class Journal:
-    def __init__(self, database: sqlite3.Connection, writer: ThreadPoolExecutor) -> None:
-        self._database = database
+    def __init__(self, database: sqlite3.Connection, reader: sqlite3.Connection, writer: ThreadPoolExecutor) -> None:
+        self._database, self._reader = database, reader
         self._writer = writer
         self._waiting: list[tuple[list[Statement], asyncio.Future[None]]] = []
         self._wake = asyncio.Event()
@@ -34,8 +34,9 @@ class Journal:
         path.parent.mkdir(parents=True, exist_ok=True)
         database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         database.executescript(f"PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; {schema}")
+        reader = sqlite3.connect(path, isolation_level=None)
         with ThreadPoolExecutor(1, thread_name_prefix=f"journal-{path.stem}") as writer:
-            journal = cls(database, writer)
+            journal = cls(database, reader, writer)
             task = asyncio.create_task(journal._commit_for_ever())
             try:
                 yield journal
@@ -43,15 +44,17 @@ class Journal:
                 await journal.write()  # what is waiting is written first
                 task.cancel()
                 await asyncio.wait([task])
+        reader.close()
         database.close()
 
     def rows(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
-        """Read at start, before anything is written; it blocks."""
-        return self._database.execute(sql, parameters).fetchall()
+        """What was on disk after the last commit. It blocks, but for no commit: for a few rows, or at start."""
+        return self._reader.execute(sql, parameters).fetchall()
 
     async def read(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
         """What is on disk, at any time: the writer reads it between two commits."""
-        return await asyncio.get_running_loop().run_in_executor(self._writer, self.rows, sql, *parameters)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._writer, lambda: self._database.execute(sql, parameters).fetchall())
 
     def write(self, *statements: Statement) -> asyncio.Future[None]:
         """Done when the statements are on disk, all or none. Raises `Full`, or what SQLite raised."""
