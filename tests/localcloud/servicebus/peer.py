@@ -81,8 +81,13 @@ class Client:
         return self.say(Attach("r", RECEIVES, role=True, source=Source(address), target=Target()), flow(credit))
 
     def ask(self, operation: str, body: Any) -> tuple[dict[Any, Any], Any]:
-        """The application properties and the body of the answer."""
-        node = f"{CATALOG}/$management"
+        """The application properties and the body of an answer that comes at once."""
+        self.ask_later(operation, body)
+        _, application, value = message.read(self.said[-2].payload)
+        self.say(Detach(HEARS), Detach(ASKS))
+        return application, value
+
+    def ask_later(self, operation: str, body: Any, node: str = f"{CATALOG}/$management") -> None:
         self.say(
             Attach("h", HEARS, role=True, source=Source(node), target=Target("here")),
             Attach("a", ASKS, role=False, source=Source("here"), target=Target(node)),
@@ -90,9 +95,6 @@ class Client:
         )
         request = message.write(Properties(message_id=uuid4()), {"operation": f"com.microsoft:{operation}"}, value=body)
         self.say(Transfer(ASKS, 9, b"tag"), payload=request)
-        _, application, value = message.read(self.said[-2].payload)
-        self.say(Detach(HEARS), Detach(ASKS))
-        return application, value
 
 
 def flow(credit: int, handle: int = RECEIVES, *, window: int = 100, drain: bool = False) -> Flow:

@@ -16,6 +16,7 @@ from localcloud.servicebus.encoding import Symbol, Timestamp
 from localcloud.servicebus.entry import State
 from localcloud.servicebus.frames import Protocol
 from localcloud.servicebus.ledger import DEAD
+from localcloud.servicebus.management import OPERATIONS
 from localcloud.servicebus.performatives import (
     Accepted,
     Attach,
@@ -35,7 +36,18 @@ from localcloud.servicebus.performatives import (
     Target,
     Transfer,
 )
-from tests.localcloud.servicebus.peer import CATALOG, NOON, RECEIVES, SENDS, Client, connected, flow, settle
+from tests.localcloud.servicebus.peer import (
+    ASKS,
+    CATALOG,
+    HEARS,
+    NOON,
+    RECEIVES,
+    SENDS,
+    Client,
+    connected,
+    flow,
+    settle,
+)
 
 
 @pytest.mark.parametrize(
@@ -88,7 +100,9 @@ def bodies(kind: Any, *fields: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]
 NUMBERS = st.integers(0, 5) | st.sampled_from([255, 2**32 - 1])
 OPTIONAL = st.none() | NUMBERS
 MODES = st.integers(0, 2)
-NAMES = st.sampled_from(["catalog", "catalog/$DeadLetterQueue", "catalog/$management", "$cbs", "", "no"])
+NAMES = st.sampled_from(
+    ["catalog", "catalog/$DeadLetterQueue", "catalog/$management", "$cbs", "", "no", "sessions", "told"]
+)
 SOURCES, TARGETS = st.none() | bodies(Source, NAMES), st.none() | bodies(Target, NAMES)
 OUTCOMES = st.sampled_from([None, Accepted(), Released(), Modified(), Modified(undeliverable_here=True), Rejected()])
 BODIES = (
@@ -121,3 +135,43 @@ async def test_no_sequence_of_frames_breaks_it(said: list[tuple[Any, bytes]]) ->
             deferred = [e for e in queue.entries.values() if e.state == State.DEFERRED and not e.token]
             assert queue.active + len(queue.locked) + len(deferred) == len(queue.entries)
             assert queue.room.messages == 100 - len(queue.entries) - len(dead.entries)
+
+
+KEYS = st.sampled_from(
+    [
+        "from-sequence-number",
+        "message-count",
+        "messages",
+        "sequence-numbers",
+        "receiver-settle-mode",
+        "lock-tokens",
+        "session-id",
+        "disposition-status",
+        "session-state",
+        "last-updated-time",
+        "skip",
+        "top",
+        "properties-to-modify",
+    ]
+)
+TEXT = st.sampled_from(["a", "completed", "abandoned", "defered", "suspended", ""])
+ATOMS = st.none() | st.booleans() | st.integers(-2, 300) | TEXT | st.binary(max_size=4) | st.uuids()
+REQUESTS = st.tuples(
+    st.sampled_from([*OPERATIONS, "fly"]),
+    st.dictionaries(KEYS, ATOMS | st.lists(ATOMS | st.dictionaries(st.just("message"), ATOMS), max_size=3)),
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(REQUESTS, max_size=12), st.sampled_from(["catalog", "sessions", "told", "catalog/$DeadLetterQueue"]))
+async def test_no_request_breaks_it(asked: list[tuple[str, dict[str, Any]]], entity: str) -> None:
+    with TemporaryDirectory() as folder:
+        async with connected(Path(folder)) as client:
+            client.open()
+            for operation, body in asked:
+                client.ask_later(operation, body, f"{entity}/$management")
+                await client.written()
+                client.say(Detach(HEARS), Detach(ASKS))
+
+            assert client.connection.phase is Phase.OPEN
+            assert len([frame for frame in client.said if isinstance(frame.body, Transfer)]) == len(asked)
