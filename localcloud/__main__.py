@@ -2,9 +2,11 @@
 
 import argparse
 import asyncio
+import gc
 import logging
 import os
 import random
+import secrets
 import signal
 import sys
 from collections.abc import AsyncIterator, Coroutine
@@ -30,13 +32,14 @@ from localcloud.identity import ManagedIdentity, issuer_app
 from localcloud.keyvault import KeyVault
 from localcloud.mail import Letters
 from localcloud.servicebus import Broker
-from localcloud.servicebus.claims import by_role
-from localcloud.state import State
+from localcloud.servicebus.claims import Key, by_role
+from localcloud.state import State, made_once
 from localcloud.storage import StorageFront
 from localcloud.topology import Topology
 
 START_SECONDS = 30
 KNOCK_SECONDS = 0.01
+ROOT_KEY = "RootManageSharedAccessKey"  # of Service Bus, for who comes with a connection string
 EVENT_GRID = "https://eventgrid.azure.net"
 
 log = structlog.get_logger()
@@ -69,7 +72,13 @@ class Cloud:
         issuer = Issuer.open(state.identity, identity.issuer_url(addresses, known.tenant), known.tenant)
         access = Access(issuer, known)
         async with (
-            Broker.open(known.queues, state.journal("servicebus"), by_role(access), topics=known.bus_topics) as broker,
+            Broker.open(
+                known.queues,
+                state.journal("servicebus"),
+                by_role(access),
+                topics=known.bus_topics,
+                keys={ROOT_KEY: Key(made_once(state.identity / ROOT_KEY, _new_key).decode())},
+            ) as broker,
             Letters.open(state.journal("mail")) as letters,
             EventGrid.open(
                 known,
@@ -90,6 +99,10 @@ class Cloud:
         """How far everything is. Who can ask knows that everything listens."""
         queues = {name: self.broker.counts(name)._asdict() for name in self.topology.queues}
         return {"ready": True, "subscriptions": self.grid.state(), "queues": queues}
+
+
+def _new_key() -> bytes:
+    return secrets.token_urlsafe(32).encode()
 
 
 def _may_publish(access: Access, token: str, topic: str) -> None:
@@ -192,6 +205,7 @@ def main() -> None:
     key = functions_keys.read(chosen.functions_key_file or state.function_keys / functions_keys.EVENT_GRID)
     known, addresses = topology.load(chosen.topology), Addresses(chosen.base_port)
     settings = Settings(known, state, addresses, key, chosen.time_scale, chosen.letters_host)
+    gc.set_threshold(50_000, 20, 100)  # messages that wait are many, and no garbage
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(run(settings))
 

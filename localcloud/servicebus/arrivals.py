@@ -13,6 +13,7 @@ from localcloud.servicebus.message import ENQUEUED_NUMBER, Message
 from localcloud.servicebus.queue import Queue
 from localcloud.servicebus.remembrance import Remembrance
 
+BLOCK: Final = 1_000
 MOST_HOPS: Final = 4  # from queue to queue
 TOO_FAR: Final = ("MaxTransferHopCountExceeded", f"The message was forwarded more than {MOST_HOPS} times.")
 NO_SESSION: Final = (
@@ -50,7 +51,6 @@ class Arrival:
     kept: list[tuple[Inlet, Entry, Message]] = field(default_factory=list)
     _remembered: list[tuple[Inlet, str]] = field(default_factory=list)
     _also: list[Statement] = field(default_factory=list)
-    _last: dict[str, int] = field(default_factory=dict)  # numbers that were given
 
     def bring(self, to: Inlet, message: Message, hops: int = 0) -> None:
         """Raises QueueFull, NotAllowed or Malformed; then undo."""
@@ -78,8 +78,7 @@ class Arrival:
 
     def statements(self, *more: Statement) -> list[Statement]:
         stored = [ledger.stored(inlet.name, inlet.place, entry, message) for inlet, entry, message in self.kept]
-        numbered = [ledger.numbered(name, number) for name, number in self._last.items()]
-        return [*stored, *numbered, *self._also, *more]
+        return [*stored, *self._also, *more]
 
     def undo(self) -> None:
         for inlet, entry, _ in self.kept:
@@ -118,8 +117,13 @@ class Arrival:
         self.kept.append((inlet, entry, message))
 
     def _number(self, inlet: Inlet) -> int:
-        self._last[inlet.name] = inlet.sub_queue(ledger.MAIN).queue.next_number()
-        return self._last[inlet.name]
+        """On disk they are reserved in blocks: after a kill, some are left out."""
+        queue = inlet.sub_queue(ledger.MAIN).queue
+        number = queue.next_number()
+        if number > queue.reserved:
+            queue.reserved = number + BLOCK
+            self._also.append(ledger.numbered(inlet.name, queue.reserved))
+        return number
 
 
 def _once(inlets: Iterable[Inlet]) -> list[Inlet]:

@@ -59,7 +59,7 @@ class Broker:
         limits: Limits = LIMITS,
     ) -> AsyncIterator["Broker"]:
         """With what the journal at `path` holds."""
-        async with Journal.open(path, SCHEMA) as journal:
+        async with Journal.open(path, SCHEMA, survives="kill") as journal:
             namespace = Namespace(Ground(journal, _now, uuid4, Memory(limits.memory)), limits)
             namespace.load({**queues, **topics})
             try:

@@ -133,7 +133,7 @@ class Entity:
             counts.append(ledger.counted(self.name, entry))
             consumer.deliver(self.encoded(entry), token)
         if counts:
-            self.write(*counts)
+            self.ground.write_soon(self.name, *counts)
             self.arm()
 
     def _hand_over(self, consumer: Consumer, lane: Lane) -> None:
@@ -239,6 +239,8 @@ class Entity:
         self._timer, self._timer_at = asyncio.get_running_loop().call_later(seconds, self._ring), alarm
 
     def close(self) -> None:
+        if not self.is_gone:
+            self.write(ledger.numbered(self.name, self.queue.last_number))
         for entity in filter(None, (self, self.dead_letters, self.stuck)):
             if entity._timer:
                 entity._timer.cancel()
@@ -268,7 +270,8 @@ class Entity:
         entry.number, entry.state = self.queue.next_number(), State.ACTIVE
         entry.expires = entry.expires and entry.expires - entry.enqueued + at
         entry.enqueued = at
-        numbered = ledger.numbered(self.name, entry.number)
+        self.queue.reserved = max(self.queue.reserved, entry.number)
+        numbered = ledger.numbered(self.name, self.queue.reserved)
         done = self.write(ledger.enqueued(self.name, before, entry), numbered)
         self.contents.change(entry, message, done)
         self.put(entry)

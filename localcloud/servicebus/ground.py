@@ -1,7 +1,7 @@
 """What all entities stand on: the disk, the clock, new ids, the memory they share."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from uuid import UUID
@@ -23,8 +23,17 @@ class Ground:
     memory: Memory
 
     def write(self, entity: str, *statements: Statement) -> asyncio.Future[None]:
+        return self._reported(entity, self.journal.write, statements)
+
+    def write_soon(self, entity: str, *statements: Statement) -> asyncio.Future[None]:
+        """For what nobody waits for."""
+        return self._reported(entity, self.journal.write_soon, statements)
+
+    def _reported(
+        self, entity: str, write: Callable[..., asyncio.Future[None]], statements: Sequence[Statement]
+    ) -> asyncio.Future[None]:
         try:
-            done = self.journal.write(*statements)
+            done = write(*statements)
         except Full:
             done = asyncio.get_running_loop().create_future()
             done.set_exception(Busy())

@@ -146,7 +146,7 @@ class Namespace:
     def _load(self, entity: Entity, sessions: bool) -> None:
         """What was locked is active again: the delivery that it was locked for was counted then."""
         entity.queue.sessions = sessions
-        rows = self._ground.journal.rows(ledger.LOAD, entity.name)
+        rows = self._ground.journal.each(ledger.LOAD, entity.name)
         for number, place, state, at, expires, session, deliveries, size in rows:
             entry = Entry(number, at, size, None, state, deliveries, expires, session)
             to = entity.sub_queue(place)
@@ -154,7 +154,7 @@ class Namespace:
             to.queue.last_number = number
             to.put(entry)
         for (last,) in self._ground.journal.rows(ledger.LAST, entity.name):
-            entity.queue.last_number = last
+            entity.queue.last_number = entity.queue.reserved = last
         for session, state, updated in self._ground.journal.rows(ledger.SESSIONS, entity.name):
             lane = entity.queue.lane(session)
             lane.state, lane.updated = state, updated
@@ -172,7 +172,7 @@ class Namespace:
         if window is None:
             entity.seen = None
         elif entity.seen is None:
-            entity.seen = Remembrance(key, window, dict(self._ground.journal.rows(ledger.SEEN, key)))
+            entity.seen = Remembrance(key, window, dict(self._ground.journal.each(ledger.SEEN, key)))
         else:
             entity.seen = replace(entity.seen, window_ms=window)
 

@@ -40,6 +40,7 @@ class Queue:
     most_deliveries: int = 0  # 0: delivered for ever, as dead letters are
     sessions: bool = False
     last_number: int = 0
+    reserved: int = 0  # numbers up to this one are not given again, on disk
     entries: dict[int, Entry] = field(default_factory=dict)
     locked: dict[UUID, Entry] = field(default_factory=dict)
     lanes: dict[str | None, Lane] = field(default_factory=dict)

@@ -17,10 +17,10 @@ from azure.servicebus.aio.management import ServiceBusAdministrationClient
 from localcloud.program import Program, listening
 from tests.conformance.servicebus.threaded import Threaded
 from tests.localcloud.programs import free_ports, running
+from tests.localcloud.servicebus.victim import KEY
 
 AZURE: Final = os.environ.get("SERVICEBUS_CONFORMANCE_CONNECTION_STRING")
 WHERE: Final = "Azure" if AZURE else "the emulator (localcloud/servicebus)"
-KEY: Final = "for-tests-on-this-machine-only"
 PATIENCE_SECONDS: Final = 15
 SHORTEST_LOCK_SECONDS: Final = 5  # that Azure takes
 
