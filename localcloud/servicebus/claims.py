@@ -78,7 +78,7 @@ def by_role(access: Access) -> Authorize:
 
     def authorize(token: str, claim: str, entity: str) -> None:
         topic = entity.partition("/")[0] in {name.lower() for name in access.topology.bus_topics}
-        on = f"bus-topics/{entity}" if topic else f"queues/{entity or '*'}"
+        on = f"bus-topics/{entity.partition('/rules/')[0]}" if topic else f"queues/{entity or '*'}"
         access.require(token, RESOURCE, role=ROLES[claim], on=on)
 
     return authorize
@@ -91,7 +91,7 @@ def _signature(key: Key, resource: str, until: str) -> bytes:
 
 def _covered(uri: str) -> str:
     try:
-        return parse(uri).entity
+        return parse(uri.partition("?")[0]).entity
     except UnknownEntity:
         raise InvalidToken("the resource names no entity") from None
 

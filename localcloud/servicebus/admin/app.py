@@ -43,7 +43,8 @@ class Administration:
 
     def _require_manage(self, request: web.Request, path: Path) -> None:
         token = request.headers.get("Authorization", "").removeprefix("Bearer ")
-        if not token or MANAGE not in self._claims.of(token, path.entity.lower()):
+        asked = f"{path.entity}/rules/{path.rule}" if path.rule else path.entity  # some sign for just that
+        if not token or MANAGE not in self._claims.of(token, asked.lower()):
             raise Unauthorized(f"{MANAGE},EntityRead claims required for this operation")
 
     # --- reading ------------------------------------------------------------------------------------------------------

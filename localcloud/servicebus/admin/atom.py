@@ -21,7 +21,7 @@ DESCRIPTIONS: Final = {
 def entity_entry(namespace: Namespace, defined: Defined, host: str) -> Element:
     entry, content = _entry(
         defined.name.rpartition("/")[2] if defined.kind == "subscription" else defined.name,
-        f"https://{host}/{defined.name}",
+        _uri(host, defined.name),
         _iso(defined.created),
         _iso(defined.updated),
     )
@@ -35,7 +35,7 @@ def entity_entry(namespace: Namespace, defined: Defined, host: str) -> Element:
 
 def rule_entry(subscription: Defined, name: str, rule: Rule, host: str) -> Element:
     at = _iso(subscription.created)
-    entry, content = _entry(name, f"https://{host}/{subscription.name}/rules/{name}", at, at)
+    entry, content = _entry(name, f"{_uri(host, subscription.name)}/Rules/{name}", at, at)
     description = ET.SubElement(content, f"{{{xml.SERVICE_BUS}}}RuleDescription")
     rules.write(description, name, rule)
     xml.put(description, "CreatedAt", at)
@@ -83,6 +83,11 @@ def _entry(title: str, uri: str, created: str, updated: str) -> tuple[Element, E
     xml.put(ET.SubElement(root, f"{{{xml.ATOM}}}author"), "name", "localcloud", xml.ATOM)
     ET.SubElement(root, f"{{{xml.ATOM}}}link", {"rel": "self", "href": uri})
     return root, ET.SubElement(root, f"{{{xml.ATOM}}}content", {"type": "application/xml"})
+
+
+def _uri(host: str, name: str) -> str:
+    """As Azure writes it: some clients take the names from it."""
+    return f"https://{host}/{name.replace('/subscriptions/', '/Subscriptions/')}"
 
 
 def _put_counts(description: Element, namespace: Namespace, defined: Defined) -> None:

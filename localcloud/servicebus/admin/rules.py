@@ -99,6 +99,8 @@ def _put_sql(element: Element, kind: str, text: str, parameters: dict[str, Any])
 
 
 def _put_pairs(parent: Element, tag: str, pairs: dict[str, Scalar]) -> None:
+    if not pairs:
+        return
     element = ET.SubElement(parent, f"{{{xml.SERVICE_BUS}}}{tag}")
     for key, value in pairs.items():
         pair = ET.SubElement(element, f"{{{xml.SERVICE_BUS}}}{PAIR}")

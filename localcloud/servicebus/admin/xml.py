@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 from xml.etree import ElementTree as ET
 from xml.etree.ElementTree import Element
+from xml.sax.saxutils import escape, quoteattr
 
 from localcloud.servicebus.errors import BadArgument
 
@@ -62,6 +63,23 @@ def put(parent: Element, tag: str, text: str, namespace: str = SERVICE_BUS) -> E
 
 
 def write(root: Element) -> bytes:
-    ET.register_namespace("i", INSTANCE)
-    written: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
-    return written
+    """As Azure does, for clients that look for names with their prefixes, or for names without."""
+    return (f'<?xml version="1.0" encoding="utf-8"?>{_written(root, "")}').encode()
+
+
+def _written(element: Element, inherited: str) -> str:
+    namespace, _, tag = element.tag.rpartition("}")
+    namespace, declared = namespace.removeprefix("{"), ""
+    if namespace == COUNTS:
+        tag, namespace = f"d2p1:{tag}", inherited
+    elif namespace != inherited:
+        declared = f' xmlns="{namespace}" xmlns:i="{INSTANCE}"'
+    if any(each.tag.startswith(f"{{{COUNTS}}}") for each in element):
+        declared += f' xmlns:d2p1="{COUNTS}"'
+    given = "".join(f" {_attribute(name)}={quoteattr(value)}" for name, value in element.items())
+    inside = escape(element.text or "") + "".join(_written(each, namespace) for each in element)
+    return f"<{tag}{declared}{given}>{inside}</{tag}>"
+
+
+def _attribute(name: str) -> str:
+    return name.replace(f"{{{INSTANCE}}}", "i:")
