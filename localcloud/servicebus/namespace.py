@@ -73,11 +73,13 @@ class Namespace:
         return list(self._below.get(topic.lower(), {}).values())
 
     def load(self, given: Mapping[str, Settings]) -> None:
-        """What was defined by others before, and what is given: that is as it is given now."""
-        for name, kind, settings in self._ground.journal.rows(ledger.ENTITIES):
-            self.define(name, msgspec.json.decode(settings, type=KINDS[kind]))
+        """What is given, as it is given now; and what others have made, but nothing below a topic that is gone."""
         for name, settings in given.items():
             self.define(name, settings)
+        for name, kind, encoded in self._ground.journal.rows(ledger.ENTITIES):
+            topic, below, _ = name.lower().partition(SUBSCRIPTIONS)
+            if name.lower() not in self.defined and (not below or topic in self.defined):
+                self.define(name, msgspec.json.decode(encoded, type=KINDS[kind]))
 
     def close(self) -> None:
         for defined in self.defined.values():
