@@ -1,7 +1,7 @@
 # The store's commands; `make` alone lists them. Works with GNU make from 3.81 on (macOS has that one).
 
 .DEFAULT_GOAL := help
-.PHONY: help setup clean distclean run stop move order audit token autoscale-demo measuring bench bench-engines bench-hotspots bench-orders bench-servicebus scaling \
+.PHONY: help setup clean distclean run stop move order audit dead-letters token autoscale-demo measuring bench bench-engines bench-hotspots bench-orders bench-servicebus scaling \
 	costs contracts check check-deploy test test-on test-images
 
 # The interpreter that installs: the one already chosen, else the newest that answers (a version manager's stand-in may not).
@@ -44,6 +44,11 @@ order: ## Order something, and see what happens until the letter is there
 
 audit: ## Do the books balance?
 	@$(call in,audit)
+
+# REPLAY='--queue orders', '--id <id>', '--subscription take-payment --type *order-confirmed*', '--all', …; YES=1 really sends.
+dead-letters: ## Show what nobody could handle; REPLAY='--all' says what would be sent again, YES=1 sends it
+	@$(or $(wildcard .venv/bin/python),$(error Run `make setup` first)) -m deploy.dead_letters.here $(if $(STATE),--state $(STATE)) \
+		$(if $(REPLAY),replay $(REPLAY) $(if $(YES),--yes),list)
 
 autoscale-demo: setup ## The store with a burst of orders, and workers that come and go (one to two minutes)
 	@exec .venv/bin/python -m deploy.autoscale $(if $(ORDERS),--orders $(ORDERS))

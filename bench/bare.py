@@ -16,8 +16,9 @@ import uvloop
 from aiohttp import web
 from msgspec import Struct
 
-from bench.statements import ASKED, LIST, READ, Placing, read
-from libs.common.postgres import POOL_SIZE
+from bench.statements import ASKED, LIST, Placing, read
+from libs.common.postgres_pool import POOL_SIZE
+from services.catalog.store.postgres_products import READ
 from services.orders.store.postgres_statements import PLACE
 
 

@@ -10,7 +10,7 @@ import msgspec
 from bench.costs import table
 from bench.figures import Benchmarks, Figures
 from bench.load import CONNECTIONS
-from libs.common.postgres import POOL_SIZE
+from libs.common.postgres_pool import POOL_SIZE
 
 DOCS = Path(__file__).parents[1] / "docs"
 OPERATIONS = {

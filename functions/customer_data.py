@@ -18,7 +18,7 @@ from functions.accepting import chosen
 from functions.api import Customer, NamedAddress, Order, Preferences, Waiting
 from functions.connections import Connections
 from functions.tabular import table
-from libs.common import problems, telemetry
+from libs.common import cors, problems, telemetry
 from libs.common.errors import NotFound, StoreError, Unavailable
 from libs.common.telemetry import Kind
 
@@ -28,7 +28,7 @@ ABOUT = {"faas.trigger": "http", "http.route": "/api/customer-data/{id}"}
 PAGE = 100
 MOST_PAGES = 20  # beyond, the answer's Link says where the orders go on
 PATIENCE_SECONDS = 20
-HEADERS = {"Cache-Control": "no-store", "Vary": "Accept", "X-Content-Type-Options": "nosniff"}
+HEADERS = {"Cache-Control": "no-store", "Vary": "Accept, Origin", "X-Content-Type-Options": "nosniff"}
 
 
 class ProfileEntry(Struct, frozen=True, tag_field="kind", tag="profile"):
@@ -82,6 +82,11 @@ FORMS: dict[str, Callable[[list[Entry]], bytes]] = {"application/json": msgspec.
 
 
 async def customer_data(request: func.HttpRequest, to: Connections) -> func.HttpResponse:
+    """A browser asks first whether a page may ask: a host outside Azure's App Service does not answer that for us."""
+    seen = cors.exposure(request.headers.get("Origin"), cors.origins(to.settings.cors_origins))
+    if request.method == "OPTIONS":
+        allowed = seen and seen | cors.permission(["GET"])
+        return func.HttpResponse(status_code=204, headers=HEADERS | allowed)
     with telemetry.trace(request.headers.get("traceparent"), "customer_data", Kind.SERVER, ABOUT) as traceparent:
         try:
             async with asyncio.timeout(PATIENCE_SECONDS):
@@ -90,7 +95,7 @@ async def customer_data(request: func.HttpRequest, to: Connections) -> func.Http
             answer = _problem(Unavailable("this takes too long now"))
         except StoreError as error:
             answer = _problem(error)
-        answer.headers["traceparent"] = traceparent
+        answer.headers.update(seen | {"traceparent": traceparent})
         log.info("request.answered", path=urlsplit(request.url).path, status=answer.status_code)
         return answer
 

@@ -102,7 +102,7 @@ async def on_image_stored(
 
 
 @app.function_name("customer_data")
-@app.route("customer-data/{id}", methods=["GET"])
+@app.route("customer-data/{id}", methods=["GET", "OPTIONS"])
 @measured(calls, "customer_data")
 async def on_customer_data_asked(req: func.HttpRequest) -> func.HttpResponse:
     return await customer_data(req, connections(TOLD))

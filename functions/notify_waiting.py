@@ -30,10 +30,11 @@ async def notify_waiting(event: func.CloudEvent, to: Connections) -> None:
                 return await _notify(fact, customer_id, to, authorization=authorization, traceparent=traceparent)
 
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
-                posted = await asyncio.gather(*map(notify, dict.fromkeys(fact.customers)))
+            async with asyncio.timeout(PATIENCE_SECONDS), asyncio.TaskGroup() as group:
+                letters = [group.create_task(notify(each)) for each in dict.fromkeys(fact.customers)]
         except TimeoutError:
             raise Unavailable("there was no time for all letters") from None
+        posted = [letter.result() for letter in letters]
         log.info("letters.posted", product_id=str(fact.product_id), count=posted.count(True))
         if not all(posted):
             raise Unavailable(f"{posted.count(False)} of {len(posted)} letters can't be posted now")

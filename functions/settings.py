@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from functions import mail
+from libs.common import cors
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,10 +21,12 @@ class Settings:
     payments_key: str = field(repr=False)  # shown to it, and what it signs its call-backs with
     staff_mail: str = ""  # who hears that little is left of a product; empty: the sender of the letters
     staff_language: str = "en"
+    cors_origins: str = ""  # of pages that may ask for a customer's data from a browser, with spaces between
     log_level: str = "INFO"
     otel_exporter_otlp_endpoint: str = ""  # where traces and metrics go by OTLP/HTTP; empty: nowhere
     applicationinsights_connection_string: str = ""  # the same to Azure Monitor
 
     def __post_init__(self) -> None:
-        """Raises ValueError: a wrong address should stop the start, not each letter."""
+        """Raises ValueError or Incomplete: what is wrong should stop the start, not each call."""
         mail.check(self.mail_url)
+        cors.origins(self.cors_origins)

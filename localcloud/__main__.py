@@ -8,6 +8,7 @@ import os
 import random
 import secrets
 import signal
+import ssl
 import sys
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -16,6 +17,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
+from uuid import uuid5
 
 import msgspec
 import structlog
@@ -27,6 +29,7 @@ from localcloud.access import Access, Issuer
 from localcloud.addresses import HOST, Addresses, Port
 from localcloud.communication import MailService
 from localcloud.eventgrid import EventGrid, FunctionsAddress
+from localcloud.eventgrid.dead_letters import Container
 from localcloud.forgetting import Forgetting
 from localcloud.identity import ManagedIdentity, issuer_app
 from localcloud.keyvault import KeyVault
@@ -35,7 +38,7 @@ from localcloud.servicebus import Broker
 from localcloud.servicebus.claims import Key, by_role
 from localcloud.state import State, made_once
 from localcloud.storage import StorageFront
-from localcloud.topology import Topology
+from localcloud.topology import Identity, Topology
 
 START_SECONDS = 30
 KNOCK_SECONDS = 0.01
@@ -72,13 +75,8 @@ class Cloud:
         issuer = Issuer.open(state.identity, identity.issuer_url(addresses, known.tenant), known.tenant)
         access = Access(issuer, known)
         async with (
-            Broker.open(
-                known.queues,
-                state.journal("servicebus"),
-                by_role(access),
-                topics=known.bus_topics,
-                keys={ROOT_KEY: Key(made_once(state.identity / ROOT_KEY, _new_key).decode())},
-            ) as broker,
+            _dead_letters(settings, issuer) as dead_letters,
+            _broker(settings, access) as broker,
             Letters.open(state.journal("mail")) as letters,
             EventGrid.open(
                 known,
@@ -86,6 +84,7 @@ class Cloud:
                 authorize=partial(_may_publish, access),
                 enqueue=Forgetting(broker.send, letters),
                 functions=FunctionsAddress(addresses.http(Port.FUNCTIONS), settings.functions_key),
+                bury=dead_letters.put,
                 time_scale=settings.time_scale,
                 chance=random.Random(),  # noqa: S311
             ) as grid,
@@ -101,6 +100,12 @@ class Cloud:
         return {"ready": True, "subscriptions": self.grid.state(), "queues": queues}
 
 
+def _broker(settings: Settings, access: Access) -> AbstractAsyncContextManager[Broker]:
+    known, state = settings.topology, settings.state
+    keys = {ROOT_KEY: Key(made_once(state.identity / ROOT_KEY, _new_key).decode())}
+    return Broker.open(known.queues, state.journal("servicebus"), by_role(access), topics=known.bus_topics, keys=keys)
+
+
 def _new_key() -> bytes:
     return secrets.token_urlsafe(32).encode()
 
@@ -109,9 +114,25 @@ def _may_publish(access: Access, token: str, topic: str) -> None:
     access.require(token, EVENT_GRID, role="EventGrid Data Sender", on=f"topics/{topic}")
 
 
+def _dead_letters(settings: Settings, issuer: Issuer) -> AbstractAsyncContextManager[Container]:
+    """Event Grid writes them as itself."""
+    known = settings.topology
+    itself = Identity(client_id=uuid5(known.tenant, "eventgrid"), rights=[])
+
+    def token() -> str:
+        return identity.identity_token(issuer, known, itself, resource=identity.STORAGE, at=datetime.now(UTC))
+
+    url = f"{settings.addresses.https(Port.AZURITE)}/{known.storage_account}/{known.dead_letters}"
+    return Container.open(url, _tls(settings), token)
+
+
+def _tls(settings: Settings) -> ssl.SSLContext:
+    return certificates.ensure(settings.state.certificates, datetime.now(UTC)).client_context()
+
+
 def _front(settings: Settings, grid: EventGrid) -> AbstractAsyncContextManager[StorageFront]:
-    tls = certificates.ensure(settings.state.certificates, datetime.now(UTC)).client_context()
-    return StorageFront.open(settings.addresses.https(Port.AZURITE), tls, grid.publish, partial(datetime.now, UTC))
+    azurite = settings.addresses.https(Port.AZURITE)
+    return StorageFront.open(azurite, _tls(settings), grid.publish, partial(datetime.now, UTC))
 
 
 async def run(settings: Settings) -> None:

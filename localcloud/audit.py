@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import aiohttp
 
-from localcloud import azuresql, flow, runfile
+from localcloud import azuresql, azurite, flow, runfile
 from localcloud.books import Books, Unreadable
 from localcloud.laws import LAWS
 from localcloud.library import Library
@@ -22,7 +23,7 @@ from localcloud.waiting import until
 
 TIMEOUT = aiohttp.ClientTimeout(total=10)
 REST_SECONDS = 60.0
-AWAY = (OSError, Unreadable, aiohttp.ClientError)  # a part of the store is
+AWAY = (OSError, Unreadable, aiohttp.ClientError, azurite.Refused)  # a part of the store is
 MOST_EXAMPLES = 5
 
 Counts = dict[str, int]  # where, and how much
@@ -48,7 +49,7 @@ async def read_at_rest(folder: Path, rest_seconds: float, dead_allowed: int) -> 
     run = runfile.running(folder)
     store = await asyncio.to_thread(Store.open, folder, run.base_port, datetime.now(UTC), run.engines)
     async with aiohttp.ClientSession(timeout=TIMEOUT) as session, Library.open(store) as library:
-        look = _Look(session, run.addresses["letters"], library)
+        look = _Look(session, run.addresses["letters"], library, store)
         with suppress(TimeoutError):
             await until(look.waiting, lambda waiting: not waiting, seconds=rest_seconds)
         waiting, dead = await look.waiting(), await look.dead()
@@ -65,6 +66,7 @@ class _Look:
     session: aiohttp.ClientSession
     letters: str
     library: Library
+    store: Store
 
     async def waiting(self) -> Counts:
         """Between the parts, then in them, then between them again: so nothing slips past from the one to the other."""
@@ -73,7 +75,9 @@ class _Look:
         return before | within | (await flow.read(self.session, self.letters)).waiting()
 
     async def dead(self) -> Counts:
-        return await self.library.dead() | (await flow.read(self.session, self.letters)).dead()
+        names = await self.store.storage.blobs_in(self.session, self.store.topology.dead_letters, datetime.now(UTC))
+        buried = Counter(f"subscription {name.partition('/')[0].lower()}" for name in names)
+        return await self.library.dead() | (await flow.read(self.session, self.letters)).dead() | buried
 
 
 def report(written: Books, found: Sequence[Violation], say: Callable[[str], None]) -> None:

@@ -4,8 +4,10 @@ import base64
 import functools
 import hashlib
 import hmac
+import html
+import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import format_datetime
@@ -20,13 +22,23 @@ from localcloud.program import Program, listening, package_folder
 from localcloud.state import made_once
 
 KEY_BYTES = 64
+# Of the account, for browsers; as deploy/azure/modules/storage.bicep has it.
+CORS = """<?xml version="1.0" encoding="utf-8"?>
+<StorageServiceProperties><Cors>{rule}</Cors></StorageServiceProperties>"""
+CORS_RULE = (
+    "<CorsRule><AllowedOrigins>{origins}</AllowedOrigins><AllowedMethods>GET,HEAD,PUT</AllowedMethods>"
+    "<AllowedHeaders>content-type,if-none-match,range,x-ms-*</AllowedHeaders>"
+    "<ExposedHeaders>content-range,etag</ExposedHeaders><MaxAgeInSeconds>600</MaxAgeInSeconds></CorsRule>"
+)
 API_VERSION = "2021-12-02"
 SCRIPT = Path("azurite/node_modules/azurite/dist/src/azurite.js")
 # A small young generation saves 30 MB at rest; the old one has to end somewhere.
 NODE_FLAGS = ["--max-semi-space-size=1", "--max-old-space-size=256"]
 FLAGS = ["--oauth", "basic", "--disableTelemetry", "--skipApiVersionCheck", "--silent"]
 SERVED = {"blob": Port.AZURITE, "queue": Port.QUEUE, "table": Port.TABLE}
+NOTHING: Mapping[str, str] = {}
 TIMEOUT = aiohttp.ClientTimeout(total=10)
+NAME, MARKER = re.compile(r"<Name>(.+?)</Name>"), re.compile(r"<NextMarker>(.+?)</NextMarker>")
 
 
 class Missing(Exception):
@@ -80,21 +92,59 @@ class Azurite:
             env={"AZURITE_ACCOUNTS": f"{self.account}:{self.key}"},
         )
 
-    async def prepare(self, containers: Iterable[str], public: Iterable[str], at: datetime) -> None:
-        """Makes the containers; in a public one, whoever knows a blob's name may read it. Raises Refused."""
+    async def prepare(
+        self, containers: Iterable[str], public: Iterable[str], at: datetime, *, origins: Sequence[str] = ()
+    ) -> None:
+        """Makes the containers; in a public one, whoever knows a blob's name may read it. Pages of these origins, and
+        no others, may ask from a browser. Raises Refused.
+        """
         readable = set(public)
         connector = aiohttp.TCPConnector(ssl=self.certificates.client_context())
         async with aiohttp.ClientSession(connector=connector, timeout=TIMEOUT) as session:
+            rule = CORS_RULE.format(origins=",".join(origins)) if origins else ""
+            cors = CORS.format(rule=rule).encode()
+            await self._put(session, "", {"comp": "properties", "restype": "service"}, at, body=cors)
             for name in containers:
                 access = {"x-ms-blob-public-access": "blob"} if name in readable else {}
-                await self._make(session, name, access, at)
+                await self._put(session, f"/{name}", {"restype": "container"}, at, headers=access)
 
-    async def _make(self, session: aiohttp.ClientSession, name: str, access: dict[str, str], at: datetime) -> None:
-        url = f"{self.blobs}/{name}?restype=container"
-        headers = {**access, "x-ms-date": format_datetime(at, usegmt=True), "x-ms-version": API_VERSION}
-        signed = {**headers, "Authorization": self._signature(name, headers)}
-        async with session.put(url, headers=signed, skip_auto_headers=["Content-Type"]) as answer:
-            if answer.status not in (201, 409):  # 409: it is there
+    async def blobs_in(
+        self, session: aiohttp.ClientSession, container: str, at: datetime, *, page: int = 5000
+    ) -> list[str]:
+        """Their names. Raises aiohttp.ClientError, or Refused where the container is not there."""
+        found, marker = list[str](), ""
+        while True:
+            query = {"restype": "container", "comp": "list", "maxresults": str(page)} | (
+                {"marker": marker} if marker else {}
+            )
+            headers = {"x-ms-date": format_datetime(at, usegmt=True), "x-ms-version": API_VERSION}
+            signed = {**headers, "Authorization": self._signature("GET", f"/{container}", query, headers)}
+            tls = self.certificates.client_context()
+            async with session.get(f"{self.blobs}/{container}", params=query, headers=signed, ssl=tls) as answer:
+                text = await answer.text()
+                if answer.status != 200:
+                    raise Refused(text)
+            found += map(html.unescape, NAME.findall(text))
+            if not (more := MARKER.search(text)):
+                return found
+            marker = html.unescape(more[1])
+
+    async def _put(
+        self,
+        session: aiohttp.ClientSession,
+        path: str,
+        query: Mapping[str, str],
+        at: datetime,
+        *,
+        body: bytes = b"",
+        headers: Mapping[str, str] = NOTHING,
+    ) -> None:
+        ours = {**headers, "x-ms-date": format_datetime(at, usegmt=True), "x-ms-version": API_VERSION}
+        signed = {**ours, "Authorization": self._signature("PUT", path, query, ours, length=len(body))}
+        async with session.put(
+            f"{self.blobs}{path}", params=query, data=body, headers=signed, skip_auto_headers=["Content-Type"]
+        ) as answer:
+            if answer.status not in (201, 202, 409):  # 409: it is there
                 raise Refused(await answer.text())
 
     def asking(self, table: str, at: datetime) -> dict[str, str]:
@@ -103,14 +153,17 @@ class Azurite:
         signature = self._signed(f"{date}\n/{self.account}/{self.account}/{table}()")
         return {"x-ms-date": date, "x-ms-version": API_VERSION, "Authorization": f"SharedKeyLite {signature}"}
 
-    def _signature(self, container: str, headers: dict[str, str]) -> str:
-        """For a PUT without a body: learn.microsoft.com, "Authorize with Shared Key", signature string.
+    def _signature(
+        self, verb: str, path: str, query: Mapping[str, str], headers: Mapping[str, str], *, length: int = 0
+    ) -> str:
+        """Of a request of ours: learn.microsoft.com, "Authorize with Shared Key", signature string.
 
         The account comes twice: once as itself, once as the first part of an emulator's path.
         """
         lines = "".join(f"{name}:{headers[name]}\n" for name in sorted(headers))
-        resource = f"/{self.account}/{self.account}/{container}\nrestype:container"
-        text = "PUT" + "\n" * 12 + lines + resource
+        asked = "".join(f"\n{name}:{query[name]}" for name in sorted(query))
+        resource = f"/{self.account}/{self.account}{path}{asked}"
+        text = verb + "\n" * 3 + (str(length) if length else "") + "\n" * 9 + lines + resource
         return f"SharedKey {self._signed(text)}"
 
     def _signed(self, text: str) -> str:

@@ -68,8 +68,7 @@ def hold(volumes: Volumes) -> None:
 
 
 async def provide(store: Store) -> None:
-    public = store.topology.containers
-    await store.storage.prepare([*public, *store.topology.private_containers], public=public, at=datetime.now(UTC))
+    await provision.containers(store, os.environ)
     await provision.secrets_and_roles(store)
 
 

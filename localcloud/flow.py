@@ -14,7 +14,7 @@ class Queue(Struct, frozen=True):
 class Subscription(Struct, frozen=True):
     name: str
     pending: int
-    dead: int
+    unburied: int  # dead, and not yet in storage
 
 
 class Flow(Struct, frozen=True):
@@ -23,15 +23,14 @@ class Flow(Struct, frozen=True):
 
     def waiting(self) -> dict[str, int]:
         """Where something is on its way, and how much."""
-        pending = {f"subscription {each.name}": each.pending for each in self.subscriptions}
+        pending = {f"subscription {each.name}": each.pending + each.unburied for each in self.subscriptions}
         queued = {f"queue {name}": queue.active + queue.locked for name, queue in self.queues.items()}
         return {name: count for name, count in (pending | queued).items() if count}
 
     def dead(self) -> dict[str, int]:
-        """Where something was given up, and how much."""
-        undelivered = {f"subscription {each.name}": each.dead for each in self.subscriptions}
+        """Where a message was given up, and how many. What Event Grid has given up lies in storage."""
         unhandled = {f"queue {name}": queue.dead_lettered for name, queue in self.queues.items()}
-        return {name: count for name, count in (undelivered | unhandled).items() if count}
+        return {name: count for name, count in unhandled.items() if count}
 
 
 async def read(session: aiohttp.ClientSession, letters: str) -> Flow:

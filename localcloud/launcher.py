@@ -17,7 +17,7 @@ from localcloud import azuresql, azurite, detached, engines, gateway, move, post
 from localcloud.addresses import HOST, Addresses, Port
 from localcloud.logfiles import LogFiles
 from localcloud.processes import Failed, Processes
-from localcloud.provision import provision
+from localcloud.provision import containers, provision
 from localcloud.runfile import AlreadyRuns, Part, Run, StillStopping
 from localcloud.store import Store, state_folder
 
@@ -60,8 +60,7 @@ async def start(store: Store, processes: Processes) -> None:
 
 async def start_storage(store: Store, processes: Processes) -> None:
     await processes.start(store.azurite())
-    public = store.topology.containers
-    await store.storage.prepare([*public, *store.topology.private_containers], public=public, at=datetime.now(UTC))
+    await containers(store, os.environ)
 
 
 @dataclass(slots=True)
@@ -142,7 +141,8 @@ def refuse_taken_ports(addresses: Addresses) -> None:
 def stop(folder: Path) -> None:
     """Raises StillStopping."""
     if running := runfile.read(folder):
-        os.kill(running.pid, signal.SIGTERM)
+        with suppress(ProcessLookupError):  # it was killed, and its guard is stopping the rest
+            os.kill(running.pid, signal.SIGTERM)
         runfile.wait_until_stopped(folder)
     say("stopped")
 

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,7 +45,8 @@ class LogFiles:
         """Who writes holds the file open, so what is in it is moved, not the file. Lines written meanwhile are lost."""
         for path in self.folder.glob("*.log"):
             if path.stat().st_size > most:
-                shutil.copyfile(path, _previous(path))
+                with suppress(OSError):  # where there is no room for it, the store does better without
+                    shutil.copyfile(path, _previous(path))
                 os.truncate(path, 0)
 
 

@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from http import HTTPStatus
 
 import aiohttp
@@ -15,6 +16,7 @@ from localcloud.store import Store
 TIMEOUT = aiohttp.ClientTimeout(total=10)
 SECRET_BYTES = 32
 PAYMENTS_KEY = "functions-payments-key"
+EVENT_GRID_KEY = "functions-host-system-key-event-grid"  # so that an operator can call a function as Event Grid does
 
 
 async def provision(store: Store, processes: Processes) -> None:
@@ -24,10 +26,18 @@ async def provision(store: Store, processes: Processes) -> None:
         await processes.run(store.databases_on_azuresql())
 
 
+async def containers(store: Store, environment: Mapping[str, str]) -> None:
+    """Where media lie, and which pages may reach them. Raises azurite.Refused."""
+    public, origins = store.topology.containers, environment.get("CORS_ORIGINS", "").split()
+    everything = [*public, *store.topology.private_containers]
+    await store.storage.prepare(everything, public, datetime.now(UTC), origins=origins)
+
+
 async def secrets_and_roles(store: Store) -> None:
     """All but the databases on Azure SQL, which a program of their own makes."""
     passwords = {_password_of(name): azuresql.password(store.azuresql) for name in store.on("azuresql")}
-    made = await _secrets(store, {**passwords, PAYMENTS_KEY: store.payments_key})
+    keys = {PAYMENTS_KEY: store.payments_key, EVENT_GRID_KEY: store.event_grid_key}
+    made = await _secrets(store, {**passwords, **keys})
     if owners := store.on("postgres"):
         await postgres.prepare(store.database, {name: made[_password_of(name)] for name in owners})
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from localcloud import azuresql, certificates, gateway, identity, postgres, topology
+from localcloud import azuresql, certificates, functions_keys, gateway, identity, postgres, topology
 from localcloud.addresses import HOST, Addresses, Port
 from localcloud.azurite import Azurite
 from localcloud.certificates import Certificates
@@ -48,6 +48,7 @@ SCHEMES = {
     Port.POSTGRES: "postgresql",
     Port.AZURITE: "https",
 }
+PASSED_ON = ("LOG_LEVEL", "CORS_ORIGINS")  # of our own environment
 PAYMENTS_KEY_FILE = "payments.key"
 MAIL_FROM = "Store <store@localhost>"
 ANSWER = aiohttp.ClientTimeout(total=2)
@@ -174,9 +175,8 @@ class Store:
         """Who one is, and whom to trust."""
         who, bundle = self.topology.identities[name], str(self.certificates.bundle)
         trust = {"SSL_CERT_FILE": bundle, "REQUESTS_CA_BUNDLE": bundle}
-        level = {"LOG_LEVEL": os.environ.get("LOG_LEVEL", "INFO")}
-        telemetry = {variable: said for variable, said in os.environ.items() if variable.startswith("OTEL_")}
-        return {**identity.environment(self.addresses, identity.header(self.state), who), **trust, **level, **telemetry}
+        said = {name: value for name, value in os.environ.items() if name in PASSED_ON or name.startswith("OTEL_")}
+        return {**identity.environment(self.addresses, identity.header(self.state), who), **trust, **said}
 
     def _told_service(self, name: str) -> dict[str, str]:
         return {
@@ -185,8 +185,7 @@ class Store:
             "STORE_URL": self.store_url(name),
             "KEY_VAULT": self.url(Port.KEYVAULT),
             "TOPIC_ENDPOINT": f"{self.url(Port.EVENTGRID)}/{name}/api/events",
-            "SERVICE_BUS": f"{self.topology.namespace}.servicebus.windows.net",
-            "SERVICE_BUS_ENDPOINT": self.url(Port.SERVICEBUS),
+            **self._told_of_bus(),
             "ISSUER": identity.issuer_url(self.addresses, self.topology.tenant),
             "AUDIENCE": str(self.topology.api.client_id),
             **self._told_of_media(),
@@ -203,6 +202,22 @@ class Store:
                 return azuresql.without_password(self.azuresql, name)
             case _:
                 return f"{self.storage.tables}/{name}"
+
+    def told_operator(self) -> dict[str, str]:
+        """Whoever looks after the store, with the tools that do so in Azure, too."""
+        return {
+            **self._told_everyone("operator"),
+            "KEY_VAULT": self.url(Port.KEYVAULT),
+            **self._told_of_bus(),
+            "BLOB_ENDPOINT": f"{self.url(Port.BLOB)}/{self.topology.storage_account}",
+            "FUNCTIONS_URL": self.url(Port.FUNCTIONS),
+        }
+
+    def _told_of_bus(self) -> dict[str, str]:
+        return {
+            "SERVICE_BUS": f"{self.topology.namespace}.servicebus.windows.net",
+            "SERVICE_BUS_ENDPOINT": self.url(Port.SERVICEBUS),
+        }
 
     def _told_of_media(self) -> dict[str, str]:
         return {
@@ -230,6 +245,11 @@ class Store:
         """Made on first use. In Azure it is in Key Vault."""
         made = made_once(self.state.folder / PAYMENTS_KEY_FILE, lambda: secrets.token_urlsafe(32).encode())
         return made.decode()
+
+    @property
+    def event_grid_key(self) -> str:
+        """The local cloud has made it, by its start at the latest."""
+        return functions_keys.read(self.state.function_keys / functions_keys.EVENT_GRID)
 
     # --- where they are, and on what ----------------------------------------------------------------------------------
 

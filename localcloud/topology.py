@@ -110,6 +110,7 @@ class Topology(Struct, frozen=True, forbid_unknown_fields=True):
     subscriptions: list[Subscription]
     containers: list[str]
     private_containers: list[str]
+    dead_letters: str  # one of them
     tables: list[str]
     secrets: list[str]
     settings: dict[str, Setting]

@@ -5,6 +5,8 @@ import { Engine, namesOf } from 'modules/names.bicep'
 param image string
 param engine Engine
 param apiClientId string
+@description('Origins whose pages may call from a browser, with spaces between; empty: none.')
+param corsOrigins string = ''
 param environmentName string
 param location string = resourceGroup().location
 
@@ -24,6 +26,7 @@ module service 'modules/service.bicep' = {
       BLOB_ENDPOINT: blobs
       MEDIA_URL: '${blobs}/${topology.containers[0]}'
     }
+    corsOrigins: corsOrigins
     environmentName: environmentName
     location: location
   }

@@ -5,5 +5,6 @@ using 'catalog.bicep'
 param image = readEnvironmentVariable('SERVICE_CATALOG_IMAGE_NAME', '')
 param engine = readEnvironmentVariable('CATALOG_ENGINE', 'postgres')
 param apiClientId = readEnvironmentVariable('API_CLIENT_ID', '')
+param corsOrigins = readEnvironmentVariable('CORS_ORIGINS', '')
 param environmentName = readEnvironmentVariable('AZURE_ENV_NAME', '')
 param location = readEnvironmentVariable('AZURE_LOCATION', '')

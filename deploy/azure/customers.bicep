@@ -5,6 +5,8 @@ import { Engine } from 'modules/names.bicep'
 param image string
 param engine Engine
 param apiClientId string
+@description('Origins whose pages may call from a browser, with spaces between; empty: none.')
+param corsOrigins string = ''
 param environmentName string
 param location string = resourceGroup().location
 
@@ -16,6 +18,7 @@ module service 'modules/service.bicep' = {
     image: image
     engine: engine
     apiClientId: apiClientId
+    corsOrigins: corsOrigins
     environmentName: environmentName
     location: location
   }

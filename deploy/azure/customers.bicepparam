@@ -5,5 +5,6 @@ using 'customers.bicep'
 param image = readEnvironmentVariable('SERVICE_CUSTOMERS_IMAGE_NAME', '')
 param engine = readEnvironmentVariable('CUSTOMERS_ENGINE', 'postgres')
 param apiClientId = readEnvironmentVariable('API_CLIENT_ID', '')
+param corsOrigins = readEnvironmentVariable('CORS_ORIGINS', '')
 param environmentName = readEnvironmentVariable('AZURE_ENV_NAME', '')
 param location = readEnvironmentVariable('AZURE_LOCATION', '')

@@ -11,6 +11,11 @@ param mailPasswordUrl string = ''
 param mailFrom string
 @description('The payment provider, or the adapter to it that speaks as docs/payments.md says.')
 param paymentsUrl string
+@description('Who hears that little is left of a product; empty: the sender of the letters.')
+param staffMail string = ''
+param staffLanguage ('en' | 'de') = 'en'
+@description('Origins whose pages may call from a browser, with spaces between; empty: none.')
+param corsOrigins string = ''
 param environmentName string
 param location string = resourceGroup().location
 
@@ -31,6 +36,9 @@ module functions 'modules/functions.bicep' = {
     mailPasswordUrl: mailPasswordUrl
     mailFrom: mailFrom
     paymentsUrl: paymentsUrl
+    staffMail: staffMail
+    staffLanguage: staffLanguage
+    corsOrigins: corsOrigins
     masterKey: vault.getSecret(keys.master)
     defaultKey: vault.getSecret(keys.default)
     eventGridKey: vault.getSecret(keys.eventGrid)

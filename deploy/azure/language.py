@@ -55,6 +55,7 @@ PURE: dict[str, Callable[..., Value]] = {
     "map": lambda items, change: [change(item) for item in items],
     "objectKeys": sorted,
     "replace": lambda value, old, new: value.replace(old, new),
+    "split": lambda value, at: value.split(at),
     "resourceGroup": lambda: {"id": GROUP, "location": "westeurope"},
     "resourceId": lambda kind, name: f"{GROUP}/{kind}/{name}",
     "skip": lambda value, count: value[count:],

@@ -22,6 +22,8 @@ param purgeProtection bool
 @description('Replicas in several zones, and a standby for PostgreSQL: about twice its price.')
 param zoneRedundant bool
 param alertEmail string = ''
+@description('Origins whose pages may put a file into storage from a browser, with spaces between; empty: none.')
+param corsOrigins string = ''
 param logRetentionDays int = 30
 param postgresSku { name: string, tier: string } = { name: 'Standard_D2ds_v5', tier: 'GeneralPurpose' }
 param azuresqlSku { name: string, tier: string, family: string, capacity: int } = {
@@ -58,8 +60,7 @@ var openings = concat(
 )
 var queues = objectKeys(topology.queues)
 var senders = filter(objectKeys(topology.identities), name => (name != 'operator'))
-var privateContainers = concat(topology.private_containers, [names.deadLetters])
-var containers = concat(topology.containers, privateContainers)
+var containers = concat(topology.containers, topology.private_containers)
 var placed = items(engines)
 var onPostgres = map(filter(placed, each => (each.value == 'postgres')), each => each.key)
 var onAzuresql = map(filter(placed, each => (each.value == 'azuresql')), each => each.key)
@@ -153,8 +154,9 @@ module storage 'modules/storage.bicep' = {
     location: location
     tags: tags
     containers: topology.containers
-    privateContainers: privateContainers
+    privateContainers: topology.private_containers
     tables: topology.tables
+    corsOrigins: corsOrigins
     containerRights: rightsOn(topology.identities, 'containers', containers)
     accountRights: rightsOn(topology.identities, 'accounts', [topology.storage_account])
     tableRights: rightsOn(topology.identities, 'tables', topology.tables)
@@ -255,6 +257,10 @@ module alerts 'modules/alerts.bicep' = {
 output AZURE_CONTAINER_REGISTRY_ENDPOINT string = registry.outputs.endpoint
 output STORE_VAULT string = names.vault
 output STORE_SECRETS array = topology.secrets
+// What the operator's tools are told (docs/dead-letters.md).
+output SERVICE_BUS string = '${names.bus}.servicebus.windows.net'
+output KEY_VAULT string = 'https://${names.vault}${az.environment().suffixes.keyvaultDns}'
+output BLOB_ENDPOINT string = 'https://${names.storage}.blob.${az.environment().suffixes.storage}'
 output STORE_PRINCIPALS array = identities.outputs.principals
 output STORE_APP_ROLES object = toObject(
   filter(items(topology.identities), each => contains(each.value, 'app_roles')),

@@ -1,5 +1,6 @@
 """Who is calling: Entra ID v2 access tokens, checked against the issuer's published keys."""
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from uuid import UUID
 
 import aiohttp
 from joserfc import jwt
-from joserfc.errors import JoseError
+from joserfc.errors import InvalidKeyIdError, JoseError
 from joserfc.jwk import KeySet
 
 from libs.common.errors import Unauthorized, Unavailable
@@ -52,6 +53,7 @@ class Verifier:
     _keys: KeySet | None = None
     _keys_at: float = 0.0
     _known: OrderedDict[bytes, tuple[float, Caller]] = field(default_factory=OrderedDict)
+    _fetching: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def caller(self, authorization: str) -> Caller:
         """Raises Unauthorized, or Unavailable while the issuer's keys can't be had."""
@@ -73,15 +75,15 @@ class Verifier:
 
     async def _claims(self, token: str, now: float) -> dict[str, Any]:
         if now - self._keys_at > KEYS_FRESH_SECONDS:
-            await self._fetch_keys(now)
+            await self._fetch_keys(now, KEYS_FRESH_SECONDS)
         try:
             return self._decode(token, now)
-        except ValueError:  # no key has the token's id: the issuer may have a new one
+        except InvalidKeyIdError:  # the issuer may have a new one
             if now - self._keys_at < KEYS_REFRESH_AT_MOST_EVERY:
                 raise Unauthorized from None
-        except JoseError as error:
+        except (JoseError, ValueError) as error:
             raise Unauthorized from error
-        await self._fetch_keys(now)
+        await self._fetch_keys(now, KEYS_REFRESH_AT_MOST_EVERY)
         try:
             return self._decode(token, now)
         except (JoseError, ValueError) as error:
@@ -102,15 +104,20 @@ class Verifier:
         ).validate(claims)
         return claims
 
-    async def _fetch_keys(self, now: float) -> None:
-        """An outage leaves the keys we have; without any, `_decode` says so."""
-        try:
-            configuration = await self._get(f"{self.issuer}/.well-known/openid-configuration")
-            self._keys = KeySet.import_key_set(await self._get(configuration["jwks_uri"]))
-        except (aiohttp.ClientError, TimeoutError, KeyError, ValueError):
-            if self._keys is None:
+    async def _fetch_keys(self, now: float, older: float) -> None:
+        """Where they are older than that; whoever asks meanwhile waits for the same answer. An outage leaves the keys
+        we have; without any, `_decode` says so.
+        """
+        async with self._fetching:
+            if now - self._keys_at < older:
                 return
-        self._keys_at = now
+            try:
+                configuration = await self._get(f"{self.issuer}/.well-known/openid-configuration")
+                self._keys = KeySet.import_key_set(await self._get(configuration["jwks_uri"]))
+            except (aiohttp.ClientError, TimeoutError, KeyError, TypeError, ValueError, JoseError):
+                if self._keys is None:
+                    return
+            self._keys_at = now
 
     async def _get(self, url: str) -> Any:
         async with self.session.get(url, timeout=TIMEOUT, raise_for_status=True) as response:

@@ -106,7 +106,7 @@ class _Desk:
         if error is None:
             await self._receiver.complete_message(message)
             self._watch.ended("completed")
-        elif isinstance(error, (Malformed, UnknownType)) or (message.delivery_count or 0) + 1 >= MOST_TRIES:
+        elif isinstance(error, (Malformed, UnknownType)) or _has_failed_enough(message, error):
             reason, description = type(error).__name__, error.detail if isinstance(error, StoreError) else str(error)
             await self._receiver.dead_letter_message(message, reason=reason, error_description=description[:4000])
             self._watch.ended("dead_lettered")
@@ -133,3 +133,8 @@ class _Desk:
             except Exception as error:  # a defect in a reaction is that message's fate, not the loop's
                 log.exception("message.failed", id=message.message_id)
                 return error
+
+
+def _has_failed_enough(message: ServiceBusReceivedMessage, error: Exception) -> bool:
+    """What something else was away for is no fault of the message, however often it has come."""
+    return not isinstance(error, Unavailable) and (message.delivery_count or 0) + 1 >= MOST_TRIES

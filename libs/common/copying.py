@@ -64,24 +64,35 @@ async def refuse_served(database: Database, patience: float = LEADER_SECONDS) ->
 
 
 async def copy(source: Archive, target: Archive, kinds: Sequence[type[Row]], *, origin: str, say: Say) -> None:
-    """Where it was interrupted, it goes on. Raises Filled, Elsewhere, Differs or Unavailable."""
+    """Goes on where it was interrupted, also at its very end. Raises Filled, Elsewhere, Differs or Unavailable."""
     progress = await target.progress()
     if not progress:
-        await _refuse_filled(target, kinds)
+        if await _is_filled(target, kinds):
+            await _recognise(source, target, kinds, say)
+            return
         await target.note(ORIGIN, origin)
     elif progress[ORIGIN] != origin:
         raise Elsewhere(f"{Elsewhere.__doc__} It comes from {progress[ORIGIN]}.")
     for kind in kinds:
         await _copy_rows(source, target, kind, progress.get(kind.table, ""), say)
     for kind in kinds:
-        await _compare(source, target, kind, say)
+        if differs := await _difference(source, target, kind, say):
+            raise Differs(f"{Differs.__doc__} {differs}")
     await target.finish()
 
 
-async def _refuse_filled(target: Archive, kinds: Sequence[type[Row]]) -> None:
+async def _is_filled(target: Archive, kinds: Sequence[type[Row]]) -> bool:
     for kind in kinds:
         if (await target.page(kind, "")).rows:
-            raise Filled(f"{Filled.__doc__} It has rows of {kind.table}.")
+            return True
+    return False
+
+
+async def _recognise(source: Archive, target: Archive, kinds: Sequence[type[Row]], say: Say) -> None:
+    """Whoever was killed at the very end of a copy begins it anew. Raises Filled where something else is there."""
+    for kind in kinds:
+        if differs := await _difference(source, target, kind, say):
+            raise Filled(f"{Filled.__doc__} {differs}")
 
 
 async def _copy_rows(source: Archive, target: Archive, kind: type[Row], after: str, say: Say) -> None:
@@ -92,13 +103,14 @@ async def _copy_rows(source: Archive, target: Archive, kind: type[Row], after: s
         say(f"{kind.table}: {copied:,} of {total:,} rows copied")
 
 
-async def _compare(source: Archive, target: Archive, kind: type[Row], say: Say) -> None:
-    """Raises Differs."""
+async def _difference(source: Archive, target: Archive, kind: type[Row], say: Say) -> str:
+    """Empty where there is none, and that is said."""
     there, here = [await _summed(archive, kind) for archive in (source, target)]
     if there != here:
         differs = f"{there.rows:,} rows there, {here.rows:,} here" if there.rows != here.rows else "another checksum"
-        raise Differs(f"{Differs.__doc__} {kind.table}: {differs}.")
+        return f"{kind.table}: {differs}."
     say(f"{kind.table}: {here.rows:,} rows, checksum {here.digest >> 8 * DIGEST_BYTES - 64:016x}")
+    return ""
 
 
 async def _summed(archive: Archive, kind: type[Row]) -> Sum:

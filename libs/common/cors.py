@@ -4,7 +4,7 @@ Tokens travel in a header that the page sets itself: no page needs what the brow
 """
 
 import re
-from collections.abc import Set
+from collections.abc import Iterable, Set
 
 from aiohttp import web
 
@@ -31,28 +31,33 @@ def origins(told: str) -> frozenset[str]:
 
 def preflight(request: web.Request, allowed: Set[str]) -> web.Response | None:
     """The answer to a browser that asks before it lets a page ask; None where it is another kind of request."""
-    wanted = request.headers.get("Access-Control-Request-Method")
-    if request.method != "OPTIONS" or wanted is None or request.headers.get("Origin") not in allowed:
+    if request.method != "OPTIONS" or "Access-Control-Request-Method" not in request.headers:
+        return None
+    if request.headers.get("Origin") not in allowed:
         return None
     refused = request.match_info.http_exception
     if not isinstance(refused, web.HTTPMethodNotAllowed):  # there is no such path
         return None
-    return web.Response(
-        status=204,
-        headers={
-            "Access-Control-Allow-Methods": ", ".join(sorted(refused.allowed_methods)),
-            "Access-Control-Allow-Headers": SENT,
-            "Access-Control-Max-Age": REMEMBERED_SECONDS,
-        },
-    )
+    return web.Response(status=204, headers=permission(refused.allowed_methods))
+
+
+def permission(methods: Iterable[str]) -> dict[str, str]:
+    """To ask in this way: what a preflight is answered beside `exposure`."""
+    return {
+        "Access-Control-Allow-Methods": ", ".join(sorted(methods)),
+        "Access-Control-Allow-Headers": SENT,
+        "Access-Control-Max-Age": REMEMBERED_SECONDS,
+    }
 
 
 def expose(request: web.Request, response: web.StreamResponse, allowed: Set[str]) -> None:
-    """Lets a page read the answer."""
-    if not allowed:
-        return
-    response.headers.add("Vary", "Origin")
-    origin = request.headers.get("Origin")
-    if origin and origin in allowed:
-        response.headers["Access-Control-Allow-Origin"] = origin
-        response.headers["Access-Control-Expose-Headers"] = EXPOSED
+    if allowed:
+        response.headers.add("Vary", "Origin")
+        response.headers.update(exposure(request.headers.get("Origin"), allowed))
+
+
+def exposure(origin: str | None, allowed: Set[str]) -> dict[str, str]:
+    """Lets a page of that origin read the answer, where it is one of those."""
+    if origin is None or origin not in allowed:
+        return {}
+    return {"Access-Control-Allow-Origin": origin, "Access-Control-Expose-Headers": EXPOSED}

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import uuid4
 
+import structlog
 from opentelemetry.sdk.metrics.export import MetricExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan
@@ -19,6 +20,8 @@ from libs.common.metrics import Metrics
 from libs.common.points import Points
 from libs.common.settings import Incomplete
 from libs.common.telemetry import Span
+
+log = structlog.get_logger()
 
 SCOPE = InstrumentationScope("store")
 SAMPLED = TraceFlags(TraceFlags.SAMPLED)
@@ -81,7 +84,10 @@ class Pusher:
 
     def _run(self) -> None:
         while not self.stopped.wait(self.interval):
-            self.push()
+            try:
+                self.push()
+            except Exception:  # of an exporter; the next figures may go out again
+                log.exception("figures.failed")
 
     def push(self) -> None:
         for exporter, points in self.destinations:

@@ -14,6 +14,7 @@ from libs.common.watch import LOOK_SECONDS
 
 log = structlog.get_logger()
 
+OUTCOMES = ("completed", "abandoned", "dead_lettered", "unsettled")
 MOST_PEEKED = 100  # their bodies come along
 PEEK_SECONDS = 5.0
 
@@ -23,6 +24,11 @@ class QueueWatch:
     queue: str
     measures: Measures
     _looked_at: float = -LOOK_SECONDS
+
+    def __post_init__(self) -> None:
+        """From nought on: of a series that begins with one, Prometheus sees no increase, and nobody would be told."""
+        for outcome in OUTCOMES:
+            self.measures.deliveries.add(self.queue, outcome, amount=0)
 
     def came(self, message: ServiceBusReceivedMessage) -> None:
         self.measures.waits.record(_age(message), self.queue)

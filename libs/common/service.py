@@ -3,12 +3,13 @@
 import argparse
 import asyncio
 import os
+import random
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any, Protocol, TypeVar
 
 import aiohttp
@@ -24,7 +25,7 @@ from libs.common.auth import Verifier
 from libs.common.clock import now
 from libs.common.database import Database, place_of
 from libs.common.entrance import Entrance
-from libs.common.errors import StoreError
+from libs.common.errors import StoreError, Unavailable
 from libs.common.measures import Measures
 from libs.common.outbox import Topic
 from libs.common.pages import with_pages
@@ -32,6 +33,9 @@ from libs.common.settings import ServiceSettings
 from libs.common.vault import Vault
 
 log = structlog.get_logger()
+
+START_SECONDS = 30.0  # so long what a service needs may be away when it starts
+PAUSE_SECONDS = (0.5, 1.5)
 
 S = TypeVar("S", bound=ServiceSettings)
 Run = Callable[[S], Coroutine[Any, Any, None]]
@@ -102,15 +106,31 @@ def main(name: str, kind: type[S], run: Run[S], store: Store) -> None:
         logs.configure(told.log_level)
         match asked.command:
             case "migrate":
-                uvloop.run(_migrate(name, told, store))
+                patiently(lambda: _migrate(name, told, store))
             case "copy":
-                uvloop.run(_copy(name, told, store, asked.to))
+                patiently(lambda: _copy(name, told, store, asked.to))
         if asked.command is None or asked.serve:
-            uvloop.run(run(told))
+            patiently(lambda: run(told))
     except settings.Incomplete as reason:
         sys.exit(f"{name} can't {asked.command or 'start'}: {reason}")
     except StoreError as reason:
         sys.exit(f"{name} can't {asked.command or 'start'}: {reason.detail}")
+
+
+def patiently(act: Callable[[], Coroutine[Any, Any, None]], seconds: float = START_SECONDS) -> None:
+    """Again while something that it needs to start is away: what serves already never rises as Unavailable by itself.
+
+    Raises Unavailable where that takes too long.
+    """
+    until = monotonic() + seconds
+    while True:
+        try:
+            return uvloop.run(act())
+        except Unavailable as error:
+            if monotonic() > until:
+                raise
+            log.warning("start.postponed", reason=error.detail)
+        sleep(random.SystemRandom().uniform(*PAUSE_SECONDS))
 
 
 def _parsed(name: str) -> argparse.Namespace:

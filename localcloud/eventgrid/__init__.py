@@ -14,6 +14,7 @@ import aiohttp
 import structlog
 
 from localcloud import http
+from localcloud.eventgrid.dead_letters import Put, Undertaker
 from localcloud.eventgrid.delivery import Subscriber, SubscriptionState
 from localcloud.eventgrid.destination import Destinations, Enqueue, FunctionsAddress
 from localcloud.eventgrid.pending import SCHEMA, Pending
@@ -36,9 +37,10 @@ class EventGrid:
         pending: Pending,
         *,
         authorize: Callable[[str, str], None],
+        undertaker: Undertaker,
     ) -> None:
         self._subscribers = subscribers
-        self._pending = pending
+        self._pending, self._undertaker = pending, undertaker
         self._endpoints = TopicEndpoints(topics, authorize, self.publish)
 
     @classmethod
@@ -51,33 +53,32 @@ class EventGrid:
         authorize: Callable[[str, str], None],
         enqueue: Enqueue,
         functions: FunctionsAddress,
+        bury: Put,
         time_scale: float = 1.0,
         chance: random.Random,
     ) -> AsyncIterator["EventGrid"]:
-        """`authorize(token, topic)` raises access.Unauthorized or access.Forbidden."""
+        """`authorize(token, topic)` raises access.Unauthorized or access.Forbidden, `bury` dead_letters.NotTaken."""
         connector = aiohttp.TCPConnector(limit=0)  # the lanes are the limit, so that no function waits for another
         async with Journal.open(path, SCHEMA) as journal, aiohttp.ClientSession(connector=connector) as session:
             pending, policy = Pending(journal), RetryPolicy(time_scale, chance)
-            destinations = Destinations(session, functions, enqueue)
+            destinations, undertaker = Destinations(session, functions, enqueue), Undertaker(pending, bury, chance)
             subscribers = [
-                Subscriber(each, destinations.of(each.to), pending, policy=policy) for each in topology.subscriptions
+                Subscriber(each, destinations.of(each.to), pending, policy=policy, undertaker=undertaker)
+                for each in topology.subscriptions
             ]
-            _resume(subscribers, pending)
-            yield cls(topology.topics, subscribers, pending, authorize=authorize)
+            _resume(subscribers, undertaker, pending)
+            yield cls(topology.topics, subscribers, pending, authorize=authorize, undertaker=undertaker)
 
     async def serve(self, host: str, port: int, tls: ssl.SSLContext) -> None:
         """Takes and delivers events until cancelled."""
         async with asyncio.TaskGroup() as loops:
             loops.create_task(http.serve(self._endpoints.app(), host, port, tls))
+            loops.create_task(self._undertaker.run())
             for subscriber in self._subscribers:
                 loops.create_task(subscriber.run())
 
     def state(self) -> list[SubscriptionState]:
         return [subscriber.state() for subscriber in self._subscribers]
-
-    async def redeliver_dead(self, subscription: str) -> int:
-        """How many are tried again. Raises KeyError if there is no such subscription."""
-        return await {each.name: each for each in self._subscribers}[subscription].revive()
 
     async def publish(self, topic: str, events: list[Event]) -> None:
         """Returns when the events are on disk; one that nobody wants is dropped, as in Azure.
@@ -92,10 +93,11 @@ class EventGrid:
         log.info("events.published", topic=topic, events=len(events), deliveries=len(wanted))
 
 
-def _resume(subscribers: list[Subscriber], pending: Pending) -> None:
+def _resume(subscribers: list[Subscriber], undertaker: Undertaker, pending: Pending) -> None:
     """Counts what is left from before."""
-    waiting, dead = pending.counts()
+    waiting, unburied = pending.counts()
+    undertaker.unburied.update(unburied)
     for each in subscribers:
-        each.waiting, each.dead = waiting.pop(each.name, 0), dead.get(each.name, 0)
+        each.waiting = waiting.pop(each.name, 0)
     for name, count in waiting.items():
         log.warning("subscription.missing", subscription=name, pending=count)

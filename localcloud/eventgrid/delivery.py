@@ -10,6 +10,7 @@ from time import time
 import structlog
 from msgspec import Struct
 
+from localcloud.eventgrid.dead_letters import Undertaker
 from localcloud.eventgrid.destination import Destination
 from localcloud.eventgrid.pending import Delivery, Pending
 from localcloud.eventgrid.retry import Dead, Outcome, RetryPolicy
@@ -22,7 +23,7 @@ log = structlog.get_logger()
 
 
 class SubscriptionState(Struct, frozen=True):
-    """`delivered` and `retried` count from the start of the process."""
+    """`delivered`, `retried` and `dead` count from the start of the process; storage has yet to take the `unburied`."""
 
     name: str
     topic: str
@@ -30,6 +31,7 @@ class SubscriptionState(Struct, frozen=True):
     delivered: int
     retried: int
     dead: int
+    unburied: int
     next_attempt: datetime | None
 
 
@@ -77,13 +79,19 @@ class Lane:
 
 class Subscriber:
     def __init__(
-        self, subscription: Subscription, destination: Destination, pending: Pending, *, policy: RetryPolicy
+        self,
+        subscription: Subscription,
+        destination: Destination,
+        pending: Pending,
+        *,
+        policy: RetryPolicy,
+        undertaker: Undertaker,
     ) -> None:
         self._subscription, self._destination = subscription, destination
-        self._pending, self._policy = pending, policy
+        self._pending, self._policy, self._undertaker = pending, policy, undertaker
         self._fresh, self._retries = self._lane(retry=False), self._lane(retry=True)
-        self._delivered = self._retried = 0
-        self.waiting = self.dead = 0  # counted when on disk; writes are done in the order of the calls
+        self._delivered = self._retried = self._dead = 0
+        self.waiting = 0  # counted when on disk; writes are done in the order of the calls
 
     @property
     def name(self) -> str:
@@ -104,14 +112,6 @@ class Subscriber:
         self.waiting += count
         self._fresh.wake()
 
-    async def revive(self) -> int:
-        """Puts what is dead back; how many."""
-        await self._pending.revive(self.name, time())
-        count, self.dead = self.dead, 0
-        self.waiting += count
-        self._retries.wake()
-        return count
-
     def state(self) -> SubscriptionState:
         due = min((lane.next_attempt for lane in (self._fresh, self._retries) if lane.next_attempt), default=None)
         return SubscriptionState(
@@ -120,7 +120,8 @@ class Subscriber:
             pending=self.waiting,
             delivered=self._delivered,
             retried=self._retried,
-            dead=self.dead,
+            dead=self._dead,
+            unburied=self._undertaker.unburied[self.name],
             next_attempt=None if due is None else datetime.fromtimestamp(due, UTC),
         )
 
@@ -128,7 +129,7 @@ class Subscriber:
         return Lane(lambda: self._pending.earliest(self.name, retry=retry, limit=MOST_AT_ONCE), self._attempt)
 
     async def _attempt(self, delivery: Delivery) -> None:
-        self._retried += delivery.attempts + delivery.redrives > 0
+        self._retried += delivery.attempts > 0
         outcome = await self._destination.deliver(delivery, self.name)
         if outcome is not Outcome.DELIVERED:
             await self._failed(replace(delivery, attempts=delivery.attempts + 1), outcome)
@@ -142,10 +143,10 @@ class Subscriber:
         match self._policy.after(delivery, outcome, time()):
             case Dead(reason):
                 log.warning("event.dead", **about, reason=reason, attempts=delivery.attempts)
-                await self._pending.bury(delivery, reason, outcome, time())
+                await self._undertaker.take(delivery, self.name, reason=reason, outcome=outcome)
                 self.waiting -= 1
-                self.dead += 1
+                self._dead += 1
             case again:
-                log.info("event.postponed", **about, attempts=again.attempts, redrives=again.redrives)
+                log.info("event.postponed", **about, attempts=again.attempts)
                 await self._pending.postpone(again)
                 self._retries.wake()

@@ -1,4 +1,4 @@
-"""What is still to be delivered, and what never will be: on disk, one row for each event and subscription.
+"""What is still to be delivered, and what never will be and is on its way to storage: on disk, one row for each.
 
 Times are seconds since 1970. The disk is the only queue: whoever delivers asks for the next few rows.
 """
@@ -18,41 +18,28 @@ CREATE TABLE IF NOT EXISTS pending (
     since        REAL NOT NULL,                     -- its time to live runs from here
     due          REAL NOT NULL,                     -- the next attempt
     retry        INTEGER NOT NULL DEFAULT 0,        -- 1: tried before
-    attempts     INTEGER NOT NULL DEFAULT 0,        -- since it was published or redriven
-    redrives     INTEGER NOT NULL DEFAULT 0
+    attempts     INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX IF NOT EXISTS pending_by_due ON pending (subscription, retry, due);
-CREATE TABLE IF NOT EXISTS dead (
-    id           INTEGER PRIMARY KEY,
+CREATE TABLE IF NOT EXISTS burials (
+    id           INTEGER PRIMARY KEY AUTOINCREMENT,
     subscription TEXT NOT NULL,
-    message_id   TEXT NOT NULL,
-    event        BLOB NOT NULL,
-    attempts     INTEGER NOT NULL,
-    redrives     INTEGER NOT NULL,
-    reason       TEXT NOT NULL,
-    outcome      TEXT NOT NULL, -- of the last attempt
-    died         REAL NOT NULL
+    blob         TEXT NOT NULL,                     -- the name it gets, the same at every attempt
+    content      BLOB NOT NULL
 );
-CREATE INDEX IF NOT EXISTS dead_by_subscription ON dead (subscription);
 """
 ADD = "INSERT INTO pending (subscription, message_id, event, since, due) VALUES (?1, ?2, ?3, ?4, ?4)"
 EARLIEST = """
-SELECT id, message_id, event, since, due, attempts, redrives FROM pending
+SELECT id, message_id, event, since, due, attempts FROM pending
 WHERE subscription = ? AND retry = ? ORDER BY due LIMIT ?
 """
 REMOVE = "DELETE FROM pending WHERE id = ?"
-POSTPONE = "UPDATE pending SET retry = 1, since = ?, due = ?, attempts = ?, redrives = ? WHERE id = ?"
-BURY = """
-INSERT INTO dead (subscription, message_id, event, attempts, redrives, reason, outcome, died)
-SELECT subscription, message_id, event, ?, redrives, ?, ?, ? FROM pending WHERE id = ?
-"""
-REVIVE = """
-INSERT INTO pending (subscription, message_id, event, since, due, retry)
-SELECT subscription, message_id, event, ?1, ?1, 1 FROM dead WHERE subscription = ?2 ORDER BY id
-"""
-FORGET = "DELETE FROM dead WHERE subscription = ?"
+POSTPONE = "UPDATE pending SET retry = 1, due = ?, attempts = ? WHERE id = ?"
+BURY = "INSERT INTO burials (subscription, blob, content) VALUES (?, ?, ?)"
+UNBURIED = "SELECT id, subscription, blob, content FROM burials ORDER BY id LIMIT ?"
+BURIED = "DELETE FROM burials WHERE id = ?"
 COUNT_PENDING = "SELECT subscription, count(*) FROM pending GROUP BY subscription"
-COUNT_DEAD = "SELECT subscription, count(*) FROM dead GROUP BY subscription"
+COUNT_UNBURIED = "SELECT subscription, count(*) FROM burials GROUP BY subscription"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +52,16 @@ class Delivery:
     since: float
     due: float
     attempts: int
-    redrives: int
+
+
+@dataclass(frozen=True, slots=True)
+class Burial:
+    """A dead letter, and the blob that it becomes."""
+
+    id: int
+    subscription: str
+    blob: str
+    content: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,16 +81,18 @@ class Pending:
         return self.journal.write((REMOVE, (delivery.id,)))
 
     def postpone(self, to: Delivery) -> asyncio.Future[None]:
-        return self.journal.write((POSTPONE, (to.since, to.due, to.attempts, to.redrives, to.id)))
+        return self.journal.write((POSTPONE, (to.due, to.attempts, to.id)))
 
-    def bury(self, delivery: Delivery, reason: str, outcome: str, at: float) -> asyncio.Future[None]:
-        copy = (BURY, (delivery.attempts, reason, outcome, at, delivery.id))
-        return self.journal.write(copy, (REMOVE, (delivery.id,)))
+    def bury(self, delivery: Delivery, subscription: str, blob: str, content: bytes) -> asyncio.Future[None]:
+        """It is no longer tried; what it becomes waits for storage."""
+        return self.journal.write((BURY, (subscription, blob, content)), (REMOVE, (delivery.id,)))
 
-    def revive(self, subscription: str, at: float) -> asyncio.Future[None]:
-        """Puts all that is dead back, to be tried at once and as if for the first time."""
-        return self.journal.write((REVIVE, (at, subscription)), (FORGET, (subscription,)))
+    async def unburied(self, limit: int) -> list[Burial]:
+        return [Burial(*row) for row in await self.journal.read(UNBURIED, limit)]
+
+    def buried(self, burial: Burial) -> asyncio.Future[None]:
+        return self.journal.write((BURIED, (burial.id,)))
 
     def counts(self) -> tuple[dict[str, int], dict[str, int]]:
-        """How many are pending and how many are dead, by subscription. Blocks: for the start."""
-        return dict(self.journal.rows(COUNT_PENDING)), dict(self.journal.rows(COUNT_DEAD))
+        """How many are pending and how many unburied, by subscription. Blocks: for the start."""
+        return dict(self.journal.rows(COUNT_PENDING)), dict(self.journal.rows(COUNT_UNBURIED))

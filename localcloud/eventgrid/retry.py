@@ -10,8 +10,6 @@ SCHEDULE = (10, 30, 60, 300, 600, 1_800, 3_600, 10_800, 21_600, 43_200)  # secon
 SPREAD = 0.1  # each wait is this much shorter or longer, by chance
 MOST_ATTEMPTS = 30
 TIME_TO_LIVE = 86_400
-MOST_REDRIVES = 3
-REDRIVE_AFTER = 300
 
 
 class Outcome(StrEnum):
@@ -49,7 +47,7 @@ class RetryPolicy:
             return Dead(f"UndeliverableDueToHttp{outcome}")
         due = at + self._wait(SCHEDULE[min(failed.attempts, len(SCHEDULE)) - 1])
         if reason := self._exhausted(failed, due):
-            return self._redriven(failed, at) or Dead(reason)
+            return Dead(reason)
         return replace(failed, due=due)
 
     def _exhausted(self, failed: Delivery, due: float) -> str | None:
@@ -58,13 +56,6 @@ class RetryPolicy:
         if due - failed.since > TIME_TO_LIVE * self.time_scale:
             return "TimeToLiveExceeded"
         return None
-
-    def _redriven(self, failed: Delivery, at: float) -> Delivery | None:
-        """Not in Azure, where a job of ours does it: without it an outage longer than a day loses events."""
-        if failed.redrives >= MOST_REDRIVES:
-            return None
-        due = at + self._wait(REDRIVE_AFTER)
-        return replace(failed, since=due, due=due, attempts=0, redrives=failed.redrives + 1)
 
     def _wait(self, seconds: float) -> float:
         return seconds * self.time_scale * self.chance.uniform(1 - SPREAD, 1 + SPREAD)

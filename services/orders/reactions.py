@@ -26,20 +26,20 @@ async def reject(store: Store, message: StockRefused | RejectOrder, cause: Cause
     await store.change(message.order_id, lambda order: order.reject(message.reason, at), cause=cause, heard=heard)
 
 
-@uses("order_id", "outcome", "amount", "reason", "attempt")
+@uses("order_id", "outcome", "amount", "reason")
 async def record_payment(store: Store, command: RecordPayment, cause: Cause) -> None:
     at = now()
     await store.change(
         command.order_id,
         lambda order: order.record_payment(command.outcome, command.amount, command.reason, at),
         cause=cause,
-        heard=Note(str(cause), "payment", command.outcome, at, command.attempt, command.reason),
+        heard=Note(str(cause), "payment", command.outcome, at, cause.attempt, command.reason),
     )
 
 
-@uses("order_id", "letter", "attempt")
+@uses("order_id", "letter")
 async def record_letter(store: Store, command: RecordLetter, cause: Cause) -> None:
-    heard = Note(str(cause), "letter", command.letter, now(), command.attempt)
+    heard = Note(str(cause), "letter", command.letter, now(), cause.attempt)
     await store.change(command.order_id, _nothing, cause=cause, heard=heard)
 
 

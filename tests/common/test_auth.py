@@ -1,11 +1,14 @@
 """Who is let in: the matrix of tokens, and what happens when the issuer is away."""
 
+import asyncio
 import socket
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import aiohttp
 import pytest
+from joserfc.jwk import KeySet, RSAKey
 
 from libs.common.auth import Role, Verifier
 from libs.common.errors import Unauthorized, Unavailable
@@ -38,6 +41,36 @@ async def test_a_bad_token_is_unauthorized(tokens: Tokens, verifier: Verifier, f
 async def test_an_issuer_that_is_away_is_not_the_callers_fault(tokens: Tokens, away: Verifier) -> None:
     with pytest.raises(Unavailable):
         await away.caller(tokens.bearer(Role.ADMIN)["Authorization"])
+
+
+async def test_a_key_that_the_issuer_has_changed_to_is_taken_up_within_minutes(
+    tokens: Tokens, verifier: Verifier
+) -> None:
+    before, now = KeySet([RSAKey.generate_key(2048, {"kid": "before"})]), datetime.now(UTC)
+    aged = replace(verifier, _keys=before, _keys_at=(now - timedelta(minutes=6)).timestamp())
+
+    caller = await aged.caller(tokens.bearer(Role.CUSTOMER, oid=ADA)["Authorization"])
+
+    assert caller.id == ADA
+
+
+async def test_many_at_once_ask_the_issuer_once(tokens: Tokens) -> None:
+    asked, now, counting = list[str](), datetime.now(UTC), aiohttp.TraceConfig()
+
+    async def count(_: object, __: object, request: aiohttp.TraceRequestStartParams) -> None:
+        asked.append(request.url.path)
+
+    counting.on_request_start.append(count)
+    async with aiohttp.ClientSession(trace_configs=[counting]) as session:
+        verifier = Verifier(tokens.issuer.url, AUDIENCE, session, lambda: now)
+        await asyncio.gather(*(verifier.caller(tokens.bearer(Role.ADMIN)["Authorization"]) for _ in range(20)))
+        at_first = len(asked)
+        verifier.clock = lambda: now + timedelta(minutes=6)
+        unknown = FORGERIES["an unknown key"](tokens)
+        refused = await asyncio.gather(*(verifier.caller(unknown) for _ in range(20)), return_exceptions=True)
+
+    assert {type(each) for each in refused} == {Unauthorized}
+    assert (at_first, len(asked)) == (2, 4)  # each time where the keys are, and the keys
 
 
 def no_network(_: object) -> socket.socket:

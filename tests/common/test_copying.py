@@ -79,10 +79,20 @@ async def test_it_says_what_it_does_and_nothing_personal(two: Two) -> None:
 
 
 @pytest.mark.real
-async def test_what_is_filled_is_not_filled_again(two: Two) -> None:
-    await two.copy()
+async def test_a_copy_that_has_ended_is_recognised_and_does_nothing(two: Two) -> None:
+    """Its operator may have been killed before they heard of it."""
+    said = await two.copy()
 
-    with pytest.raises(Filled, match="rows of customers"):
+    assert await two.copy() == said[1:]
+    await customers.open_store(two.target)
+
+
+@pytest.mark.real
+async def test_what_is_filled_with_anything_else_is_not_filled_again(two: Two) -> None:
+    await two.copy()
+    await register(two.target, BOB)
+
+    with pytest.raises(Filled, match="customers: 1 rows there, 2 here"):
         await two.copy()
 
 

@@ -7,15 +7,19 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from time import perf_counter, time_ns
+from typing import cast
 
 import pytest
 from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality
+from opentelemetry.sdk.metrics.export import MetricExporter
 from opentelemetry.sdk.resources import Resource
 
 from libs.common import exporting, exports, telemetry
-from libs.common.exporting import Destination, Exports
+from libs.common.exporting import Destination, Exports, Pusher
 from libs.common.metrics import Measure, Metrics
+from libs.common.points import Points
 from libs.common.settings import Incomplete
 from libs.common.telemetry import Kind
 from tests.functions.test_function_app import TOLD as SETTINGS
@@ -179,6 +183,29 @@ async def test_a_collector_that_is_away_holds_nobody_up(monkeypatch: pytest.Monk
                 pass
 
     assert perf_counter() - started < exports.CLOSING_SECONDS + 5
+
+
+class Failing:
+    """An exporter that has a defect once."""
+
+    def __init__(self) -> None:
+        self.calls, self.again = 0, Event()
+
+    def export(self, *_: object, **__: object) -> None:
+        self.calls += 1
+        if self.calls == 1:
+            raise KeyError("a defect")
+        self.again.set()
+
+
+def test_an_exporter_that_fails_once_is_given_the_next_figures() -> None:
+    failing, points = Failing(), Points(Metrics(), Resource.create(), deltas=False)
+    pusher = Pusher([(cast(MetricExporter, failing), points)], interval=0.01, timeout=1, stopped=Event())
+
+    pusher.start()
+
+    assert failing.again.wait(10)
+    pusher.stopped.set()
 
 
 @pytest.mark.parametrize(

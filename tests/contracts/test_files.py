@@ -128,3 +128,23 @@ def test_what_is_told_is_valid_by_the_schema_that_is_published(name: str, files:
 
     registry = Registry().with_resource(schema["$id"], Resource.from_contents(schema))
     jsonschema.Draft202012Validator(schema, registry=registry).validate(msgspec.to_builtins(message))
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_route_says_what_its_door_can_answer(service: str) -> None:
+    said = made()[f"services/{service}/openapi.json"]
+    refusals = said["components"]["responses"]
+
+    for path, item in said["paths"].items():
+        for method, operation in item.items():
+            answers = {
+                status: refusals[each["$ref"].rpartition("/")[2]]
+                for status, each in operation["responses"].items()
+                if status >= "4"
+            }
+            needed = {"429", "503"} | ({"413", "415"} if "requestBody" in operation else set())
+            assert needed <= answers.keys(), f"{method} {path}"
+            for status in ("429", "503"):
+                assert {"Retry-After", "RateLimit", "RateLimit-Policy", "X-Request-Id"} <= answers[status][
+                    "headers"
+                ].keys()

@@ -7,7 +7,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from deploy import scaling
@@ -135,13 +135,11 @@ def test_a_burst_is_met_by_one_five_ten_and_left_after_five_minutes() -> None:
 # --- properties -------------------------------------------------------------------------------------------------------
 
 
-@settings(deadline=None)
 @given(rules, st.lists(backlogs, max_size=60))
 def test_it_is_never_below_the_least_or_above_the_most(rule: Rule, seen: list[float]) -> None:
     assert all(rule.least <= look.replicas <= rule.most for look in lived(rule, seen))
 
 
-@settings(deadline=None)
 @given(rules, st.lists(backlogs, max_size=40), backlogs, backlogs)
 def test_more_waiting_never_means_fewer_replicas(rule: Rule, seen: list[float], one: float, other: float) -> None:
     *history, now = lived(rule, seen)
@@ -150,7 +148,6 @@ def test_more_waiting_never_means_fewer_replicas(rule: Rule, seen: list[float], 
     assert decide(rule, few, now.replicas, history, now.at) <= decide(rule, many, now.replicas, history, now.at)
 
 
-@settings(deadline=None)
 @given(rules, st.lists(backlogs, max_size=30), backlogs)
 def test_under_a_constant_load_it_settles_and_does_not_flap(rule: Rule, before: list[float], load: float) -> None:
     looks = lived(rule, [*before, *[load] * 200])
@@ -161,7 +158,6 @@ def test_under_a_constant_load_it_settles_and_does_not_flap(rule: Rule, before: 
     assert while_it_lasts in (sorted(while_it_lasts), sorted(while_it_lasts, reverse=True))
 
 
-@settings(deadline=None)
 @given(rules, st.lists(backlogs, max_size=30))
 def test_what_may_sleep_sleeps_after_the_cooldown_and_not_before(rule: Rule, before: list[float]) -> None:
     rule = Rule(rule.messages, rule.activation, 0, rule.most, cooldown_seconds=rule.cooldown_seconds)
@@ -173,7 +169,6 @@ def test_what_may_sleep_sleeps_after_the_cooldown_and_not_before(rule: Rule, bef
     assert all(look.replicas == 0 for look in calm if look.at - active > rule.cooldown_seconds + 2 * 30)
 
 
-@settings(deadline=None)
 @given(rules, st.lists(backlogs, max_size=80), backlogs)
 def test_nothing_that_matters_is_forgotten(rule: Rule, seen: list[float], backlog: float) -> None:
     *history, now = lived(rule, seen)

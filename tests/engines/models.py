@@ -110,7 +110,6 @@ def _round(number: int, stories: st.SearchStrategy[list[Step]], begin: Callable[
     @seed(number)
     @settings(
         max_examples=EXAMPLES,
-        deadline=None,
         database=None,
         report_multiple_bugs=False,
         phases=[Phase.generate, Phase.shrink],

@@ -12,7 +12,7 @@ from functions.mail import open_mail
 from functions.settings import Settings
 from localcloud.payments.server import Provider
 from localcloud.payments.till import Till
-from tests.functions.surroundings import KEY, Credential, Mailbox, Owners, Queue
+from tests.functions.surroundings import KEY, SHOP, Credential, Mailbox, Owners, Queue
 
 
 @pytest.fixture
@@ -55,6 +55,7 @@ async def to(owners: Owners, mailbox: Mailbox, credential: Credential, payments:
     async with TestServer(owners.app()) as server, aiohttp.ClientSession(timeout=TIMEOUT) as session:
         url = str(server.make_url("")).rstrip("/")
         told = Settings(
+            cors_origins=SHOP,
             customers_url=url,
             orders_url=url,
             catalog_url=url,

@@ -22,6 +22,7 @@ from libs.common.messages.orders import OrderedLine, OrderPlaced
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 ORDER, ADA, LAMP, DESK = UUID(int=1), UUID(int=2), UUID(int=3), UUID(int=4)
+SHOP = "https://shop.example"
 KEY = "shared with the payment provider"
 TRACE_ID = "1" * 32
 TRACEPARENT = f"00-{TRACE_ID}-{'2' * 16}-01"

@@ -14,7 +14,7 @@ from aiohttp import web
 from functions import customer_data as module
 from functions.connections import Connections
 from functions.customer_data import customer_data
-from tests.functions.surroundings import ADA, PROFILE, TRACE_ID, TRACEPARENT, TRANSIENT, Owners, answers, refuses
+from tests.functions.surroundings import ADA, PROFILE, SHOP, TRACE_ID, TRACEPARENT, TRANSIENT, Owners, answers, refuses
 
 WAITING = {"product_id": str(UUID(int=7)), "since": "2026-06-02T12:00:00Z"}
 
@@ -28,6 +28,12 @@ def asks(customer_id: object = ADA, **headers: str) -> func.HttpRequest:
         route_params={"id": str(customer_id)},
         body=b"",
     )
+
+
+def asks_first(origin: str) -> func.HttpRequest:
+    """As a browser does, before it lets a page ask."""
+    headers = {"origin": origin, "access-control-request-method": "GET"}
+    return func.HttpRequest("OPTIONS", f"https://store.example/api/customer-data/{ADA}", headers=headers, body=b"")
 
 
 def order(number: int) -> dict[str, Any]:
@@ -118,7 +124,7 @@ async def test_a_spreadsheet_gets_every_entry_and_no_formula(to: Connections, ow
 
     answer = await customer_data(asks(accept="text/csv"), to)
 
-    assert (answer.status_code, answer.mimetype, answer.headers["Vary"]) == (200, "text/csv", "Accept")
+    assert (answer.status_code, answer.mimetype, answer.headers["Vary"]) == (200, "text/csv", "Accept, Origin")
     lines = answer.get_body().decode()
     assert lines.endswith("\r\n")
     assert '"\'=1+1 ""Lamp"",\nblue"' in lines
@@ -220,3 +226,29 @@ async def test_many_ask_at_once(to: Connections, owners: Owners) -> None:
 
     assert {answer.status_code for answer in answers_} == {200}
     assert len({answer.get_body() for answer in answers_}) == 1
+
+
+async def test_a_page_of_the_shop_may_ask_from_a_browser_and_read_also_a_refusal(
+    to: Connections, owners: Owners
+) -> None:
+    owners.orders, owners.waiting = pages(1), answers({"items": []})
+
+    first, answer, refusal = [
+        await customer_data(each, to)
+        for each in (asks_first(SHOP), asks(origin=SHOP), asks(customer_id="nobody", origin=SHOP))
+    ]
+
+    assert (first.status_code, answer.status_code, refusal.status_code) == (204, 200, 404)
+    assert first.headers["Access-Control-Allow-Methods"] == "GET"
+    assert "Authorization" in first.headers["Access-Control-Allow-Headers"]
+    assert {each.headers["Access-Control-Allow-Origin"] for each in (first, answer, refusal)} == {SHOP}
+    assert "Origin" in answer.headers["Vary"]
+
+
+async def test_a_page_of_another_origin_may_not(to: Connections, owners: Owners) -> None:
+    owners.orders, owners.waiting = pages(1), answers({"items": []})
+
+    for request in (asks_first("https://elsewhere.example"), asks(origin="https://elsewhere.example"), asks()):
+        answer = await customer_data(request, to)
+
+        assert not [name for name, _ in answer.headers.items() if name.lower().startswith("access-control-")]

@@ -169,7 +169,7 @@ async def test_what_is_no_image_of_ours_is_refused(to: Blobs, outs: dict[Size, Q
 
 async def test_its_own_thumbnails_never_come_back_to_it() -> None:
     (asked,) = [each for each in topology.load(TOPOLOGY).subscriptions if each.to.function == "thumbnails"]
-    subscriber = Subscriber(asked, None, None, policy=None)  # type: ignore[arg-type]
+    subscriber = Subscriber(asked, None, None, policy=None, undertaker=None)  # type: ignore[arg-type]
 
     def wanted(name: str, kind: str = "Microsoft.Storage.BlobCreated") -> bool:
         return subscriber.wants("storage", Event(kind, b"", FOLDER + name))

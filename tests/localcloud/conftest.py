@@ -1,14 +1,16 @@
-"""The store's own topology, and an issuer for it."""
+"""The store's own topology, an issuer for it, and a gateway in front of it."""
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from localcloud import topology
+from localcloud import gateway, topology
 from localcloud.access import Issuer
 from localcloud.addresses import Addresses
 from localcloud.identity import issuer_url
 from localcloud.topology import Topology
+from tests.localcloud.nginx import Gateway, Open, gateways
 
 
 @pytest.fixture(scope="session")
@@ -24,3 +26,14 @@ def store(topology_file: Path) -> Topology:
 @pytest.fixture(scope="session")
 def issuer(tmp_path_factory: pytest.TempPathFactory, store: Topology) -> Issuer:
     return Issuer.open(tmp_path_factory.mktemp("identity"), issuer_url(Addresses(), store.tenant), store.tenant)
+
+
+@pytest.fixture
+async def open_gateway(tmp_path: Path, store: Topology) -> AsyncIterator[Open]:
+    async with gateways(tmp_path, store) as start:
+        yield start
+
+
+@pytest.fixture
+async def nginx(open_gateway: Open) -> Gateway:
+    return await open_gateway(gateway.DEFAULT_LIMITS)

@@ -24,10 +24,11 @@ from localcloud.azurite import Azurite
 from localcloud.books import Books, Order, Payment, Reservation, Stock, Unreadable
 from localcloud.books_postgres import PostgresLedger
 from localcloud.books_tables import TablesLedger
+from localcloud.laws import payments_match_orders
 from localcloud.library import Library
 from localcloud.mail import Letters
 from localcloud.payments.book import Sum
-from localcloud.payments.till import Till
+from localcloud.payments.till import MOVE, Till
 from services.catalog import store as catalog_store
 from services.catalog.domain import Details, Product
 from services.catalog.reservations import ReservationStatus
@@ -187,6 +188,28 @@ async def test_the_books_are_read_as_they_are_written(
         waiting={"outbox of catalog": 7, "outbox of orders": 6, "orders": 1, "call-backs of payments": 1},
         dead={"outbox of catalog": 1},
     )
+
+
+async def test_a_payment_that_is_charged_twice_in_the_providers_books_breaks_the_eighth_law(
+    postgres: Engine, tmp_path: Path
+) -> None:
+    async with Letters.open(tmp_path / "mail.sqlite"), Till.open(tmp_path / "payments.sqlite") as till:
+        await till.change(BOUGHT, lambda entry: entry.authorise(Sum(2980, "EUR")))
+        await till.change(BOUGHT, lambda entry: entry.capture(Sum(2980, "EUR")))
+        async with opened(postgres, "catalog") as (_, _, catalog), opened(postgres, "orders") as (_, orders, url):
+            await go_shopping(orders)
+            async with ledger("postgres", catalog, None) as first, ledger("postgres", url, None) as second:
+                library = Library(first, second, second, tmp_path / "mail.sqlite", tmp_path / "payments.sqlite")
+                once = [*payments_match_orders(await library.read({}, {}))]
+                await till.journal.write((MOVE, (str(BOUGHT), "captured", 2980, NOON.isoformat())))
+                twice = [*payments_match_orders(await library.read({}, {}))]
+
+    assert once == []
+    assert [line.partition(" ")[2] for line in twice] == [
+        f"{BOUGHT} is shipped and owes 2980; 5960 is captured and not refunded",
+        f"{BOUGHT} is charged more than once: [('authorised', 2980), ('captured', 2980), ('captured', 2980)]",
+        "orders owe 2980; 5960 is captured and not refunded",
+    ]
 
 
 async def test_in_tables_what_is_committed_counts_and_what_is_only_intended_does_not(

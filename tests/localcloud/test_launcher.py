@@ -2,9 +2,12 @@
 
 import os
 import socket
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Thread
 from uuid import UUID
 
 import pytest
@@ -87,6 +90,22 @@ def test_a_second_start_is_told_where_the_first_one_runs(tmp_path: Path, capsys:
 def test_stopping_what_does_not_run_is_done_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert launcher.main(["--state", str(tmp_path), "stop"]) == 0
     assert capsys.readouterr().out == "stopped\n"
+
+
+def test_stopping_what_was_killed_waits_until_its_guard_has_stopped_the_rest(tmp_path: Path) -> None:
+    killed = subprocess.Popen([sys.executable, "-S", "-c", ""])
+    killed.wait()
+    ended = list[int]()
+    stopping = Thread(target=lambda: ended.append(launcher.main(["--state", str(tmp_path), "stop"])))
+
+    with runfile.held(tmp_path):
+        runfile.write(tmp_path, Run(killed.pid, 8080, {}, ""))
+        stopping.start()
+        stopping.join(0.5)
+        assert stopping.is_alive()
+    stopping.join()
+
+    assert ended == [0]
 
 
 def test_the_file_tells_who_runs_while_it_runs(tmp_path: Path) -> None:

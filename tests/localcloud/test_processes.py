@@ -205,3 +205,13 @@ def test_logs_keep_the_one_before_and_stay_bounded(tmp_path: Path) -> None:
 
     assert (previous, logs.tail("shop", 5)) == ("old\n", "new")
     assert (tmp_path / "shop.log.1").read_text() == "much\n" * 100
+
+
+def test_where_there_is_no_room_for_the_one_before_a_log_stays_bounded_all_the_same(tmp_path: Path) -> None:
+    logs = LogFiles(tmp_path)
+    logs.begin("shop").write_bytes(b"much\n" * 100)
+    (tmp_path / "shop.log.1").mkdir()
+
+    logs.bound(most=100)
+
+    assert logs.path("shop").read_bytes() == b""

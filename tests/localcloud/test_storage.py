@@ -29,6 +29,7 @@ pytestmark = [pytest.mark.real, pytest.mark.asyncio(loop_scope="module")]
 
 TOOLS = Path(__file__).parents[2] / ".tools"
 LARGE = 9 * 1024 * 1024
+SHOP = "https://shop.example"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -37,7 +38,7 @@ async def azurite(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Azu
     files = certificates.ensure(folder / "certificates", now)
     azurite = Azurite.open(folder, "store", Addresses(free_ports(len(Port))), files)
     async with running(azurite.program(TOOLS), folder / "log"):
-        await azurite.prepare(["media", "private"], ["media"], now)
+        await azurite.prepare(["media", "private"], ["media"], now, origins=[SHOP])
         yield azurite
 
 
@@ -191,3 +192,35 @@ async def test_a_body_that_breaks_off_makes_no_blob(blobs: BlobServiceClient, to
         await blobs.get_blob_client("media", "half").upload_blob(breaks_off(), length=2000)
 
     assert (told, await blobs.get_blob_client("media", "half").exists()) == ([], False)
+
+
+@pytest.mark.parametrize(("origin", "status"), [(SHOP, 200), ("https://elsewhere.example", 403)])
+async def test_pages_of_the_shop_may_upload_from_a_browser_and_no_others(
+    azurite: Azurite, front: str, origin: str, status: int
+) -> None:
+    asking = {
+        "Origin": origin,
+        "Access-Control-Request-Method": "PUT",
+        "Access-Control-Request-Headers": "content-type,x-ms-blob-type",
+    }
+    connector = aiohttp.TCPConnector(ssl=azurite.certificates.client_context())
+
+    async with (
+        aiohttp.ClientSession(connector=connector) as browser,
+        browser.options(f"{front}/private/upload", headers=asking) as answer,
+    ):
+        allowed = answer.headers.get("Access-Control-Allow-Origin")
+
+    assert (answer.status, allowed) == (status, origin if status == 200 else None)
+
+
+async def test_where_no_origin_is_named_any_more_none_may(azurite: Azurite, front: str) -> None:
+    connector = aiohttp.TCPConnector(ssl=azurite.certificates.client_context())
+    asking = {"Origin": SHOP, "Access-Control-Request-Method": "PUT"}
+    await azurite.prepare([], [], datetime.now(UTC))
+
+    async with (
+        aiohttp.ClientSession(connector=connector) as browser,
+        browser.options(f"{front}/private/upload", headers=asking) as answer,
+    ):
+        assert answer.status == 403

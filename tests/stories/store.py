@@ -1,6 +1,5 @@
 """The whole store as its operator sees it: processes, logs, laws."""
 
-import asyncio
 import os
 import signal
 import sys
@@ -20,13 +19,13 @@ from localcloud.addresses import Port
 from localcloud.audit import AWAY, Violation, audit
 from localcloud.identity import Role
 from localcloud.people import People
+from localcloud.program import Program
 from localcloud.runfile import Run
-from tests.localcloud.programs import free_ports
-from tests.waiting import so, until
+from tests.localcloud.programs import free_ports, running
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 120
-STOP_SECONDS = 60
 PORTS = len(Port)
 
 
@@ -39,21 +38,16 @@ class RunningStore:
     @asynccontextmanager
     async def start(cls, folder: Path, engine: str) -> AsyncIterator["RunningStore"]:
         """`make run`, on ports and in a state folder of its own."""
-        arguments = ["--state", str(folder), "run", "--port", str(free_ports(PORTS)), "--engine", engine]
-        with (folder / "launcher.log").open("wb") as log:
-            launcher = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "localcloud.launcher", *arguments, cwd=ROOT, stdout=log, stderr=log
-            )
-        try:
-            store = cls(folder, engine)
-            await so(lambda: launcher.returncode is not None or store._is_ready())
-            assert launcher.returncode is None, (folder / "launcher.log").read_text()
+        store, arguments = cls(folder, engine), ["run", "--port", str(free_ports(PORTS)), "--engine", engine]
+        program = Program(
+            name="launcher",
+            argv=[sys.executable, "-m", "localcloud.launcher", "--state", str(folder), *arguments],
+            ready=store._is_ready,
+            env=os.environ,
+            cwd=ROOT,
+        )
+        async with running(program, folder / "launcher.log", seconds=START_SECONDS):
             yield store
-        finally:
-            if launcher.returncode is None:
-                launcher.send_signal(signal.SIGTERM)
-            async with asyncio.timeout(STOP_SECONDS):
-                await launcher.wait()
 
     def few(self, most: int) -> int:
         """As many of something as fit the time of a story: Azurite writes some fifty entities in a second."""
@@ -121,6 +115,6 @@ class RunningStore:
         launcher = psutil.Process(self.run().pid)
         return sum(each.memory_full_info().pss for each in (launcher, *launcher.children(recursive=True))) / 2**20
 
-    def _is_ready(self) -> bool:
+    async def _is_ready(self) -> bool:
         run = runfile.read(self.folder)
         return bool(run and run.ready)

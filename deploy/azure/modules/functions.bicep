@@ -11,6 +11,11 @@ param mailPasswordUrl string = ''
 param mailFrom string
 @description('The payment provider, or the adapter to it that speaks as docs/payments.md says.')
 param paymentsUrl string
+@description('Who hears that little is left of a product; empty: the sender of the letters.')
+param staffMail string
+param staffLanguage ('en' | 'de')
+@description('Origins whose pages may call from a browser, with spaces between; empty: none.')
+param corsOrigins string
 @secure()
 param masterKey string
 @secure()
@@ -66,6 +71,18 @@ module app 'app.bicep' = {
       {
         name: 'APPLICATIONINSIGHTS_AUTHENTICATION_STRING'
         value: 'ClientId=${identity.properties.clientId};Authorization=AAD'
+      }
+      {
+        name: 'STAFF_MAIL'
+        value: staffMail
+      }
+      {
+        name: 'STAFF_LANGUAGE'
+        value: staffLanguage
+      }
+      {
+        name: 'CORS_ORIGINS'
+        value: corsOrigins
       }
     ]
     keys: {

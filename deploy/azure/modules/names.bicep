@@ -27,7 +27,7 @@ func namesOf(topology object, token string) object => {
   postgres: '${topology.namespace}-${token}'
   azuresql: '${topology.namespace}-${token}'
   cosmos: '${topology.namespace}-${token}'
-  deadLetters: 'dead-letters'
+  deadLetters: topology.dead_letters
   topicSuffix: '-${token}'
 }
 

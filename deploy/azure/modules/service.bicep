@@ -10,6 +10,8 @@ param engine Engine
 param apiClientId string
 @description('What this service is told beside what all are told.')
 param settings object = {}
+@description('Origins whose pages may call from a browser, with spaces between; empty: none.')
+param corsOrigins string
 param environmentName string
 param location string
 
@@ -50,6 +52,10 @@ module app 'app.bicep' = {
       {
         name: 'APPLICATIONINSIGHTS_CONNECTION_STRING'
         value: insights.properties.ConnectionString
+      }
+      {
+        name: 'CORS_ORIGINS'
+        value: corsOrigins
       }
     ]
     names: names

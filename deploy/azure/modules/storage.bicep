@@ -8,6 +8,8 @@ param containers string[]
 @description('Those that nobody reads without a right.')
 param privateContainers string[]
 param tables string[]
+@description('Origins whose pages may put a file here, by a signature they were given, and read media; with spaces between.')
+param corsOrigins string
 @description('[{identity, role, on}]; `on` is a container.')
 param containerRights array
 @description('[{identity, role, on}]; `on` is the account.')
@@ -39,6 +41,19 @@ resource blobs 'Microsoft.Storage/storageAccounts/blobServices@2025-06-01' = {
   parent: account
   name: 'default'
   properties: {
+    cors: {
+      corsRules: empty(corsOrigins)
+        ? []
+        : [
+            {
+              allowedOrigins: split(corsOrigins, ' ')
+              allowedMethods: ['GET', 'HEAD', 'PUT']
+              allowedHeaders: ['content-type', 'if-none-match', 'range', 'x-ms-*']
+              exposedHeaders: ['content-range', 'etag']
+              maxAgeInSeconds: 600
+            }
+          ]
+    }
     deleteRetentionPolicy: {
       enabled: true
       days: 7

@@ -14,7 +14,6 @@ MOST_TOTAL = 100_000_00  # minor units
 
 Outcome = Literal["authorised", "declined", "captured", "voided", "refunded"]
 Amount = Annotated[int, Meta(ge=0)]  # minor units
-Attempt = Annotated[int, Meta(ge=1)]
 Text = Annotated[str, Meta(max_length=1000)]
 
 
@@ -121,7 +120,6 @@ class RecordPayment(Command, frozen=True, kw_only=True):
     outcome: Outcome
     amount: Amount
     reason: Text = ""
-    attempt: Attempt = 1
 
 
 class RecordLetter(Command, frozen=True, kw_only=True):
@@ -132,4 +130,3 @@ class RecordLetter(Command, frozen=True, kw_only=True):
 
     order_id: UUID
     letter: Annotated[str, Meta(max_length=100)]
-    attempt: Attempt = 1

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from libs.common.openapi.answers import TOLD, answers, refusals
+from libs.common.openapi.answers import TOLD, answers, references, refusals
 from libs.common.openapi.links import linked
 from libs.common.openapi.parameters import parameters
 from libs.common.openapi.parts import SCHEMAS, TEXT, Document, Route, Schemas, content, routes_of
@@ -47,6 +47,7 @@ def document(service: str, declared: Iterable[web.AbstractRouteDef]) -> Document
         "paths": linked(dict(sorted(paths.items())), components),
         "components": {
             "schemas": {**components, "Problem": PROBLEM},
+            "responses": refusals(routes),
             "headers": dict(TOLD),
             "securitySchemes": {"bearer": BEARER},
         },
@@ -86,7 +87,7 @@ def _operation(service: str, route: Route, schemas: Schemas) -> Document:
         "summary": route.name.replace("_", " ").capitalize(),
         "tags": [_tag(route.path, service)],
         "parameters": list(parameters(route, schemas)),
-        "responses": dict(sorted((answers(route, schemas) | refusals(route)).items())),
+        "responses": dict(sorted((answers(route, schemas) | references(route)).items())),
         "security": [{"bearer": [role.value]} for role in sorted(route.policy)],  # any of them is enough
     }
     if said := inspect.getdoc(route.handler):

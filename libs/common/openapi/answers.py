@@ -1,7 +1,7 @@
 """What is answered: what the route says, and each refusal that follows from what it asks."""
 
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -53,7 +53,8 @@ def answers(route: Route, schemas: Schemas) -> dict[str, Document]:
             answer["content"] = content(kind, route.operation.answer_types, schemas)
         told[str(status)] = answer
     if "If-None-Match" in route.headers:
-        told["304"] = {"description": "You have it.", "headers": _headers(*ALWAYS, "ETag")}
+        headers = _headers(*ALWAYS, "ETag") | {each: _ref(each) for each in WHERE_LIMITED}
+        told["304"] = {"description": "You have it.", "headers": headers}
     return told
 
 
@@ -79,11 +80,28 @@ def _headers(*names: str) -> Document:
     return {name: TOLD[name] | {"required": True} for name in names}
 
 
-def refusals(route: Route) -> dict[str, Document]:
+def refusals(routes: Iterable[Route]) -> dict[str, Document]:
+    """All that any route can answer, by name: each is written out once, however many routes refer to it."""
+    said = {_name(errors): errors for route in routes for errors in _refused(route).values()}
+    return {name: _refusal(errors) for name, errors in sorted(said.items())}
+
+
+def references(route: Route) -> dict[str, Document]:
+    """To those that it can answer, by status."""
+    return {
+        str(status): {"$ref": f"#/components/responses/{_name(errors)}"} for status, errors in _refused(route).items()
+    }
+
+
+def _refused(route: Route) -> dict[int, list[type[StoreError]]]:
     by_status: dict[int, list[type[StoreError]]] = {}
     for error in dict.fromkeys([*_implied(route), *route.operation.refuses]):
         by_status.setdefault(int(error.status), []).append(error)
-    return {str(status): _refusal(errors) for status, errors in by_status.items()}
+    return by_status
+
+
+def _name(errors: Sequence[type[StoreError]]) -> str:
+    return "-".join(error.__name__ for error in errors)
 
 
 def _implied(route: Route) -> Iterator[type[StoreError]]:
@@ -100,7 +118,7 @@ def _implied(route: Route) -> Iterator[type[StoreError]]:
 
 def _refusal(errors: Sequence[type[StoreError]]) -> Document:
     said = [f"**{problems.title(each)}**: {inspect.getdoc(each)}" for each in errors]
-    headers = {SAID_WITH.get(each) for each in errors}
+    headers = {next((header for kind, header in SAID_WITH.items() if issubclass(each, kind)), None) for each in errors}
     sure = [each for each in headers if each and len(headers) == 1]  # whichever of them it is
     return {
         "description": "\n\n".join(said),

@@ -1,11 +1,13 @@
 """An Event Grid that runs, and what it delivers to: a functions host and queues that remember."""
 
 import asyncio
+import json
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 from aiohttp.test_utils import TestServer
@@ -16,6 +18,7 @@ from localcloud.access import Access
 from localcloud.addresses import HOST
 from localcloud.certificates import Certificates
 from localcloud.eventgrid import Enqueue, EventGrid, FunctionsAddress, SubscriptionState
+from localcloud.eventgrid.dead_letters import NotTaken
 from tests.localcloud.credential import Credential
 from tests.localcloud.programs import free_ports
 from tests.waiting import so, until
@@ -99,6 +102,24 @@ class Queues:
         return await asyncio.wait_for(self.received.get(), PATIENCE)
 
 
+@dataclass(slots=True)
+class Graves:
+    """Storage that remembers what it was given, while it is there."""
+
+    written: dict[str, bytes] = field(default_factory=dict)
+    refused: int = 0
+    away: bool = False
+
+    async def put(self, name: str, content: bytes) -> None:
+        if self.away:
+            self.refused += 1
+            raise NotTaken("away")
+        self.written[name] = content
+
+    def events(self) -> list[dict[str, Any]]:
+        return [event for content in self.written.values() for event in json.loads(content)]
+
+
 @dataclass(frozen=True, slots=True)
 class Running:
     grid: EventGrid
@@ -128,6 +149,7 @@ class Cloud:
     files: Certificates
     access: Access
     enqueue: Enqueue
+    graves: Graves = field(default_factory=Graves)
 
     @asynccontextmanager
     async def running(self, functions: FunctionsAddress, time_scale: float = 0.001) -> AsyncIterator[Running]:
@@ -139,6 +161,7 @@ class Cloud:
                 authorize=self._authorize,
                 enqueue=self.enqueue,
                 functions=functions,
+                bury=self.graves.put,
                 time_scale=time_scale,
                 chance=random.Random(1),
             ) as grid,

@@ -113,31 +113,24 @@ async def test_an_event_the_function_refuses_is_dead_at_once(
     state = await running.until("process-order", lambda state: state.dead + state.delivered == 2)
 
     assert (state.pending, state.delivered, state.retried, state.dead) == (0, 1, 0, 1)
-    assert written(cloud, "SELECT attempts, reason, outcome FROM dead") == [
-        (1, f"UndeliverableDueToHttp{outcome}", outcome)
-    ]
+    await running.until("process-order", lambda state: state.unburied == 0)
+    (buried,) = cloud.graves.events()
+    assert (buried["deliveryattempts"], buried["deadletterreason"], buried["lastdeliveryoutcome"]) == (
+        1,
+        f"UndeliverableDueToHttp{outcome}",
+        outcome,
+    )
 
 
-async def test_an_exhausted_event_is_redriven_three_times_and_then_parked(cloud: Cloud) -> None:
+async def test_an_event_that_is_tried_to_the_end_of_its_time_is_dead(cloud: Cloud) -> None:
     async with cloud.running(NOWHERE, AT_ONCE) as running:
         await publish(running, 1)
 
-        state = await running.until("process-order", lambda state: state.dead == 1)
+        state = await running.until("process-order", lambda state: state.dead == 1 and state.unburied == 0)
 
+    (buried,) = cloud.graves.events()
     assert state.pending == 0
-    assert written(cloud, "SELECT redrives, reason, outcome FROM dead") == [(3, "TimeToLiveExceeded", "SocketError")]
-
-
-async def test_an_operator_puts_the_dead_back(running: Running, functions: Functions) -> None:
-    functions.answer = answering(400, 400)
-    await publish(running, 1, 2)
-    await running.until("process-order", lambda state: state.dead == 2)
-
-    assert await running.grid.redeliver_dead("process-order") == 2
-    assert await running.grid.redeliver_dead("process-order") == 0
-
-    state = await running.until("process-order", lambda state: state.delivered == 2)
-    assert (state.pending, state.dead) == (0, 0)
+    assert (buried["deadletterreason"], buried["lastdeliveryoutcome"]) == ("TimeToLiveExceeded", "SocketError")
 
 
 async def test_a_queue_gets_the_event_under_one_message_id(running: Running, queues: Queues) -> None:
@@ -262,18 +255,6 @@ async def test_what_is_undelivered_at_a_restart_is_delivered_after_it(cloud: Clo
     assert received == set(range(30))
     assert (before.pending, after.pending) == (30, 0)
     assert written(cloud, "SELECT count(*) FROM pending") == [(0,)]
-
-
-async def test_the_dead_are_still_counted_after_a_restart(cloud: Cloud, functions: Functions) -> None:
-    functions.answer = answering(400)
-    async with cloud.running(functions.address) as running:
-        await publish(running, 1)
-        await running.until("process-order", lambda state: state.dead == 1)
-
-    async with cloud.running(functions.address) as running:
-        assert running.state("process-order").dead == 1
-        assert await running.grid.redeliver_dead("process-order") == 1
-        await running.until("process-order", lambda state: state.delivered == 1)
 
 
 async def test_events_for_a_subscription_that_is_gone_are_kept_and_reported(cloud: Cloud) -> None:

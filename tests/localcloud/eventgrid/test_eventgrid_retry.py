@@ -4,9 +4,9 @@ from dataclasses import replace
 import pytest
 
 from localcloud.eventgrid.pending import Delivery
-from localcloud.eventgrid.retry import MOST_ATTEMPTS, MOST_REDRIVES, SCHEDULE, Dead, Outcome, RetryPolicy
+from localcloud.eventgrid.retry import MOST_ATTEMPTS, SCHEDULE, Dead, Outcome, RetryPolicy
 
-FRESH = Delivery(id=1, message_id="m", event=b"{}", since=0.0, due=0.0, attempts=0, redrives=0)
+FRESH = Delivery(id=1, message_id="m", event=b"{}", since=0.0, due=0.0, attempts=0)
 
 
 class Middle(random.Random):
@@ -41,28 +41,20 @@ def test_what_will_never_be_taken_is_dead_at_once(outcome: str) -> None:
     assert POLICY.after(one_failed(), Outcome(outcome), 0.0) == Dead(f"UndeliverableDueToHttp{outcome}")
 
 
-def test_after_the_last_attempt_it_starts_anew_after_a_while() -> None:
-    failed = replace(FRESH, attempts=MOST_ATTEMPTS)
+@pytest.mark.parametrize(
+    ("attempts", "at", "reason"),
+    [(MOST_ATTEMPTS, 0.0, "MaxDeliveryAttemptsExceeded"), (8, 86_400 - 10_799, "TimeToLiveExceeded")],
+)
+def test_the_last_attempt_and_a_day_end_it(attempts: int, at: float, reason: str) -> None:
+    failed = replace(FRESH, attempts=attempts)
 
-    assert POLICY.after(failed, Outcome.ABORTED, 9.0) == replace(failed, since=309.0, due=309.0, attempts=0, redrives=1)
+    assert POLICY.after(failed, Outcome.TIMED_OUT, at) == Dead(reason)
 
 
-def test_a_day_ends_it_too() -> None:
+def test_within_a_day_it_is_tried_again() -> None:
     failed = replace(FRESH, attempts=8)
 
     assert POLICY.after(failed, Outcome.ABORTED, 86_400 - 10_801) == replace(failed, due=86_399)
-    assert isinstance(redriven := POLICY.after(failed, Outcome.ABORTED, 86_400 - 10_799), Delivery)
-    assert redriven.redrives == 1
-
-
-@pytest.mark.parametrize(
-    ("attempts", "at", "reason"),
-    [(MOST_ATTEMPTS, 0.0, "MaxDeliveryAttemptsExceeded"), (1, 86_400.0, "TimeToLiveExceeded")],
-)
-def test_after_the_last_redrive_it_is_parked_with_its_reason(attempts: int, at: float, reason: str) -> None:
-    failed = replace(FRESH, attempts=attempts, redrives=MOST_REDRIVES)
-
-    assert POLICY.after(failed, Outcome.TIMED_OUT, at) == Dead(reason)
 
 
 def one_failed() -> Delivery:

@@ -9,7 +9,7 @@ from pathlib import Path
 from localcloud import certificates, topology
 from localcloud.addresses import HOST
 from localcloud.eventgrid import EventGrid, FunctionsAddress
-from tests.localcloud.eventgrid.grid import KEY, Queues
+from tests.localcloud.eventgrid.grid import KEY, Graves, Queues
 
 
 def anyone(_token: str, _topic: str) -> None: ...
@@ -22,6 +22,7 @@ async def main(folder: Path, port: int, functions: str) -> None:
         authorize=anyone,
         enqueue=Queues().send,
         functions=FunctionsAddress(functions, KEY),
+        bury=Graves().put,
         time_scale=0.001,
         chance=random.Random(),
     ) as grid:
