@@ -1,7 +1,7 @@
 # The store's commands; `make` alone lists them. Works with GNU make from 3.81 on (macOS has that one).
 
 .DEFAULT_GOAL := help
-.PHONY: help setup clean distclean run stop move order audit dead-letters token autoscale-demo soak measuring bench bench-engines bench-hotspots bench-orders bench-servicebus scaling \
+.PHONY: help setup clean distclean run stop move order audit dead-letters inspector-picture token autoscale-demo soak measuring bench bench-engines bench-hotspots bench-orders bench-servicebus scaling \
 	costs contracts check check-deploy test test-on test-images
 
 # The interpreter that installs: the one already chosen, else the newest that answers (a version manager's stand-in may not).
@@ -49,6 +49,9 @@ audit: ## Do the books balance?
 dead-letters: ## Show what nobody could handle; REPLAY='--all' says what would be sent again, YES=1 sends it
 	@$(or $(wildcard .venv/bin/python),$(error Run `make setup` first)) -m deploy.dead_letters.here $(if $(STATE),--state $(STATE)) \
 		$(if $(REPLAY),replay $(REPLAY) $(if $(YES),--yes),list)
+
+inspector-picture: ## Draw docs/localcloud/inspector.png anew, of the store that runs and its last order
+	@.venv/bin/python -m tests.localcloud.inspector.picture $(if $(STATE),--state $(STATE))
 
 autoscale-demo: setup ## The store with a burst of orders, and workers that come and go (one to two minutes)
 	@exec .venv/bin/python -m deploy.autoscale $(if $(ORDERS),--orders $(ORDERS))

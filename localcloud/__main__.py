@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid5
 
+import aiohttp
 import msgspec
 import structlog
 import uvloop
@@ -31,6 +32,10 @@ from localcloud.eventgrid import FAIR, Conditions, EventGrid, FunctionsAddress
 from localcloud.eventgrid.dead_letters import Container
 from localcloud.forgetting import Forgetting
 from localcloud.identity import ManagedIdentity, issuer_app
+from localcloud.inspector import Inspector
+from localcloud.inspector.calls import FunctionsHost
+from localcloud.inspector.door import Door
+from localcloud.inspector.sources import Sources
 from localcloud.keyvault import KeyVault
 from localcloud.mail import Letters
 from localcloud.servicebus import Broker
@@ -67,6 +72,7 @@ class Cloud:
     vault: KeyVault
     letters: Letters
     front: StorageFront
+    inspector: Inspector
 
     @classmethod
     @asynccontextmanager
@@ -89,9 +95,13 @@ class Cloud:
             ) as grid,
             KeyVault.open(state.journal("keyvault"), access, keyvault.resource(addresses)) as vault,
             _front(settings, grid) as front,
+            aiohttp.ClientSession() as session,
         ):
             named = ManagedIdentity(issuer, known, identity.header(state))
-            yield cls(known, named, broker, grid, vault, letters, front)
+            host = FunctionsHost(session, addresses.http(Port.FUNCTIONS), state.function_keys)
+            sources = Sources(known, broker.namespace, grid, vault, letters, host, state.logs)
+            inspector = Inspector(sources, Door(addresses.port(Port.INSPECTOR)))
+            yield cls(known, named, broker, grid, vault, letters, front, inspector)
 
     def state(self) -> dict[str, Any]:
         """How far everything is. Who can ask knows that everything listens."""
@@ -165,6 +175,7 @@ def _servers(cloud: Cloud, settings: Settings) -> dict[Port, Coroutine[Any, Any,
         Port.BLOB: http.serve(cloud.front.app(), HOST, port(Port.BLOB), tls),
         Port.SMTP: mail.serve(cloud.letters, HOST, port(Port.SMTP)),
         Port.EMAIL: http.serve(MailService(cloud.identity.issuer, cloud.letters).app(), HOST, port(Port.EMAIL), tls),
+        Port.INSPECTOR: http.serve(cloud.inspector.app(), HOST, port(Port.INSPECTOR)),
         Port.LETTERS: http.serve(_letters_and_state(cloud), settings.letters_host, port(Port.LETTERS)),
     }
 

@@ -28,6 +28,7 @@ class Port(IntEnum):
     EMAIL = 16  # letters by Azure Communication Services; TLS
     PAYMENTS = 17
     AZURITE = 18  # its blobs, without the front
+    INSPECTOR = 19  # the page that shows what is in all of this
 
 
 @dataclass(frozen=True, slots=True)

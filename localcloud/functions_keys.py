@@ -6,7 +6,8 @@ from pathlib import Path
 from localcloud.state import made_once
 
 EVENT_GRID = "host.systemKey.eventgrid_extension"  # Event Grid shows this one when it calls a function
-NAMES = ("host.master", "host.function.default", EVENT_GRID)
+MASTER = "host.master"
+NAMES = (MASTER, "host.function.default", EVENT_GRID)
 
 
 def ensure(folder: Path) -> None:

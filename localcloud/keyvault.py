@@ -36,6 +36,7 @@ INSERT = "INSERT INTO secrets (name, version, created, body) VALUES (?, ?, ?, ?)
 SELECT = (
     "SELECT version, created, body FROM secrets WHERE name = ?1 AND ?2 IN ('', version) ORDER BY number DESC LIMIT 1"
 )
+NAMES = "SELECT name, count(*), max(created) FROM secrets GROUP BY name ORDER BY name LIMIT ?"
 
 log = structlog.get_logger()
 
@@ -46,6 +47,14 @@ class Body(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, 
     value: str
     content_type: str | None = None
     tags: dict[str, str] | None = None
+
+
+class Named(Struct, frozen=True):
+    """A secret without what it says."""
+
+    name: str
+    versions: int
+    changed: datetime
 
 
 class Refused(Exception):
@@ -81,6 +90,11 @@ class KeyVault:
         app.router.add_get("/secrets/{name}", self._get)
         app.router.add_get("/secrets/{name}/{version:[^/]*}", self._get)
         return app
+
+    async def names(self, most: int) -> list[Named]:
+        """For who sits at this machine: what is here, and nothing of what it says."""
+        rows = await self.journal.read(NAMES, most)
+        return [Named(name, versions, datetime.fromtimestamp(at, UTC)) for name, versions, at in rows]
 
     async def _set(self, request: web.Request) -> web.Response:
         name = self._allowed(request, "Key Vault Secrets Officer")

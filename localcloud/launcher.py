@@ -73,7 +73,7 @@ class Launch:
     async def run(self, lock: int) -> None:
         """Until it is cancelled. Raises a group of Failed where the store can't be kept running."""
         began, folder = time.monotonic(), self.store.state.folder
-        self.processes = Processes(LogFiles(folder / "logs"), random.SystemRandom(), say, self.note, lock)
+        self.processes = Processes(LogFiles(self.store.state.logs), random.SystemRandom(), say, self.note, lock)
         self.note()
         async with self.processes.supervised():
             try:

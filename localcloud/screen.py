@@ -17,7 +17,7 @@ def ready(run: Run, sample: Sample, seconds: float, options: str) -> str:
   shop      {blue(f"{gateway}/api/products")}
   letters   {blue(letters)}
   payments  {blue(run.addresses["payments"])}
-  state     {blue(f"{letters}/state")}
+  inspector {blue(run.addresses["inspector"])}
   logs      {run.logs}{_data(run.engines)}
 
 {bold("Order something:")}

@@ -23,6 +23,11 @@ class State:
         """Holds nothing but the host's keys: the functions host reads every file here."""
         return self.folder / "keys"
 
+    @property
+    def logs(self) -> Path:
+        """Where the launcher has each program's."""
+        return self.folder / "logs"
+
     def journal(self, of: str) -> Path:
         return self.folder / f"{of}.sqlite"
 

@@ -34,6 +34,7 @@ CLOUD = (
     Port.EMAIL,
     Port.LETTERS,
     Port.BLOB,
+    Port.INSPECTOR,
 )
 SCHEMES = {
     Port.ISSUER: "https",

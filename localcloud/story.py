@@ -3,31 +3,64 @@
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import Struct
 
+
+class Meaning(NamedTuple):
+    """Of a line: who has acted, on what that came from whom and by which way."""
+
+    who: str
+    what: str
+    of: str
+    by: str
+
+
+HTTP, EVENT_GRID, SERVICE_BUS = "HTTP", "Event Grid", "Service Bus"
+BOTH = f"{EVENT_GRID}, {SERVICE_BUS}"
+
 # What a log line means to somebody who follows an order. A message is known by its type, anything else by its event.
 MEANING = {
-    "POST /api/orders": ("orders", "priced, stored and told in one commit"),
-    "order.examined": ("process_order", "the function checks buyer, lines and total: {answer}"),
-    "reserve-stock": ("catalog", "sets everything in it aside, or nothing"),
-    "stock-reserved": ("orders", "asks for its payment"),
-    "payment.answered payment-requested": ("take_payment", "the function has the total authorised: {status}"),
-    "payment.answered order-confirmed": ("take_payment", "the function has it captured: {status}"),
-    "payment.answered order-rejected": ("take_payment", "the function sees that nothing stays authorised: {status}"),
-    "payment.not_needed order-confirmed": ("take_payment", "there is nothing to be paid"),
-    "payment.not_needed order-rejected": ("take_payment", "no payment was asked for"),
-    "callback.heard": ("payment_callback", "the payment provider says by itself: {status}"),
-    "record-payment": ("orders", "notes what became of the payment"),
-    "stock-refused": ("orders", "rejects it"),
-    "reject-order": ("orders", "rejects it"),
-    "order-confirmed": ("catalog", "what was set aside is sold"),
-    "order-rejected": ("catalog", "holds nothing for it"),
-    "letter.posted": ("notify_customer", "the function posts the letter"),
+    "POST /api/orders": Meaning("orders", "priced, stored and told in one commit", "customer", HTTP),
+    "order.examined": Meaning(
+        "process_order", "the function checks buyer, lines and total: {answer}", "orders", EVENT_GRID
+    ),
+    "reserve-stock": Meaning("catalog", "sets everything in it aside, or nothing", "process_order", SERVICE_BUS),
+    "stock-reserved": Meaning("orders", "asks for its payment", "catalog", BOTH),
+    "payment.answered payment-requested": Meaning(
+        "take_payment", "the function has the total authorised: {status}", "orders", EVENT_GRID
+    ),
+    "payment.answered order-confirmed": Meaning(
+        "take_payment", "the function has it captured: {status}", "orders", EVENT_GRID
+    ),
+    "payment.answered order-rejected": Meaning(
+        "take_payment", "the function sees that nothing stays authorised: {status}", "orders", EVENT_GRID
+    ),
+    "payment.answered order-cancelled": Meaning(
+        "take_payment", "the function sees that nothing stays authorised: {status}", "orders", EVENT_GRID
+    ),
+    "payment.answered order-returned": Meaning(
+        "take_payment", "the function pays it back: {status}", "orders", EVENT_GRID
+    ),
+    "payment.not_needed order-confirmed": Meaning("take_payment", "there is nothing to be paid", "orders", EVENT_GRID),
+    "payment.not_needed order-rejected": Meaning("take_payment", "no payment was asked for", "orders", EVENT_GRID),
+    "payment.not_needed order-cancelled": Meaning("take_payment", "no payment was asked for", "orders", EVENT_GRID),
+    "payment.not_needed order-returned": Meaning("take_payment", "there is nothing to pay back", "orders", EVENT_GRID),
+    "callback.heard": Meaning("payment_callback", "the payment provider says by itself: {status}", "payments", HTTP),
+    "record-payment": Meaning("orders", "notes what became of the payment", "take_payment", SERVICE_BUS),
+    "stock-refused": Meaning("orders", "rejects it", "catalog", BOTH),
+    "reject-order": Meaning("orders", "rejects it", "process_order", SERVICE_BUS),
+    "order-confirmed": Meaning("catalog", "what was set aside is sold", "orders", BOTH),
+    "order-rejected": Meaning("catalog", "holds nothing for it", "orders", BOTH),
+    "order-cancelled": Meaning("catalog", "holds nothing for it any more", "orders", BOTH),
+    "order-returned": Meaning("catalog", "what came back is on hand again", "orders", BOTH),
+    "letter.posted": Meaning("notify_customer", "the function posts the letter", "orders", EVENT_GRID),
+    "record-letter": Meaning("orders", "notes that the letter is posted", "notify_customer", SERVICE_BUS),
 }
 CAPTURED = "payment.answered order-confirmed"
+MOST_TRACES = 20  # of one order: it was placed by one, and cancelled or shipped by others
 
 
 class Step(Struct, frozen=True, order=True):
@@ -35,11 +68,24 @@ class Step(Struct, frozen=True, order=True):
     name: str
     who: str
     what: str
+    of: str = ""
+    by: str = ""
 
 
-def read(logs: Path, trace_id: str) -> list[Step]:
+def read(logs: Path, *trace_ids: str) -> list[Step]:
     """In the order of time, as far as it has come."""
-    return sorted(step for path in logs.glob("*.log") for step in _steps(path, trace_id.encode()))
+    steps = (_step(line) for path in logs.glob("*.log") for line in lines(path, *trace_ids))
+    return sorted(step for step in steps if step)
+
+
+def traces(logs: Path, order_id: str) -> list[str]:
+    """Of all that was done about the order; who only looks at it is left out."""
+    found = dict[str, None]()
+    for path in logs.glob("*.log"):
+        for line in lines(path, order_id):
+            if line.get("method") != "GET" and line.get("trace_id"):
+                found[str(line["trace_id"])] = None
+    return list(found)[:MOST_TRACES]
 
 
 def complete(steps: list[Step]) -> bool:
@@ -51,14 +97,29 @@ def complete(steps: list[Step]) -> bool:
     return "letter.posted" in names and bool(settled and paid) and names.count("record-payment") >= noted
 
 
-def _steps(log: Path, trace_id: bytes) -> Iterator[Step]:
-    with log.open("rb") as lines:
-        for line in lines:
-            if trace_id in line:
-                known: dict[str, Any] = msgspec.json.decode(line)
-                if (name := _name(known)) in MEANING:
-                    who, what = MEANING[name]
-                    yield Step(datetime.fromisoformat(known["timestamp"]), name, who, what.format_map(known))
+def lines(log: Path, *having: str) -> Iterator[dict[str, Any]]:
+    """That are whole, and ours: a server of another kind writes in its own way."""
+    wanted = [each.encode() for each in having]
+    with log.open("rb") as written:
+        for line in written:
+            if line.endswith(b"\n") and any(each in line for each in wanted):
+                yield from understood(line)
+
+
+def understood(line: bytes) -> Iterator[dict[str, Any]]:
+    try:
+        known = msgspec.json.decode(line, type=dict[str, Any])
+    except msgspec.DecodeError:
+        return
+    if "event" in known and "timestamp" in known:
+        yield known
+
+
+def _step(line: dict[str, Any]) -> Step | None:
+    if (name := _name(line)) not in MEANING:
+        return None
+    who, what, of, by = MEANING[name]
+    return Step(datetime.fromisoformat(line["timestamp"]), name, who, what.format_map(line), of, by)
 
 
 def _name(line: dict[str, Any]) -> str:

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import settings
 
 from tests.engines import azuresql, oldest
+from tests.localcloud.inspector import browser
 
 # Each test has a deadline of its own (pytest-timeout); one for each example fails where the machine is busy.
 settings.register_profile("store", deadline=None)
@@ -12,7 +13,11 @@ settings.load_profile("store")
 pytest_plugins = ["tests.tokens", "tests.engines.fixtures"]
 
 
-LEFT_OUT = {"azuresql": ("of Azure SQL", azuresql.why_not), "oldest": ("of another PostgreSQL", oldest.why_not)}
+LEFT_OUT = {
+    "azuresql": ("of Azure SQL", azuresql.why_not),
+    "oldest": ("of another PostgreSQL", oldest.why_not),
+    "browser": ("in a browser", browser.why_not),
+}
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -83,6 +83,9 @@ class EventGrid:
     def state(self) -> list[SubscriptionState]:
         return [subscriber.state() for subscriber in self._subscribers]
 
+    def subscriber(self, name: str) -> Subscriber | None:
+        return next((each for each in self._subscribers if each.name == name), None)
+
     @property
     def conditions(self) -> Conditions:
         return self._weather.conditions

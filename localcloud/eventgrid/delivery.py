@@ -34,6 +34,7 @@ class SubscriptionState(Struct, frozen=True):
     dead: int
     unburied: int
     next_attempt: datetime | None
+    paused: bool
 
 
 class Lane:
@@ -41,13 +42,14 @@ class Lane:
 
     def __init__(self, earliest: Callable[[], Awaitable[list[Delivery]]], act: Callable[[Delivery], Awaitable[None]]):
         self.next_attempt: float | None = None
+        self.paused = False  # what is in hand goes on
         self._earliest, self._act = earliest, act
         self._in_hand: set[int] = set()
         self._wake = asyncio.Event()
 
     def wake(self) -> None:
         """Something may be due."""
-        if len(self._in_hand) < MOST_AT_ONCE:  # else the next to finish wakes it
+        if not self.paused and len(self._in_hand) < MOST_AT_ONCE:  # else the next to finish wakes it
             self._wake.set()
 
     async def run(self) -> None:
@@ -64,6 +66,8 @@ class Lane:
         waiting = [each for each in await self._earliest() if each.id not in taken]
         now = time()
         self.next_attempt = min((each.due for each in waiting if each.due > now), default=None)
+        if self.paused:
+            return []
         return [each for each in waiting if each.due <= now][: MOST_AT_ONCE - len(self._in_hand)]
 
     async def _deliver(self, delivery: Delivery) -> None:
@@ -72,7 +76,7 @@ class Lane:
         self.wake()
 
     async def _sleep(self) -> None:
-        seconds = None if self.next_attempt is None else self.next_attempt - time()
+        seconds = None if self.next_attempt is None or self.paused else self.next_attempt - time()
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._wake.wait()
@@ -113,6 +117,21 @@ class Subscriber:
         self.waiting += count
         self._fresh.wake()
 
+    def pause(self) -> None:
+        """What comes waits on disk, until it is resumed or Event Grid is started anew."""
+        for lane in (self._fresh, self._retries):
+            lane.paused = True
+
+    def resume(self) -> None:
+        for lane in (self._fresh, self._retries):
+            lane.paused = False
+            lane.wake()
+
+    async def waiting_events(self, most: int) -> list[Delivery]:
+        """What it would deliver next, the earliest first."""
+        both = [await self._pending.earliest(self.name, retry=retry, limit=most) for retry in (False, True)]
+        return sorted((each for lane in both for each in lane), key=lambda each: each.due)[:most]
+
     def state(self) -> SubscriptionState:
         due = min((lane.next_attempt for lane in (self._fresh, self._retries) if lane.next_attempt), default=None)
         return SubscriptionState(
@@ -124,6 +143,7 @@ class Subscriber:
             dead=self._dead,
             unburied=self._undertaker.unburied[self.name],
             next_attempt=None if due is None else datetime.fromtimestamp(due, UTC),
+            paused=self._fresh.paused,
         )
 
     def _lane(self, *, retry: bool) -> Lane:

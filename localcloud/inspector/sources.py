@@ -1,0 +1,52 @@
+"""Where the inspector looks: the emulators in this process, and the functions host and the logs beside it."""
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+
+from localcloud.eventgrid import EventGrid
+from localcloud.eventgrid.delivery import Subscriber
+from localcloud.inspector import calls, overview
+from localcloud.inspector.calls import FunctionsHost
+from localcloud.inspector.overview import MOST_LETTERS, MOST_SECRETS, Overview
+from localcloud.keyvault import KeyVault
+from localcloud.mail import Letters
+from localcloud.servicebus.entity import Entity
+from localcloud.servicebus.errors import UnknownEntity
+from localcloud.servicebus.namespace import Namespace
+from localcloud.topology import Topology
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    topology: Topology
+    namespace: Namespace
+    grid: EventGrid
+    vault: KeyVault
+    letters: Letters
+    host: FunctionsHost
+    logs: Path
+
+    async def overview(self) -> Overview:
+        known, made = await asyncio.gather(
+            self.host.known(), asyncio.to_thread(calls.last_calls, self.logs / "functions.log")
+        )
+        return Overview(
+            topics=self.topology.topics,
+            subscriptions=overview.subscribers(self.topology.subscriptions, self.grid.state()),
+            entities=overview.entities(self.namespace),
+            functions=calls.functions(known, made),
+            secrets=await self.vault.names(MOST_SECRETS),
+            letters=await self.letters.newest(MOST_LETTERS),
+            conditions=self.grid.conditions,
+        )
+
+    def entity(self, name: str) -> Entity:
+        """Raises UnknownEntity."""
+        return self.namespace[name].entity
+
+    def subscriber(self, name: str) -> Subscriber:
+        """Raises UnknownEntity."""
+        if (found := self.grid.subscriber(name)) is None:
+            raise UnknownEntity(name)
+        return found

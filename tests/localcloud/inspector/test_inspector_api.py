@@ -1,0 +1,288 @@
+"""What the inspector tells as JSON, and what it does; the emulators and the SDK are real."""
+
+import asyncio
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from azure.servicebus import ServiceBusMessage
+
+from tests.localcloud.eventgrid.grid import Functions, Received, event
+from tests.localcloud.inspector.cloud import NOON, ORDER, SECRET_VALUE, TRACE, Cloud, log, write_a_story
+from tests.waiting import until
+
+EVENT = {"specversion": "1.0", "id": "e-1", "source": "/me", "type": "store.catalog.stock-reserved.v1"}
+
+
+async def messages(cloud: Cloud, place: str = "main", entity: str = "orders", **more: Any) -> list[dict[str, Any]]:
+    answer = await cloud.ask("/api/messages", params={"entity": entity, "place": place, **more})
+    assert answer.status == 200, answer
+    found: list[dict[str, Any]] = answer.body
+    return found
+
+
+async def test_a_queue_is_counted_by_what_its_messages_wait_for(cloud: Cloud) -> None:
+    later = datetime.now(UTC) + timedelta(hours=1)
+    await cloud.dead_letter(ServiceBusMessage("dead"))
+    await cloud.send(ServiceBusMessage("deferred"), ServiceBusMessage("locked"), ServiceBusMessage("active"))
+    async with cloud.bus.get_queue_receiver("orders") as receiver, cloud.bus.get_queue_sender("orders") as sender:
+        await sender.schedule_messages([ServiceBusMessage("scheduled")], later)
+        deferred, _ = await receiver.receive_messages(2, 10)
+        await receiver.defer_message(deferred)
+
+        orders = await cloud.entity("orders")
+
+    counted = {name: orders[name] for name in ("kind", "active", "locked", "scheduled", "deferred", "dead", "stuck")}
+    assert counted == {
+        "kind": "queue",
+        "active": 1,
+        "locked": 1,
+        "scheduled": 1,
+        "deferred": 1,
+        "dead": 1,
+        "stuck": 0,
+    }
+    assert datetime.fromisoformat(orders["oldest"]) <= datetime.now(UTC)
+
+
+async def test_looking_at_a_message_settles_nothing(cloud: Cloud) -> None:
+    body = json.dumps({"type": "a.b.c.v1", "traceparent": f"00-{TRACE}-00f067aa0ba902b7-01"})
+    sent = ServiceBusMessage(body, message_id="m-1", content_type="application/json", subject="s")
+    sent.application_properties = {"who": "me", "count": 3}
+    await cloud.send(sent)
+
+    (seen,) = await messages(cloud)
+    (again,) = await messages(cloud)
+
+    assert seen == again
+    assert (seen["id"], seen["subject"], seen["body"], seen["trace"]) == ("m-1", "s", body, TRACE)
+    assert (seen["properties"], seen["state"], seen["deliveries"]) == ({"who": "me", "count": "3"}, "active", 0)
+    async with cloud.bus.get_queue_receiver("orders") as receiver:
+        (received,) = await receiver.receive_messages(1, 10)
+        assert received.delivery_count == 0
+
+
+async def test_a_long_body_is_cut_and_a_long_queue_comes_in_pages(cloud: Cloud) -> None:
+    await cloud.send(ServiceBusMessage("x" * 100_000), *(ServiceBusMessage(str(number)) for number in range(60)))
+
+    page = await messages(cloud)
+    (second,) = await messages(cloud, **{"from": page[-1]["number"] + 1, "limit": 1})
+
+    assert (len(page), len(page[0]["body"]), page[0]["cut"], page[1]["cut"]) == (50, 16_384, True, False)
+    assert second["body"] == "49"
+
+
+async def test_a_body_of_any_bytes_is_shown_as_text(cloud: Cloud) -> None:
+    await cloud.send(ServiceBusMessage(b"\xff\x00\xfe"))
+
+    assert [each["body"] for each in await messages(cloud)] == ["\ufffd\x00\ufffd"]
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ({}, 422),
+        ({"entity": "nowhere"}, 404),
+        ({"entity": "orders", "place": "x"}, 422),
+        ({"entity": "orders", "limit": "51"}, 422),
+        ({"entity": "orders", "from": "-1"}, 422),
+        ({"entity": "orders", "from": "٣"}, 422),
+    ],
+)
+async def test_what_is_not_there_or_makes_no_sense_is_said_so(cloud: Cloud, query: dict[str, str], status: int) -> None:
+    answer = await cloud.ask("/api/messages", params=query)
+
+    assert (answer.status, answer.body["status"], bool(answer.body["detail"])) == (status, status, True)
+
+
+async def test_a_dead_letter_is_sent_again_once_and_without_its_reason(cloud: Cloud) -> None:
+    await cloud.dead_letter(ServiceBusMessage("once more", message_id="m-1"))
+    (dead,) = await messages(cloud, "dead")
+    assert (dead["reason"], dead["description"], dead["properties"]) == ("poison", "it is broken", {})
+
+    asked = {"entity": "orders", "number": dead["number"]}
+    answers = await asyncio.gather(*(cloud.act("resend", asked) for _ in range(3)))
+
+    assert sorted(answer.status for answer in answers) == [200, 404, 404]
+    assert await messages(cloud, "dead") == []
+    async with cloud.bus.get_queue_receiver("orders") as receiver:
+        (received,) = await receiver.receive_messages(1, 10)
+        assert (str(received), received.message_id, received.dead_letter_reason) == ("once more", "m-1", None)
+        await receiver.complete_message(received)
+    assert (await cloud.entity("orders"))["active"] == 0
+
+
+@pytest.mark.parametrize(("place", "left"), [("main", (0, 1, 1)), ("dead", (2, 1, 0))])
+async def test_a_queue_is_purged_but_for_what_somebody_holds(cloud: Cloud, place: str, left: tuple[int, ...]) -> None:
+    await cloud.dead_letter(ServiceBusMessage("dead"))
+    await cloud.send(*(ServiceBusMessage(str(number)) for number in range(3)))
+    async with cloud.bus.get_queue_receiver("orders") as receiver:
+        await receiver.receive_messages(1, 10)
+
+        answer = await cloud.act("purge", {"entity": "orders", "place": place})
+
+        orders = await cloud.entity("orders")
+    assert answer.body["said"].startswith("2 messages" if place == "main" else "1 dead letter of")
+    assert (orders["active"], orders["locked"], orders["dead"]) == left
+
+
+async def test_a_paused_subscription_keeps_what_comes_until_it_is_resumed(cloud: Cloud, functions: Functions) -> None:
+    await cloud.act("pause", {"subscription": "process-order"})
+    async with cloud.grid.topic("orders") as topic:
+        await topic.send(event(7))
+
+    paused = await until(lambda: cloud.subscription("process-order"), lambda state: state["pending"] == 1)
+    (waiting,) = (await cloud.ask("/api/events", params={"subscription": "process-order"})).body
+    assert (paused["paused"], paused["delivered"], functions.received.empty()) == (True, 0, True)
+    assert (waiting["type"], waiting["attempts"]) == ("store.orders.order-placed.v1", 0)
+
+    await cloud.act("resume", {"subscription": "process-order"})
+    assert (await functions.next()).function == "process_order"
+    resumed = await until(lambda: cloud.subscription("process-order"), lambda state: state["delivered"] == 1)
+    assert (resumed["paused"], resumed["pending"]) == (False, 0)
+
+
+async def test_what_failed_waits_too_where_it_is_paused(cloud: Cloud, functions: Functions) -> None:
+    async def pausing(_: Received) -> int:
+        await cloud.act("pause", {"subscription": "process-order"})
+        return 503
+
+    functions.answer = pausing
+    async with cloud.grid.topic("orders") as topic:
+        await topic.send(event())
+    await functions.next()
+    state = await until(lambda: cloud.subscription("process-order"), lambda state: state["next_attempt"] or True)
+    assert (state["pending"], state["retried"]) == (1, 0)
+
+    functions.answer = lambda _: asyncio.sleep(0, 202)
+    await cloud.act("resume", {"subscription": "process-order"})
+
+    await until(lambda: cloud.subscription("process-order"), lambda state: state["delivered"] == 1)
+
+
+async def test_an_event_is_published_as_if_a_service_had_told_it(cloud: Cloud) -> None:
+    answer = await cloud.act("publish", {"topic": "catalog", "event": EVENT})
+
+    assert (answer.status, answer.body["said"]) == (200, f"Published on catalog: {EVENT['type']}.")
+    (message,) = await until(lambda: messages(cloud), bool)
+    assert '"id": "e-1"' in message["body"]
+
+
+@pytest.mark.parametrize(
+    ("topic", "told", "status"),
+    [("nowhere", EVENT, 404), ("catalog", {}, 422), ("catalog", [EVENT], 422), ("catalog", EVENT | {"id": ""}, 422)],
+)
+async def test_what_is_no_event_is_refused(cloud: Cloud, topic: str, told: object, status: int) -> None:
+    answer = await cloud.act("publish", {"topic": topic, "event": told})
+
+    assert answer.status == status
+    assert (await cloud.overview())["subscriptions"][0]["state"]["pending"] == 0
+
+
+async def test_faults_are_switched_on_and_off(cloud: Cloud) -> None:
+    on = await cloud.act("conditions", {"fail": 1, "seed": 3})
+    assert ((await cloud.overview())["conditions"]["fail"], on.status) == (1.0, 200)
+
+    refused = await cloud.act("conditions", {"fail": 2})
+    off = await cloud.act("conditions", {})
+
+    assert (refused.status, off.status) == (422, 200)
+    assert (await cloud.overview())["conditions"]["fail"] == 0
+
+
+@pytest.mark.parametrize("name", ["resend", "purge", "publish", "pause", "resume", "conditions"])
+async def test_a_body_that_nobody_understands_is_refused(cloud: Cloud, name: str) -> None:
+    assert (await cloud.act(name, {"what": 1})).status == 422
+    assert (await cloud.act(name, "\ud800")).status == 422
+
+
+async def test_nothing_is_sent_anew_while_nothing_has_changed(cloud: Cloud) -> None:
+    first = await cloud.ask("/api/overview")
+    same = await cloud.ask("/api/overview", headers={"If-None-Match": first.headers["ETag"]})
+    await cloud.send(ServiceBusMessage("new"))
+    await cloud.overview()
+
+    changed = await cloud.ask("/api/overview", headers={"If-None-Match": first.headers["ETag"]})
+
+    assert (first.status, same.status, same.body, changed.status) == (200, 304, "", 200)
+
+
+async def test_secrets_are_named_and_never_told(cloud: Cloud) -> None:
+    secrets = (await cloud.overview())["secrets"]
+
+    assert secrets == [{"name": "orders-key", "versions": 1, "changed": "2026-06-01T12:00:00Z"}]
+    assert SECRET_VALUE not in str(await cloud.overview())
+
+
+async def test_functions_are_known_by_their_host_and_their_calls_by_its_log(cloud: Cloud) -> None:
+    write_a_story(cloud.logs)
+
+    functions = (await cloud.overview())["functions"]
+
+    call = {"at": "2026-06-01T12:00:00Z", "ok": True, "milliseconds": 12.5, "trace": TRACE}
+    known = {"name": "process_order", "trigger": "eventGridTrigger", "calls": [call]}
+    assert functions == {"answers": True, "known": [known]}
+
+
+async def test_while_the_host_is_away_its_last_calls_are_shown(cloud: Cloud) -> None:
+    write_a_story(cloud.logs)
+    (cloud.inspector.sources.host.keys / "host.master").write_text("another")
+
+    functions = (await cloud.overview())["functions"]
+
+    assert (functions["answers"], [each["name"] for each in functions["known"]]) == (False, ["lost", "process_order"])
+    assert functions["known"][0]["calls"][0]["error"] == "ValueError: no"
+
+
+async def test_of_a_long_log_only_the_end_is_read(cloud: Cloud) -> None:
+    calls = ({"event": "function.called", "function": f"f{number // 1000}"} for number in range(9_000))
+    log(cloud.logs / "functions.log", *calls)
+    (cloud.inspector.sources.host.keys / "host.master").write_text("another")
+
+    known = (await cloud.overview())["functions"]["known"]
+
+    assert {len(each["calls"]) for each in known} == {5}
+    assert (known[-1]["name"], len(known) < 9) == ("f8", True)
+
+
+@pytest.mark.parametrize("asked", [ORDER, ORDER.upper(), TRACE])
+async def test_an_orders_way_is_found_by_its_id_or_its_trace(cloud: Cloud, asked: str) -> None:
+    write_a_story(cloud.logs)
+
+    way = (await cloud.ask(f"/api/orders/{asked}")).body
+
+    went = {(step["of"], step["by"], step["who"]) for step in way["steps"]}
+    assert way["traces"] == [TRACE]
+    assert went == {
+        ("customer", "HTTP", "orders"),
+        ("orders", "Event Grid", "process_order"),
+        ("process_order", "Service Bus", "catalog"),
+        ("orders", "Event Grid", "notify_customer"),
+    }
+
+
+async def test_orders_that_came_in_lately_are_listed(cloud: Cloud) -> None:
+    assert (await cloud.ask("/api/orders")).body == []
+    write_a_story(cloud.logs)
+
+    (recent,) = (await cloud.ask("/api/orders")).body
+
+    assert recent == {"at": "2026-06-01T12:00:00Z", "trace": TRACE, "order": ORDER, "status": 202}
+
+
+async def test_of_an_unknown_order_nothing_is_told(cloud: Cloud) -> None:
+    write_a_story(cloud.logs)
+
+    assert (await cloud.ask(f"/api/orders/{ORDER.replace('0', '1')}")).body["steps"] == []
+    assert (await cloud.ask("/api/orders/..%2F..%2Fetc")).status == 404
+
+
+async def test_a_letter_is_read(cloud: Cloud) -> None:
+    await cloud.letters.keep(b"Subject: Hello\r\n\r\n<b>text</b>", "store@x.example", ["ada@x.example"], NOON)
+
+    listed = (await cloud.overview())["letters"]
+    letter = (await cloud.ask("/api/letters/1")).body
+
+    assert ([each["subject"] for each in listed], letter["text"].strip()) == (["Hello"], "<b>text</b>")
+    assert (await cloud.ask("/api/letters/2")).status == 404

@@ -1,0 +1,324 @@
+"""The inspector's page in a real browser: what a person sees, hears and does."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from azure.servicebus import ServiceBusMessage
+
+from tests.localcloud.inspector.browser import VIEWS, Visit, expect, visiting
+from tests.localcloud.inspector.cloud import NOON, ORDER, TRACE, Cloud, write_a_story
+from tests.waiting import until
+
+pytestmark = pytest.mark.real
+
+HOSTILE = '<img src=x onerror="window.harmed=1"><script>window.harmed=1</script><b>bold</b>\'"&amp;'
+NAMELESS = """
+[...document.querySelectorAll('button, a, input, select, textarea, summary, [role=region], dialog')].filter((each) => {
+  const label = each.labels?.[0]?.textContent || each.getAttribute('aria-label') || each.textContent
+    || document.getElementById(each.getAttribute('aria-labelledby'))?.id
+  return !label?.trim()
+}).map((each) => each.outerHTML)
+"""
+TWICE = "[...document.querySelectorAll('[id]')].map((e) => e.id).filter((id, at, all) => all.indexOf(id) !== at)"
+HEADLESS_CELLS = "[...document.querySelectorAll('th')].filter((each) => !each.scope).length"
+HEADINGS = "[...document.querySelectorAll('h1, h2, h3')].map((each) => Number(each.tagName[1]))"
+TOO_WIDE = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+COLOURS = """
+Object.fromEntries([...document.styleSheets[0].cssRules[0].style].filter((name) => name.startsWith('--'))
+  .map((name) => [name.slice(2), getComputedStyle(document.documentElement).getPropertyValue(name).trim()]))
+"""
+ON = {  # what is written, or drawn, on what: the contrast that WCAG 2.2 wants
+    ("ink", "ground"): 4.5,
+    ("ink", "panel"): 4.5,
+    ("muted", "ground"): 4.5,
+    ("muted", "panel"): 4.5,
+    ("accent", "panel"): 4.5,
+    ("accent", "ground"): 4.5,
+    ("on-accent", "accent"): 4.5,
+    ("panel", "ink"): 4.5,
+    ("good", "good-ground"): 4.5,
+    ("warn", "warn-ground"): 4.5,
+    ("warn", "panel"): 4.5,
+    ("bad", "bad-ground"): 4.5,
+    ("bad", "panel"): 4.5,
+    ("edge", "panel"): 3,
+    ("edge", "ground"): 3,
+}
+
+
+@pytest.fixture
+async def visit(cloud: Cloud) -> AsyncIterator[Visit]:
+    async with visiting(cloud.url) as visit:
+        yield visit
+
+
+async def fill(cloud: Cloud) -> None:
+    write_a_story(cloud.logs)
+    await cloud.letters.keep(b"Subject: Hello\r\n\r\nDear Ada", "store@x.example", ["ada@x.example"], NOON)
+    await cloud.dead_letter(ServiceBusMessage("poison", subject="broken"))
+    await cloud.send(ServiceBusMessage("waits", subject="fine"))
+
+
+def ratio(one: str, other: str) -> float:
+    """WCAG 2.2, "contrast ratio"."""
+    light, dark = sorted((_luminance(each) for each in (one, other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def _luminance(colour: str) -> float:
+    shares = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    linear = [share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4 for share in shares]
+    return sum(weight * share for weight, share in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+
+async def test_every_part_is_drawn_and_the_console_stays_silent(cloud: Cloud, visit: Visit) -> None:
+    await fill(cloud)
+    shown = {
+        "overview": "1 dead letter of orders",
+        f"orders/{ORDER}": "reserve-stock",
+        "events": "process-order",
+        "queues/orders/dead": "broken",
+        "functions": "12.5 ms",
+        "letters/1": "Dear Ada",
+        "secrets": "orders-key",
+    }
+
+    for view, text in shown.items():
+        await visit.see(view)
+        await expect(visit.has(text).first).to_be_visible()
+
+    assert visit.wrong == []
+
+
+async def test_where_there_is_nothing_the_page_says_so(visit: Visit) -> None:
+    for view, text in {
+        "overview": "Nothing: all is delivered",
+        "orders": "no order yet",
+        "letters": "No letter yet",
+    }.items():
+        await visit.see(view)
+        await expect(visit.has(text).first).to_be_visible()
+    await visit.see("queues/nowhere/main")
+    await expect(visit.has("could not be found")).to_be_visible()
+    await visit.see(f"orders/{TRACE}")
+    await expect(visit.has("No log tells of it")).to_be_visible()
+
+
+async def test_what_a_message_says_is_shown_and_never_done(cloud: Cloud, visit: Visit) -> None:
+    message = ServiceBusMessage(
+        HOSTILE, subject=HOSTILE, message_id=HOSTILE[:120], application_properties={HOSTILE: HOSTILE}
+    )
+    await cloud.dead_letter(message, reason=HOSTILE)
+    subject = HOSTILE.replace("\n", "").encode()
+    await cloud.letters.keep(b"Subject: " + subject + b"\r\n\r\n" + subject, HOSTILE, [HOSTILE], NOON)
+
+    for view in ("queues/orders/dead", "letters/1", "overview"):
+        await visit.see(view)
+        for details in await visit.page.locator("main details").all():
+            await details.locator("summary").first.click()
+        assert await visit.evaluate("window.harmed ?? null") is None
+        assert await visit.evaluate("document.querySelectorAll('main img, main script, main b').length") == 0
+    await visit.see("queues/orders/dead")
+    await expect(visit.page.locator("summary .grow")).to_have_text(HOSTILE)
+    assert visit.wrong == []
+
+
+async def test_a_dead_letter_is_sent_again_by_the_keyboard_alone(cloud: Cloud, visit: Visit) -> None:
+    await cloud.dead_letter(ServiceBusMessage("once more", subject="broken"))
+    await visit.see("overview")
+
+    await visit.press("Tab")
+    assert await visit.focused() == "Skip to content"
+    await visit.press("Enter")
+    await visit.tab_to("Look at those of orders")
+    await visit.press("Enter")
+    await expect(visit.has("Dead letters of orders")).to_be_visible()
+    assert await visit.evaluate("document.activeElement.id") == "main"
+    await visit.page.wait_for_selector("main details")
+    while await visit.evaluate("document.activeElement.tagName") != "SUMMARY":
+        await visit.press("Tab")
+    assert await visit.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    await visit.press("Enter")
+    await visit.tab_to("Send again")
+    await visit.press("Enter")
+
+    await visit.says("is in orders again")
+    await expect(visit.has("No dead letters.")).to_be_visible()
+    assert (await cloud.entity("orders"))["active"] == 1
+
+
+async def test_a_queue_is_purged_only_by_who_is_sure(cloud: Cloud, visit: Visit) -> None:
+    await cloud.send(ServiceBusMessage("one"), ServiceBusMessage("two"))
+    await visit.see("queues/orders/main")
+
+    await visit.page.get_by_role("button", name="Throw all away").click()
+    await expect(visit.page.get_by_role("dialog")).to_contain_text("all messages of orders")
+    assert await visit.focused() == "Keep it"
+    await visit.press("Escape")
+    assert (await cloud.entity("orders"))["active"] == 2
+
+    await visit.page.get_by_role("button", name="Throw all away").click()
+    await visit.page.get_by_role("button", name="Yes, throw away").click()
+    await visit.says("2 messages of orders thrown away")
+    assert (await cloud.entity("orders"))["active"] == 0
+
+
+async def test_a_subscription_is_paused_and_resumed(cloud: Cloud, visit: Visit) -> None:
+    await visit.see("events")
+
+    await visit.page.get_by_role("row", name="process-order").get_by_role("button", name="Pause").click()
+    await visit.says("process-order is paused")
+    assert (await cloud.subscription("process-order"))["paused"]
+    await visit.page.get_by_role("row", name="process-order").get_by_role("button", name="Resume").click()
+    await visit.says("process-order goes on")
+
+    assert not (await cloud.subscription("process-order"))["paused"]
+
+
+async def test_an_event_is_published_and_a_fault_switched_on_and_off(cloud: Cloud, visit: Visit) -> None:
+    await visit.see("events")
+
+    await visit.page.get_by_label("CloudEvent").fill("{nonsense")
+    await visit.page.get_by_role("button", name="Publish").click()
+    await visit.says("Not done: ")
+    await visit.page.reload()
+    await visit.drawn()
+    await visit.page.get_by_role("button", name="Publish").click()
+    await visit.says("Published on catalog")
+    await until(lambda: cloud.entity("orders"), lambda orders: orders["active"] == 1)
+    await visit.page.get_by_label("fail").fill("0.5")
+    await visit.page.get_by_role("button", name="Apply").click()
+    await visit.says("faults happen")
+
+    assert (await cloud.overview())["conditions"]["fail"] == 0.5
+    await visit.page.get_by_role("button", name="Switch all off").click()
+    await visit.says("as it should be")
+
+
+async def test_what_comes_appears_while_what_is_open_or_typed_stays(cloud: Cloud, visit: Visit) -> None:
+    await cloud.send(ServiceBusMessage("first body", subject="first"))
+    await visit.see("queues/orders/main")
+    await visit.page.locator("summary", has_text="first").click()
+    await visit.page.locator("summary", has_text="first").focus()
+
+    await cloud.send(ServiceBusMessage("second body", subject="second"))
+
+    await expect(visit.page.locator("summary", has_text="second")).to_be_visible()
+    await expect(visit.has("first body")).to_be_visible()
+    assert "first" in await visit.focused()
+    await visit.see("orders")
+    await visit.page.get_by_label("Order or trace id").fill("half an id")
+    write_a_story(cloud.logs)
+    await expect(visit.page.get_by_role("link", name=ORDER)).to_be_visible()
+    await expect(visit.page.get_by_label("Order or trace id")).to_have_value("half an id")
+
+
+async def test_a_new_dead_letter_is_said_aloud_and_nothing_else_is(cloud: Cloud, visit: Visit) -> None:
+    await visit.see("overview")
+    assert await visit.evaluate("document.querySelectorAll('[aria-live], [role=status], [role=alert]').length") == 1
+
+    await cloud.send(ServiceBusMessage("quiet"))
+    await expect(visit.page.locator(".tiles li", has_text="messages waiting").locator("strong")).to_have_text("1")
+    assert await visit.evaluate("document.getElementById('said').textContent") == ""
+    await cloud.dead_letter(ServiceBusMessage("loud"))
+
+    await visit.says("1 new dead letter.")
+
+
+async def test_an_orders_way_is_drawn_and_told_in_words(cloud: Cloud, visit: Visit) -> None:
+    write_a_story(cloud.logs)
+    await visit.see("orders")
+
+    await visit.page.get_by_label("Order or trace id").fill(ORDER.upper())
+    await visit.press("Enter")
+
+    drawing = visit.page.locator("svg[role=img]")
+    await expect(drawing).to_be_visible()
+    assert await drawing.locator("text.name").all_text_contents() == [
+        *("customer", "orders", "process_order", "catalog", "notify_customer"),
+    ]
+    assert await drawing.locator("path.arrow").count() == await visit.page.locator(".steps li").count() == 4
+    assert "4 steps between customer, orders" in (await drawing.get_attribute("aria-label") or "")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_colours_have_the_contrast_that_people_need(cloud: Cloud, scheme: Any) -> None:
+    async with visiting(cloud.url, color_scheme=scheme) as visit:
+        await visit.see("overview")
+        colours = await visit.evaluate(COLOURS)
+
+    assert {pair: got for pair, least in ON.items() if (got := ratio(*(colours[each] for each in pair))) < least} == {}
+
+
+async def test_everything_has_a_name_a_place_and_an_order(cloud: Cloud, visit: Visit) -> None:
+    await fill(cloud)
+
+    for view in (*VIEWS, f"orders/{ORDER}", "queues/orders/dead", "events/process-order", "letters/1"):
+        await visit.see(view)
+
+        assert (await visit.evaluate(NAMELESS), await visit.evaluate(TWICE)) == ([], []), view
+        assert await visit.evaluate(HEADLESS_CELLS) == 0
+        levels = await visit.evaluate(HEADINGS)
+        assert levels[:2] == [1, 2]
+        assert set(levels[2:]) <= {3}
+        assert await visit.evaluate("document.querySelectorAll('nav a[aria-current=page]').length") == 1
+    assert await visit.evaluate("document.documentElement.lang + document.title") == "enLetters · Local cloud"
+
+
+@pytest.mark.parametrize("width", [320, 640])  # 640: at 200 % a window of 1280
+async def test_on_a_narrow_screen_nothing_is_cut_off(cloud: Cloud, width: int) -> None:
+    await fill(cloud)
+    async with visiting(cloud.url, width=width) as visit:
+        for view in (*VIEWS, f"orders/{ORDER}", "queues/orders/dead", "events/process-order", "letters/1"):
+            await visit.see(view)
+            for summary in await visit.page.locator("main summary").all():
+                await summary.click()
+
+            assert await visit.evaluate(TOO_WIDE) <= 0, view
+
+
+async def test_times_are_said_as_people_do_and_exactly(cloud: Cloud, visit: Visit) -> None:
+    await fill(cloud)
+    await visit.see("letters")
+
+    time = visit.page.locator("main tbody time").first
+
+    assert (await time.get_attribute("datetime"), await time.get_attribute("title")) == (
+        "2026-06-01T12:00:00Z",
+        "2026-06-01 12:00:00.000 UTC",
+    )
+    assert (await time.text_content() or "").endswith((" ago", "in "))
+
+
+async def test_who_wants_no_motion_sees_none(cloud: Cloud) -> None:
+    moves = "getComputedStyle(document.getElementById('live'), '::before').animationName"
+    async with visiting(cloud.url, reduced_motion="reduce") as visit:
+        await visit.see("overview")
+        assert await visit.evaluate(moves) == "none"
+
+
+async def test_while_the_cloud_is_away_the_page_says_so_and_comes_back(cloud: Cloud, visit: Visit) -> None:
+    await fill(cloud)
+    await visit.see("overview")
+    live = visit.page.locator("#live")
+
+    await cloud.server.close()
+    await expect(live).to_have_text("not reached, trying again")
+    await expect(visit.has("1 dead letter of orders")).to_be_visible()
+    await cloud.serve()
+
+    await expect(live).to_have_text("live")
+
+
+async def test_who_holds_still_is_shown_nothing_new_until_they_go_on(cloud: Cloud, visit: Visit) -> None:
+    await visit.see("overview")
+    hold = visit.page.get_by_role("button", name="Hold still")
+
+    await hold.click()
+    await expect(hold).to_have_attribute("aria-pressed", "true")
+    await expect(visit.page.locator("#live")).to_have_text("held still")
+    await cloud.send(ServiceBusMessage("later"))
+    await hold.click()
+
+    await expect(visit.page.locator(".tiles li", has_text="messages waiting").locator("strong")).to_have_text("1")
