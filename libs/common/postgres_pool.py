@@ -70,6 +70,7 @@ class Pool:
             connection, _ = self._idle.pop()
             if not connection.is_closed():
                 return connection
+            connection.terminate()  # the server has ended it; what is left on our side ends, too
         return await self.dial()
 
     def put_back(self, connection: asyncpg.Connection) -> None:
