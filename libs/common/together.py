@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Generic, TypeVar
@@ -91,6 +91,33 @@ class Together(Generic[Q, A]):
                 following.answer.set_result(_Turn.LEAD)
                 return
         self._leading -= 1
+
+    @property
+    def is_idle(self) -> bool:
+        return not self._leading
+
+
+@dataclass(slots=True)
+class Alike(Generic[A]):
+    """The same question by many at the same time is asked once for all of them, and never before they came."""
+
+    most_waiting: int = MOST_WAITING  # for the same
+    _asked: "dict[Hashable, Together[Callable[[], Awaitable[A]], A]]" = field(default_factory=dict)
+
+    async def answer(self, question: Hashable, ask: Callable[[], Awaitable[A]]) -> A:
+        """Raises Overloaded, and what `ask` raises."""
+        asked = self._asked.get(question)
+        if asked is None:
+            asked = self._asked[question] = Together(_once, self.most_waiting + 1, most_waiting=self.most_waiting)
+        try:
+            return await asked.answer(ask)
+        finally:
+            if asked.is_idle and self._asked.get(question) is asked:
+                del self._asked[question]
+
+
+async def _once(askers: Sequence[Callable[[], Awaitable[A]]]) -> list[A]:
+    return [await askers[0]()] * len(askers)
 
 
 def _said(answer: "asyncio.Future[A | _Turn]") -> A | _Turn | None:
