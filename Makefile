@@ -1,7 +1,7 @@
 # The store's commands; `make` alone lists them. Works with GNU make from 3.81 on (macOS has that one).
 
 .DEFAULT_GOAL := help
-.PHONY: help setup clean distclean run stop move order audit dead-letters token autoscale-demo soak measuring bench bench-engines bench-hotspots bench-orders scaling \
+.PHONY: help setup clean distclean run stop move order audit dead-letters token autoscale-demo soak measuring bench bench-engines bench-hotspots bench-orders bench-servicebus scaling \
 	costs contracts check check-deploy test test-on test-images
 
 # The interpreter that installs: the one already chosen, else the newest that answers (a version manager's stand-in may not).
@@ -78,6 +78,9 @@ bench-orders: measuring ## Measure what an order takes of each process (a minute
 bench-engines: measuring ## Measure the engines side by side (4 minutes), and write docs/engines.md anew
 	@.venv/bin/pytest -n 0 -s -p tests.engines.fixtures bench/engines.py
 	@$(MAKE) --silent costs
+
+bench-servicebus: measuring ## Measure what the Service Bus emulator costs beside the SDK, and with a million messages waiting (5 minutes)
+	@.venv/bin/python -m bench.servicebus
 
 scaling: measuring ## Simulate the shipped scale rules, and write docs/scaling.md anew
 	@.venv/bin/python -m deploy.simulate
