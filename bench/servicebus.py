@@ -69,11 +69,19 @@ async def _started(folder: Path) -> bool:
 
 
 async def measured(what: str, broker: psutil.Process, act: Awaitable[None]) -> Cost:
-    before, start = broker.cpu_times(), time.process_time()
+    before, start = _spent(broker), time.process_time()
     await act
-    after, took = broker.cpu_times(), time.process_time() - start
-    spent = after.user + after.system - before.user - before.system
-    return Cost(what, took / MESSAGES * 1e6, spent / MESSAGES * 1e6)
+    after, took = _spent(broker), time.process_time() - start
+    return Cost(what, took / MESSAGES * 1e6, (after - before) / MESSAGES * 1e6)
+
+
+def _spent(process: psutil.Process) -> float:
+    """Seconds of CPU; on Linux exactly, where `cpu_times` is guessed from ticks."""
+    threads = [*Path(f"/proc/{process.pid}/task").glob("*/schedstat")]
+    if threads:
+        return sum(int(thread.read_text().split()[0]) for thread in threads) / 1e9
+    times = process.cpu_times()
+    return times.user + times.system
 
 
 async def send_batches(sdk: ServiceBusClient) -> None:

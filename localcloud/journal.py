@@ -10,7 +10,7 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -32,11 +32,12 @@ class Full(Exception):
 
 
 class Journal:
-    def __init__(self, database: sqlite3.Connection, reader: sqlite3.Connection, writer: ThreadPoolExecutor) -> None:
-        self._database, self._reader = database, reader
-        self._writer = writer
-        self._path = Path()
-        self._in_thread = True  # commits, which wait for the disk
+    def __init__(self, path: Path, schema: str, writer: ThreadPoolExecutor, survives: Survives) -> None:
+        self._path, self._writer = path, writer
+        self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._database.executescript(f"PRAGMA journal_mode=WAL; {SETTINGS[survives]}; {schema}")
+        self._reader = sqlite3.connect(path, isolation_level=None)
+        self._in_thread = survives == "power cut"  # are commits, which wait for the disk
         self._since_checkpoint = 0
         self._checkpoint: asyncio.Future[None] | None = None
         self._soon: asyncio.TimerHandle | None = None
@@ -47,12 +48,8 @@ class Journal:
     @asynccontextmanager
     async def open(cls, path: Path, schema: str, *, survives: Survives = "power cut") -> AsyncIterator["Journal"]:
         path.parent.mkdir(parents=True, exist_ok=True)
-        database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        database.executescript(f"PRAGMA journal_mode=WAL; {SETTINGS[survives]}; {schema}")
-        reader = sqlite3.connect(path, isolation_level=None)
         with ThreadPoolExecutor(1, thread_name_prefix=f"journal-{path.stem}") as writer:
-            journal = cls(database, reader, writer)
-            journal._in_thread, journal._path = survives == "power cut", path
+            journal = cls(path, schema, writer, survives)
             task = asyncio.create_task(journal._commit_for_ever())
             try:
                 yield journal
@@ -60,8 +57,8 @@ class Journal:
                 await journal.write()  # what is waiting is written first
                 task.cancel()
                 await asyncio.wait([task])
-        reader.close()
-        database.close()
+        journal._reader.close()
+        journal._database.close()
 
     def rows(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
         """What was on disk after the last commit. It blocks, but for no commit: for a few rows, or at start."""
@@ -126,7 +123,7 @@ class Journal:
             self._checkpoint = asyncio.get_running_loop().run_in_executor(self._writer, self._move_to_its_place)
 
     def _move_to_its_place(self) -> None:
-        with closing(sqlite3.connect(self._path)) as database:
+        with closing(sqlite3.connect(self._path)) as database, suppress(sqlite3.OperationalError):  # then another time
             database.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     def _commit(self, batch: Sequence[Sequence[Statement]]) -> Exception | None:

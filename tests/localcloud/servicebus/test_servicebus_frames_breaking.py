@@ -117,7 +117,7 @@ BODIES = (
 PAYLOADS = st.binary(max_size=20) | st.just(message.write(Properties(), {"operation": "put-token"}, b"body"))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(BODIES, PAYLOADS), max_size=25))
 async def test_no_sequence_of_frames_breaks_it(said: list[tuple[Any, bytes]]) -> None:
     with TemporaryDirectory() as folder:
@@ -150,7 +150,7 @@ REQUESTS = st.tuples(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(REQUESTS, max_size=12), st.sampled_from(["catalog", "sessions", "told", "catalog/$DeadLetterQueue"]))
 async def test_no_request_breaks_it(asked: list[tuple[str, dict[str, Any]]], entity: str) -> None:
     with TemporaryDirectory() as folder:
