@@ -49,7 +49,7 @@ class Lane:
 
     def wake(self) -> None:
         """Something may be due."""
-        if not self.paused and len(self._in_hand) < MOST_AT_ONCE:  # else the next to finish wakes it
+        if len(self._in_hand) < MOST_AT_ONCE:  # else the next to finish wakes it
             self._wake.set()
 
     async def run(self) -> None:
@@ -65,9 +65,10 @@ class Lane:
         taken = frozenset(self._in_hand)  # before the disk is read: what finishes meanwhile may still be in the answer
         waiting = [each for each in await self._earliest() if each.id not in taken]
         now = time()
-        self.next_attempt = min((each.due for each in waiting if each.due > now), default=None)
         if self.paused:
+            self.next_attempt = None
             return []
+        self.next_attempt = min((each.due for each in waiting if each.due > now), default=None)
         return [each for each in waiting if each.due <= now][: MOST_AT_ONCE - len(self._in_hand)]
 
     async def _deliver(self, delivery: Delivery) -> None:
@@ -76,7 +77,7 @@ class Lane:
         self.wake()
 
     async def _sleep(self) -> None:
-        seconds = None if self.next_attempt is None or self.paused else self.next_attempt - time()
+        seconds = None if self.next_attempt is None else self.next_attempt - time()
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._wake.wait()
@@ -121,6 +122,7 @@ class Subscriber:
         """What comes waits on disk, until it is resumed or Event Grid is started anew."""
         for lane in (self._fresh, self._retries):
             lane.paused = True
+            lane.wake()
 
     def resume(self) -> None:
         for lane in (self._fresh, self._retries):

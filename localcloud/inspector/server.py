@@ -46,6 +46,7 @@ ID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[0-9a-f]{32}"
 class Inspector:
     sources: Sources
     door: Door
+    fresh_seconds: float = FRESH_SECONDS
     _look: tuple[float, bytes] = (float("-inf"), b"")
     _looking: asyncio.Lock = field(default_factory=asyncio.Lock)
     _reading: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))  # of logs, which takes a while
@@ -79,7 +80,7 @@ class Inspector:
         """304 for as long as nothing has changed."""
         async with self._looking:
             at, content = self._look
-            if monotonic() - at >= FRESH_SECONDS:
+            if monotonic() - at >= self.fresh_seconds:
                 content = msgspec.json.encode(await self.sources.overview())
                 self._look = (monotonic(), content)
         headers = {"ETag": f'"{sha256(content).hexdigest()[:32]}"', "Cache-Control": "no-cache"}

@@ -36,9 +36,8 @@ TOLD = {
     "functions": FunctionsSettings,
 }
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
-ADDRESSES = {
-    name: f"http://127.0.0.1:{port}" for name, port in (("gateway", 9080), ("letters", 9091), ("payments", 9097))
-}
+SHOWN = {"gateway": 9080, "letters": 9091, "payments": 9097, "inspector": 9099}
+ADDRESSES = {name: f"http://127.0.0.1:{port}" for name, port in SHOWN.items()}
 RUN = Run(os.getpid(), 9080, ADDRESSES, "logs")
 
 

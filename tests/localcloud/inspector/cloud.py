@@ -74,7 +74,6 @@ class Cloud:
         return await self._ask("POST", f"/api/{name}", data=BytesIO(json.dumps(body).encode()), headers=told)
 
     async def overview(self) -> dict[str, Any]:
-        self.inspector._look = (float("-inf"), b"")  # a fresh look
         found: dict[str, Any] = (await self.ask("/api/overview")).body
         return found
 
@@ -120,7 +119,7 @@ async def opened(folder: Path, access: Access, files: Certificates, functions: F
         await vault.journal.write((INSERT, ("orders-key", "v1", int(NOON.timestamp()), SECRET_VALUE.encode())))
         known = FunctionsHost(session, host, keys)
         sources = Sources(access.topology, broker.namespace, running.grid, vault, letters, known, logs)
-        cloud = Cloud(broker, running, letters, logs, bus, Inspector(sources, Door(port)), session, port)
+        cloud = Cloud(broker, running, letters, logs, bus, Inspector(sources, Door(port), 0), session, port)
         await cloud.serve()
         try:
             yield cloud
