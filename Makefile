@@ -122,6 +122,7 @@ OTHER = $(shell for python in python3.13 $(HOME)/.pyenv/versions/3.13.*/bin/pyth
 VERSION = 'import sys; print(sys.version_info[:2])'
 
 test: setup ## All tests; and those that are fast again on the other of Python 3.11 and 3.13, where it is found
+	@UV_PYTHON_DOWNLOADS=never .tools/uv/bin/uv sync --quiet --frozen --inexact --group browser
 	@.venv/bin/pytest -n 2 --dist loadgroup $(HERE)
 	@$(if $(OTHER),$(MAKE) --silent test-on ON=$(OTHER),echo "Python 3.11 or 3.13 beside this one was not found: the tests ran on one version")
 	@echo "test passed"

@@ -13,6 +13,8 @@ from libs.common.auth import Role, Verifier
 from libs.common.entrance import ENTRANCE
 from libs.common.postgres import Postgres
 from libs.common.slots import Overloaded, Slots
+from services.orders.routes import STORE
+from services.orders.store.postgres import PostgresStore
 from tests.access.shops import ADA, Shop, an_order, opened
 from tests.tokens import Tokens
 
@@ -40,7 +42,10 @@ async def test_a_flood_is_let_in_as_far_as_it_can_be_served_and_is_over_when_it_
 ) -> None:
     if where == "at the door":
         shop.client.app[ENTRANCE].most_at_once = 20
-    database.slots.most_waiting = 20
+    else:
+        store = shop.client.app[STORE]
+        assert isinstance(store, PostgresStore)
+        store.placing.most_waiting = 20
     before = len(await database.fetch("SELECT id FROM orders"))
 
     with capture_logs() as lines:
