@@ -24,6 +24,8 @@ PRODUCTS = 1000  # that are asked for
 LINES = 2
 PAGE = 20
 LIST, ASKED = listing(Wanted(status="published"), Sort.NEWEST, None, PAGE)
+APART, _ = listing(Wanted(status="published", min_price=0), Sort.NEWEST, None, PAGE)
+CHOSEN = 64  # requests that differ, and are sent in any order
 
 
 def an_order() -> Order:
@@ -55,6 +57,10 @@ class Placing:
 
 def read() -> list[UUID]:
     return [known(secrets.randbelow(PRODUCTS) + 1)]
+
+
+def apart() -> tuple[int, str]:
+    return secrets.randbelow(CHOSEN), "published"
 
 
 # --- the same as scripts of pgbench, which knows numbers only -------------------------------------------------------
@@ -95,6 +101,10 @@ def reading_script() -> str:
 
 def listing_script() -> str:
     return script(LIST, [_text(value) for value in ASKED], [])
+
+
+def listing_apart_script() -> str:
+    return script(APART, [":price", _text("published")], [("price", 0, CHOSEN - 1)])
 
 
 def script(statement: str, values: Sequence[str], chosen: Sequence[tuple[str, int, int]]) -> str:

@@ -18,8 +18,11 @@ from libs.common.errors import Malformed, MatchRequired, NotFound, Stale, Unauth
 from libs.common.measures import Measures
 from libs.common.operations import MOST_BODY_BYTES, Operation, allow, check_declared
 from libs.common.queries import invalid
+from libs.common.together import Alike
 
 T = TypeVar("T")
+Shown = tuple[object, Mapping[str, str]]
+NOTHING: Mapping[str, str] = {}
 
 ETAG_BYTES = 12
 
@@ -27,6 +30,7 @@ VERIFIER = web.AppKey("verifier", Verifier)
 READY: web.AppKey[Callable[[], Awaitable[bool]]] = web.AppKey("ready")
 MEASURES = web.AppKey("measures", Measures)
 DRAINING = web.AppKey("draining", asyncio.Event)
+ALIKE: web.AppKey[Alike[tuple[bytes, Mapping[str, str]]]] = web.AppKey("alike")
 
 
 class Health(msgspec.Struct, frozen=True):
@@ -46,7 +50,7 @@ def application(
     door = Door(verifier, measures or Measures(), entrance or Entrance())
     app = web.Application(middlewares=[door.pass_through], client_max_size=MOST_BODY_BYTES, **options)
     app[VERIFIER], app[READY], app[DRAINING] = verifier, ready, door.draining
-    app[MEASURES], app[ENTRANCE] = door.measures, door.entrance
+    app[MEASURES], app[ENTRANCE], app[ALIKE] = door.measures, door.entrance, Alike()
     app.add_routes([web.get("/health/live", _live), web.get("/health/ready", _ready), web.get("/metrics", _metrics)])
     app.add_routes(routes)
     check_declared(app)
@@ -91,11 +95,21 @@ def reply(
     )
 
 
-def reply_weakly(body: object, *, headers: Mapping[str, str] | None = None) -> web.Response:
-    """What has no version of its own: the ETag is of the content, so that it is not sent again while it is the same."""
-    content = msgspec.json.encode(body)
-    etag = f'W/"{blake2b(content, digest_size=ETAG_BYTES).hexdigest()}"'
-    return reply(content, headers={"ETag": etag, **(headers or {})})
+async def reply_alike(request: web.Request, show: Callable[[], Awaitable[Shown]]) -> web.Response:
+    """For what is the same to whoever may ask: those who ask for the same at the same time share one look at it.
+
+    `show` gives the body, and headers. It has no version of its own: the ETag is of the content, so that it is not sent
+    again while it is the same.
+    """
+
+    async def told() -> tuple[bytes, Mapping[str, str]]:
+        body, headers = await show()
+        content = msgspec.json.encode(body)
+        etag = f'W/"{blake2b(content, digest_size=ETAG_BYTES).hexdigest()}"'
+        return content, {"ETag": etag, **headers}
+
+    content, headers = await request.app[ALIKE].answer(request.path_qs, told)
+    return reply(content, headers=headers)
 
 
 def no_content() -> web.Response:

@@ -2,12 +2,12 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Generic, TypeVar
 
-from libs.common.errors import Unavailable
+from libs.common.errors import StoreError
 from libs.common.slots import MOST_WAITING, Overloaded
 
 Q = TypeVar("Q")
@@ -69,10 +69,10 @@ class Together(Generic[Q, A]):
                 if not each.answer.done():
                     each.answer.set_result(answer)
             return first
-        except Unavailable as away:  # for all: else each would wait for that in turn
+        except StoreError as refusal:  # it holds for all: else each would wait for that in turn
             for each in others:
                 if not each.answer.done():
-                    each.answer.set_exception(away)
+                    each.answer.set_exception(refusal)
             raise
         except BaseException as error:
             self._waiting.extendleft(reversed(others))
@@ -91,6 +91,33 @@ class Together(Generic[Q, A]):
                 following.answer.set_result(_Turn.LEAD)
                 return
         self._leading -= 1
+
+    @property
+    def is_idle(self) -> bool:
+        return not self._leading
+
+
+@dataclass(slots=True)
+class Alike(Generic[A]):
+    """The same question by many at the same time is asked once for all of them, and never before they came."""
+
+    most_waiting: int = MOST_WAITING  # for the same
+    _asked: "dict[Hashable, Together[Callable[[], Awaitable[A]], A]]" = field(default_factory=dict)
+
+    async def answer(self, question: Hashable, ask: Callable[[], Awaitable[A]]) -> A:
+        """Raises Overloaded, and what `ask` raises."""
+        asked = self._asked.get(question)
+        if asked is None:
+            asked = self._asked[question] = Together(_once, self.most_waiting + 1, most_waiting=self.most_waiting)
+        try:
+            return await asked.answer(ask)
+        finally:
+            if asked.is_idle and self._asked.get(question) is asked:
+                del self._asked[question]
+
+
+async def _once(askers: Sequence[Callable[[], Awaitable[A]]]) -> list[A]:
+    return [await askers[0]()] * len(askers)
 
 
 def _said(answer: "asyncio.Future[A | _Turn]") -> A | _Turn | None:

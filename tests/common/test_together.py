@@ -7,7 +7,7 @@ import pytest
 
 from libs.common.errors import Unavailable
 from libs.common.slots import Overloaded
-from libs.common.together import Together
+from libs.common.together import Alike, Together
 from tests.waiting import so
 
 
@@ -162,3 +162,23 @@ async def test_nobody_hears_what_was_asked_before_they_came() -> None:
         for _ in range(20):
             await asyncio.gather(*(write_and_read() for _ in range(10)))
     assert asked < 200
+
+
+async def test_the_same_is_asked_once_for_all_who_came_meanwhile_and_other_things_do_not_wait_for_it() -> None:
+    alike, asked, let = Alike[str](), list[str](), asyncio.Event()
+
+    async def ask(what: str) -> str:
+        asked.append(what)
+        if what == "slow":
+            await let.wait()
+        return what
+
+    slow = [asyncio.create_task(alike.answer("slow", lambda: ask("slow"))) for _ in range(4)]
+    await so(lambda: asked == ["slow"])
+    assert await alike.answer("quick", lambda: ask("quick")) == "quick"
+    let.set()
+
+    async with asyncio.timeout(5):
+        assert await asyncio.gather(*slow) == ["slow"] * 4
+    assert asked == ["slow", "quick", "slow"]
+    assert not alike._asked

@@ -1,6 +1,7 @@
 """A person's tokens, by Microsoft's own library for applications. In Entra ID a person would have to be there."""
 
 import asyncio
+import json
 import re
 from html import unescape
 from typing import Any
@@ -71,5 +72,5 @@ async def sign_in(cloud: LocalCloud, url: str, person: str) -> dict[str, str]:
 
 
 def claims_of(cloud: LocalCloud, token: str) -> dict[str, Any]:
-    key = RSAKey.import_key((cloud.state.identity / KEY_FILE).read_text())
+    key = RSAKey.import_key(json.loads((cloud.state.identity / KEY_FILE).read_text()))
     return jwt.decode(token, key, algorithms=["RS256"]).claims
