@@ -167,7 +167,9 @@ async def test_the_switches_are_behind_the_same_secret(endpoint: Client, request
         assert answer.status == 401
 
 
-@pytest.mark.parametrize("body", [b"", b'{"\x80":1}', b"[]", b'{"outage":1}', b'{"lifetime_seconds":0}', b'{"more":true}'])
+@pytest.mark.parametrize(
+    "body", [b"", b'{"\x80":1}', b"[]", b'{"outage":1}', b'{"lifetime_seconds":0}', b'{"more":true}']
+)
 async def test_a_switch_that_is_none_is_refused(endpoint: Client, body: bytes) -> None:
     async with endpoint.put("/switches", data=body, headers={"X-IDENTITY-HEADER": SECRET}) as answer:
         assert answer.status == 400
