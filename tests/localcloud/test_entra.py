@@ -14,7 +14,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
-from localcloud.access import Issuer, Unauthorized
+from localcloud.access import KEY_FILE, Issuer, Unauthorized
 from localcloud.assortment import PEOPLE
 from localcloud.identity import STORAGE
 from localcloud.identity.entra import Entra
@@ -292,3 +292,15 @@ async def test_after_a_rotation_old_tokens_count_until_they_end(directory: Direc
     with pytest.raises(Unauthorized):
         reopened.verify(old, api, now + timedelta(hours=25))
     assert len(reopened.public_keys(now + timedelta(hours=25))["keys"]) == 1
+
+
+def test_whoever_is_killed_while_keys_change_still_has_the_old_one(tmp_path: Path, store: Topology) -> None:
+    issuer = Issuer.open(tmp_path, "https://issuer/v2.0", store.tenant)
+    before, token = (tmp_path / KEY_FILE).read_bytes(), issuer.token("x", NOON)
+    issuer.rotate(tmp_path, NOON)
+
+    (tmp_path / KEY_FILE).write_bytes(before)  # as if the last write had never been
+    again = Issuer.open(tmp_path, issuer.url, issuer.tenant)
+
+    assert again.verify(token, "x", NOON)["aud"] == "x"
+    assert len(again.public_keys(NOON)["keys"]) == 1
