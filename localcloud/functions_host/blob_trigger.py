@@ -115,12 +115,13 @@ async def _client(
 ) -> "BlobServiceClient":
     from azure.storage.blob.aio import BlobServiceClient
 
+    options: dict[str, Any] = {"retry_total": 1, "connection_verify": environ.get("REQUESTS_CA_BUNDLE", True)}
     if name in environ:
-        return BlobServiceClient.from_connection_string(environ[name], retry_total=1)
+        return BlobServiceClient.from_connection_string(environ[name], **options)
     account = environ.get(f"{name}__accountName")
     url = environ.get(f"{name}__blobServiceUri") or (f"https://{account}.blob.core.windows.net" if account else "")
     if not url:
         raise Refused(
             f"a binding names the connection {name}; set {name}__blobServiceUri, or {name} to a connection string"
         )
-    return BlobServiceClient(url, await stack.enter_async_context(credential()), retry_total=1)
+    return BlobServiceClient(url, await stack.enter_async_context(credential()), **options)

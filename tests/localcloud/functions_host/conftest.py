@@ -51,13 +51,13 @@ def host(folder: Path, environ: Mapping[str, str]) -> Host:
 async def _serve(
     folder: Path = SAMPLE, *, environ: Mapping[str, str] = NOTHING, **changes: Any
 ) -> AsyncIterator[ClientSession]:
-    listening = socket.create_server(("127.0.0.1", 0))
-    url = f"http://127.0.0.1:{listening.getsockname()[1]}"
-    async with (
-        replace(host(folder, environ), **changes).serve(listening),
-        ClientSession(url, headers={"x-functions-key": "function-key"}) as client,
-    ):
-        yield client
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        async with (
+            replace(host(folder, environ), **changes).serve(listening),
+            ClientSession(url, headers={"x-functions-key": "function-key"}) as client,
+        ):
+            yield client
 
 
 @pytest.fixture

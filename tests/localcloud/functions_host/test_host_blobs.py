@@ -42,16 +42,12 @@ def told(path: str) -> dict[str, Any]:
     }
 
 
-async def test_a_blob_that_event_grid_tells_of_reaches_its_function(
-    azurite: Azurite, serve: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(azurite.certificates.bundle))
-    monkeypatch.setenv("SSL_CERT_FILE", str(azurite.certificates.bundle))
+async def test_a_blob_that_event_grid_tells_of_reaches_its_function(azurite: Azurite, serve: Any) -> None:
     endpoint = f"BlobEndpoint={azurite.blobs};AccountName=store;AccountKey={azurite.key}"
     ca = str(azurite.certificates.ca)
     async with (
         BlobServiceClient(azurite.blobs, credential=azurite.key, connection_verify=ca) as blobs,
-        serve(BLOB_APP, environ={"Storage": endpoint}) as client,
+        serve(BLOB_APP, environ={"Storage": endpoint, "REQUESTS_CA_BUNDLE": ca}) as client,
     ):
         await blobs.get_blob_client("media", "in/tea.txt").upload_blob(b"tea", metadata={"kind": "green"})
 

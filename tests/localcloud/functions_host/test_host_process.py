@@ -63,10 +63,12 @@ def _finish(writer: IO[str]) -> None:
 async def until(started: asyncio.subprocess.Process, event: str) -> dict[str, object]:
     """Reads the log up to that line."""
     assert started.stderr
+    seen = b""
     async for line in started.stderr:
+        seen = line
         if line.startswith(b"{") and (entry := json.loads(line))["event"] == event:
             return dict(entry)
-    raise AssertionError(f"the log ended before {event}")
+    raise AssertionError(f"the log ended before {event}: {seen.decode()}")
 
 
 async def until_refused(port: int) -> None:
