@@ -1,7 +1,7 @@
 # The store's commands; `make` alone lists them. Works with GNU make from 3.81 on (macOS has that one).
 
 .DEFAULT_GOAL := help
-.PHONY: help setup clean distclean run stop move order audit dead-letters token autoscale-demo measuring bench bench-engines bench-hotspots bench-orders scaling \
+.PHONY: help setup clean distclean run stop move order audit dead-letters token autoscale-demo soak measuring bench bench-engines bench-hotspots bench-orders bench-servicebus scaling \
 	costs contracts check check-deploy test test-on test-images
 
 # The interpreter that installs: the one already chosen, else the newest that answers (a version manager's stand-in may not).
@@ -56,6 +56,10 @@ autoscale-demo: setup ## The store with a burst of orders, and workers that come
 token: ## Print a bearer token: ROLE=admin|service, or ROLE=customer CUSTOMER=<id>
 	@$(call in,people) --role $(or $(ROLE),$(error Say ROLE=admin, ROLE=service or ROLE=customer CUSTOMER=<id>)) $(if $(CUSTOMER),--customer $(CUSTOMER))
 
+soak: setup ## Take orders while Event Grid and Service Bus are away for MINUTES=10, and see all of them settle after
+	@AWAY_SECONDS=$$(( $(or $(MINUTES),10) * 60 )) .venv/bin/pytest -n 0 -o log_cli=true -o log_cli_level=INFO \
+		tests/stories/test_away.py -k 'service_bus and postgres'
+
 # ---- Measure -------------------------------------------------------------------------------------------------------
 
 measuring: setup
@@ -74,6 +78,9 @@ bench-orders: measuring ## Measure what an order takes of each process (a minute
 bench-engines: measuring ## Measure the engines side by side (4 minutes), and write docs/engines.md anew
 	@.venv/bin/pytest -n 0 -s -p tests.engines.fixtures bench/engines.py
 	@$(MAKE) --silent costs
+
+bench-servicebus: measuring ## Measure what the Service Bus emulator costs beside the SDK, and with a million messages waiting (5 minutes)
+	@.venv/bin/python -m bench.servicebus
 
 scaling: measuring ## Simulate the shipped scale rules, and write docs/scaling.md anew
 	@.venv/bin/python -m deploy.simulate
@@ -118,6 +125,7 @@ OTHER = $(shell for python in python3.13 $(HOME)/.pyenv/versions/3.13.*/bin/pyth
 VERSION = 'import sys; print(sys.version_info[:2])'
 
 test: setup ## All tests; and those that are fast again on the other of Python 3.11 and 3.13, where it is found
+	@UV_PYTHON_DOWNLOADS=never .tools/uv/bin/uv sync --quiet --frozen --inexact --group browser
 	@.venv/bin/pytest -n 2 --dist loadgroup $(HERE)
 	@$(if $(OTHER),$(MAKE) --silent test-on ON=$(OTHER),echo "Python 3.11 or 3.13 beside this one was not found: the tests ran on one version")
 	@echo "test passed"

@@ -16,8 +16,9 @@ import uvloop
 from aiohttp import web
 from msgspec import Struct
 
-from bench.statements import ASKED, LIST, READ, Placing, read
-from libs.common.postgres import POOL_SIZE
+from bench.statements import APART, ASKED, LIST, Placing, apart, read
+from libs.common.postgres_pool import POOL_SIZE
+from services.catalog.store.postgres_products import READ
 from services.orders.store.postgres_statements import PLACE
 
 
@@ -47,6 +48,7 @@ def application(told: Bare, orders: asyncpg.Pool, catalog: asyncpg.Pool) -> web.
     app.router.add_post("/place", answering("place", 202, lambda: orders.fetch(PLACE, *placing.parameters())))
     app.router.add_get("/read", answering("read", 200, lambda: catalog.fetch(READ, read())))
     app.router.add_get("/list", answering("list", 200, lambda: catalog.fetch(LIST, *ASKED)))
+    app.router.add_get("/apart", answering("apart", 200, lambda: catalog.fetch(APART, *apart())))
     app.router.add_get("/unchanged", unchanged)
     return app
 

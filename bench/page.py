@@ -10,12 +10,13 @@ import msgspec
 from bench.costs import table
 from bench.figures import Benchmarks, Figures
 from bench.load import CONNECTIONS
-from libs.common.postgres import POOL_SIZE
+from libs.common.postgres_pool import POOL_SIZE
 
 DOCS = Path(__file__).parents[1] / "docs"
 OPERATIONS = {
     "place": "place an order",
     "list": "list 20 products",
+    "apart": "list 20 products, each other ones",
     "read": "read a product",
     "unchanged": "read a product that the caller has (304)",
     "search": "search two words",
@@ -45,7 +46,8 @@ What costs what, and what was done about it: [performance.md](performance.md).
 The client has {connections} connections and asks the next once it is answered; it is a process of its own and took at
 most {busiest:.2f} of a core. *Bare aiohttp* runs the same statement on uvloop and a pool of the same size ({pool}), and
 answers the same bytes, without token, rule or log. *pgbench* runs it on {pool} connections and throws the rows away.
-Facts are told to a topic that takes them and tells nobody.
+Facts are told to a topic that takes them and tells nobody. The service does together what comes together: orders and
+reads share a statement, and whoever asks for the same list an answer, unless each asks for *other ones*.
 
 {speed}
 

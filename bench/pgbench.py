@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from bench.figures import percentile
-from libs.common.postgres import POOL_SIZE
+from libs.common.postgres_pool import POOL_SIZE
 
 LOST_SECONDS = 20.0
 _RATE = re.compile(r"^tps = ([\d.]+)", re.MULTILINE)

@@ -13,7 +13,6 @@ from bench.filling import BUYERS, CUSTOMERS, PRICES, PRODUCTS, fill, known, swee
 from bench.load import NEW_KEY, Load, run
 from bench.servers import Bench, Served, request
 
-CHOSEN = 64  # requests that are sent in any order
 LISTED = "/api/products"
 ASK_SECONDS = 0.2
 ETAG = '"v1-in-stock"'
@@ -44,6 +43,7 @@ async def measure(bench: Bench, pace: Pace, say: Say) -> dict[str, dict[str, Fig
         served = {
             "place": placing(bench, [orders]),
             "list": listing(catalog),
+            "apart": listing(catalog, *(f"?min_price={price}" for price in range(statements.CHOSEN))),
             "read": reading(catalog),
             "unchanged": unchanged(catalog),
         }
@@ -62,6 +62,7 @@ def add_pgbench(bench: Bench, contenders: Contenders, answers: Mapping[str, byte
     scripts = {
         "place": ("orders", statements.placing_script(answers["place"])),
         "list": ("catalog", statements.listing_script()),
+        "apart": ("catalog", statements.listing_apart_script()),
         "read": ("catalog", statements.reading_script()),
     }
     for what, (name, script) in scripts.items():
@@ -87,7 +88,7 @@ def placing(bench: Bench, processes: Sequence[tuple[int, int]]) -> Served:
     """By many customers, each with a token."""
     people, chance = bench.store.people(), random.Random(1)
     tokens = [people.authorization("customer", known(number)) for number in range(1, BUYERS + 1)]
-    requests = [_order(tokens[number % BUYERS], chance) for number in range(CHOSEN)]
+    requests = [_order(tokens[number % BUYERS], chance) for number in range(statements.CHOSEN)]
     return Served([port for port, _ in processes], [pid for _, pid in processes], requests, 202)
 
 
@@ -98,8 +99,9 @@ def _order(authorization: dict[str, str], chance: random.Random) -> bytes:
     return request("POST", "/api/orders", headers, json.dumps(body).encode())
 
 
-def listing(process: tuple[int, int], query: str = "") -> Served:
-    return Served([process[0]], [process[1]], [request("GET", f"{LISTED}{query}", {})], 200)
+def listing(process: tuple[int, int], *queries: str) -> Served:
+    requests = [request("GET", f"{LISTED}{query}", {}) for query in queries or [""]]
+    return Served([process[0]], [process[1]], requests, 200)
 
 
 def reading(process: tuple[int, int]) -> Served:
@@ -112,7 +114,7 @@ def unchanged(process: tuple[int, int]) -> Served:
 
 
 def _reading(process: tuple[int, int], headers: dict[str, str], status: int) -> Served:
-    chosen = [known(number) for number in random.Random(1).sample(range(1, statements.PRODUCTS + 1), CHOSEN)]
+    chosen = [known(number) for number in random.Random(1).sample(range(1, statements.PRODUCTS + 1), statements.CHOSEN)]
     requests = [request("GET", f"{LISTED}/{product}", headers) for product in chosen]
     return Served([process[0]], [process[1]], requests, status)
 

@@ -14,7 +14,7 @@ from libs.common.ids import uuid7_beside
 from libs.common.messages import encode_fact
 from services.catalog.store import Sort, Wanted
 from services.catalog.store.postgres_list import listing
-from services.catalog.store.postgres_products import PRODUCT
+from services.catalog.store.postgres_products import READ
 from services.orders.domain import Order, Price
 from services.orders.domain import Wanted as Ordered
 from services.orders.domain import place as make
@@ -23,8 +23,9 @@ from services.orders.store.postgres_statements import PLACE
 PRODUCTS = 1000  # that are asked for
 LINES = 2
 PAGE = 20
-READ = f"{PRODUCT} WHERE p.id = $1 AND NOT p.deleted"
 LIST, ASKED = listing(Wanted(status="published"), Sort.NEWEST, None, PAGE)
+APART, _ = listing(Wanted(status="published", min_price=0), Sort.NEWEST, None, PAGE)
+CHOSEN = 64  # requests that differ, and are sent in any order
 
 
 def an_order() -> Order:
@@ -51,11 +52,15 @@ class Placing:
         products = [known(number) for number in self.chance.sample(range(1, PRODUCTS + 1), LINES)]
         order_id = uuid7_beside(buyer, datetime.now(UTC), secrets.randbits)
         said = (order_id, buyer, "EUR", self.total, self.lines, self.at, secrets.token_hex(16), b"f" * 32, self.answer)
-        return (*said, products, [1] * LINES, self.fact)
+        return (*([each] for each in (*said, self.fact)), [order_id] * LINES, products, [1] * LINES)
 
 
-def read() -> UUID:
-    return known(secrets.randbelow(PRODUCTS) + 1)
+def read() -> list[UUID]:
+    return [known(secrets.randbelow(PRODUCTS) + 1)]
+
+
+def apart() -> tuple[int, str]:
+    return secrets.randbelow(CHOSEN), "published"
 
 
 # --- the same as scripts of pgbench, which knows numbers only -------------------------------------------------------
@@ -64,19 +69,26 @@ def read() -> UUID:
 def placing_script(answer: bytes) -> str:
     like = Placing(answer, random.Random(1))
     products = ", ".join(_known(f":p{number}") for number in range(LINES))
+    order_id = "md5(:key::text)::uuid"
     values = [
-        "uuidv7()",
-        _known(":buyer"),
-        "'EUR'",
-        str(like.total),
-        _text(like.lines),
-        "now()",
-        "md5(:key::text)",
-        _bytes(b"f" * 32),
-        _bytes(answer),
-        f"ARRAY[{products}]",
-        f"ARRAY[{', '.join(['1'] * LINES)}]",
-        _bytes(like.fact),
+        *map(
+            _array,
+            (
+                order_id,
+                _known(":buyer"),
+                "'EUR'",
+                str(like.total),
+                _text(like.lines),
+                "now()",
+                "md5(:key::text)",
+                _bytes(b"f" * 32),
+                _bytes(answer),
+                _bytes(like.fact),
+            ),
+        ),
+        _array(*[order_id] * LINES),
+        _array(products),
+        _array(*["1"] * LINES),
     ]
     chosen = [("buyer", 1, BUYERS), ("key", 1, 2**62)]
     chosen += [(f"p{n}", 1 + n * PRODUCTS // LINES, (n + 1) * PRODUCTS // LINES) for n in range(LINES)]
@@ -84,11 +96,15 @@ def placing_script(answer: bytes) -> str:
 
 
 def reading_script() -> str:
-    return script(READ, [_known(":product")], [("product", 1, PRODUCTS)])
+    return script(READ, [_array(_known(":product"))], [("product", 1, PRODUCTS)])
 
 
 def listing_script() -> str:
     return script(LIST, [_text(value) for value in ASKED], [])
+
+
+def listing_apart_script() -> str:
+    return script(APART, [":price", _text("published")], [("price", 0, CHOSEN - 1)])
 
 
 def script(statement: str, values: Sequence[str], chosen: Sequence[tuple[str, int, int]]) -> str:
@@ -101,6 +117,10 @@ def script(statement: str, values: Sequence[str], chosen: Sequence[tuple[str, in
 
 def _known(variable: str) -> str:
     return f"('{str(known(0))[:24]}' || lpad(to_hex({variable}::bigint), 12, '0'))::uuid"
+
+
+def _array(*values: str) -> str:
+    return f"ARRAY[{', '.join(values)}]"
 
 
 def _text(value: str) -> str:

@@ -2,9 +2,10 @@
 
 import argparse
 import asyncio
+import gc
 import logging
 import os
-import random
+import secrets
 import signal
 import ssl
 import sys
@@ -26,22 +27,23 @@ from localcloud import certificates, functions_keys, http, identity, keyvault, m
 from localcloud.access import Access, Issuer
 from localcloud.addresses import HOST, Addresses, Port
 from localcloud.communication import MailService
-from localcloud.eventgrid import EventGrid, FunctionsAddress
+from localcloud.eventgrid import FAIR, Conditions, EventGrid, FunctionsAddress
 from localcloud.eventgrid.dead_letters import Container
 from localcloud.forgetting import Forgetting
 from localcloud.identity import ManagedIdentity, issuer_app
 from localcloud.keyvault import KeyVault
 from localcloud.mail import Letters
 from localcloud.servicebus import Broker
-from localcloud.state import State
+from localcloud.servicebus.claims import Key, by_role
+from localcloud.state import State, made_once
 from localcloud.storage import StorageFront
 from localcloud.topology import Identity, Topology
 
 START_SECONDS = 30
 KNOCK_SECONDS = 0.01
-SERVICE_BUS = "https://servicebus.azure.net"
-SERVICE_BUS_ROLES = {"Send": "Azure Service Bus Data Sender", "Listen": "Azure Service Bus Data Receiver"}
+ROOT_KEY = "RootManageSharedAccessKey"  # of Service Bus, for who comes with a connection string
 EVENT_GRID = "https://eventgrid.azure.net"
+CONDITIONS_HELP = 'how events are delivered: {"time_scale": 0.01, "seed": 7, "duplicate": 0.1, …}'
 
 log = structlog.get_logger()
 
@@ -52,7 +54,7 @@ class Settings:
     state: State
     addresses: Addresses
     functions_key: str
-    time_scale: float
+    conditions: Conditions
     letters_host: str = HOST
 
 
@@ -74,7 +76,7 @@ class Cloud:
         access = Access(issuer, known)
         async with (
             _dead_letters(settings, issuer) as dead_letters,
-            Broker.open(known.queues, state.journal("servicebus"), partial(_may_use_queue, access)) as broker,
+            _broker(settings, access) as broker,
             Letters.open(state.journal("mail")) as letters,
             EventGrid.open(
                 known,
@@ -83,8 +85,7 @@ class Cloud:
                 enqueue=Forgetting(broker.send, letters),
                 functions=FunctionsAddress(addresses.http(Port.FUNCTIONS), settings.functions_key),
                 bury=dead_letters.put,
-                time_scale=settings.time_scale,
-                chance=random.Random(),  # noqa: S311
+                conditions=settings.conditions,
             ) as grid,
             KeyVault.open(state.journal("keyvault"), access, keyvault.resource(addresses)) as vault,
             _front(settings, grid) as front,
@@ -98,8 +99,14 @@ class Cloud:
         return {"ready": True, "subscriptions": self.grid.state(), "queues": queues}
 
 
-def _may_use_queue(access: Access, token: str, right: str, queue: str) -> None:
-    access.require(token, SERVICE_BUS, role=SERVICE_BUS_ROLES[right], on=f"queues/{queue}")
+def _broker(settings: Settings, access: Access) -> AbstractAsyncContextManager[Broker]:
+    known, state = settings.topology, settings.state
+    keys = {ROOT_KEY: Key(made_once(state.identity / ROOT_KEY, _new_key).decode())}
+    return Broker.open(known.queues, state.journal("servicebus"), by_role(access), topics=known.bus_topics, keys=keys)
+
+
+def _new_key() -> bytes:
+    return secrets.token_urlsafe(32).encode()
 
 
 def _may_publish(access: Access, token: str, topic: str) -> None:
@@ -166,8 +173,21 @@ def _letters_and_state(cloud: Cloud) -> web.Application:
     async def state(_: web.Request) -> web.Response:
         return web.Response(body=msgspec.json.encode(cloud.state()), content_type="application/json")
 
+    async def conditions(_: web.Request) -> web.Response:
+        return web.Response(body=msgspec.json.encode(cloud.grid.conditions), content_type="application/json")
+
+    async def change_conditions(request: web.Request) -> web.Response:
+        """By PUT, so that no page elsewhere can have a browser do it."""
+        try:
+            cloud.grid.change(msgspec.json.decode(await request.read(), type=Conditions))
+        except msgspec.DecodeError as error:
+            raise web.HTTPUnprocessableEntity(text=str(error)) from error
+        return await conditions(request)
+
     app = mail.app(cloud.letters)
     app.router.add_get("/state", state)
+    app.router.add_get("/event-grid", conditions)
+    app.router.add_put("/event-grid", change_conditions)
     return app
 
 
@@ -201,6 +221,13 @@ def _log_as_json() -> None:
     logging.basicConfig(handlers=[handler], level=logging.WARNING)
 
 
+def _conditions(text: str) -> Conditions:
+    try:
+        return msgspec.json.decode(text, type=Conditions)
+    except msgspec.DecodeError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
 def main() -> None:
     parser = argparse.ArgumentParser("python -m localcloud", description=__doc__)
     parser.add_argument("--topology", type=Path, required=True, metavar="FILE")
@@ -208,7 +235,7 @@ def main() -> None:
     parser.add_argument("--base-port", type=int, default=Addresses().base, metavar="PORT")
     parser.add_argument("--functions-key-file", type=Path, metavar="FILE", help="where another functions host runs")
     parser.add_argument("--letters-host", default=HOST, metavar="ADDRESS", help="where the letters can be read")
-    parser.add_argument("--time-scale", type=float, default=1.0, help="0.01 makes a retry's minute 0.6 seconds")
+    parser.add_argument("--event-grid", type=_conditions, default=FAIR, metavar="JSON", help=CONDITIONS_HELP)
     chosen = parser.parse_args()
     _log_as_json()
     state = State(chosen.state)
@@ -217,7 +244,8 @@ def main() -> None:
     functions_keys.ensure(state.function_keys)
     key = functions_keys.read(chosen.functions_key_file or state.function_keys / functions_keys.EVENT_GRID)
     known, addresses = topology.load(chosen.topology), Addresses(chosen.base_port)
-    settings = Settings(known, state, addresses, key, chosen.time_scale, chosen.letters_host)
+    settings = Settings(known, state, addresses, key, chosen.event_grid, chosen.letters_host)
+    gc.set_threshold(50_000, 20, 100)  # messages that wait are many, and no garbage
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(run(settings))
 

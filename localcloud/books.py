@@ -35,6 +35,17 @@ class Stock:
     sold: int
 
 
+class Offer(Struct, frozen=True):
+    """At what a product can be bought."""
+
+    sku: str
+    name: str
+    price: int
+    currency: str
+    version: int  # of the product
+    tax_rate: int
+
+
 @dataclass(frozen=True, slots=True)
 class Reservation:
     status: str
@@ -99,6 +110,8 @@ class Books:
     stocks: Sequence[Stock]
     rebuilt: Sequence[Stock]  # the same, from the ledger of all movements
     reservations: dict[UUID, Reservation]  # by order
+    offered: dict[UUID, Offer]  # by the catalogue
+    listed: dict[UUID, Offer]  # by orders, from what the catalogue told them
     orders: dict[UUID, Order]
     keys: Counter[UUID]  # idempotency records, by order
     payments: dict[UUID, Payment]  # by order
@@ -131,12 +144,18 @@ class CatalogLedger(Ledger, Protocol):
     async def reservations(self) -> dict[UUID, Reservation]:
         """By order."""
 
+    async def offers(self) -> dict[UUID, Offer]:
+        """What is published and not deleted, by product."""
+
 
 class OrdersLedger(Ledger, Protocol):
     async def unsettled(self) -> int:
         """Orders that are still to reach a final state."""
 
     async def orders(self) -> dict[UUID, Order]: ...
+
+    async def prices(self) -> dict[UUID, Offer]:
+        """What is on the price list, by product."""
 
     async def keys(self) -> Counter[UUID]:
         """How many idempotency records each order has."""

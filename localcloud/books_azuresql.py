@@ -12,7 +12,7 @@ import msgspec
 import pyodbc
 
 from localcloud import azuresql
-from localcloud.books import Line, Order, Reservation, Stock, Unreadable, pieces, story
+from localcloud.books import Line, Offer, Order, Reservation, Stock, Unreadable, pieces, story
 
 ORDERS = """
 SELECT id, customer_id, CASE WHEN fulfilment = '' THEN status ELSE fulfilment END AS status, lines FROM orders
@@ -24,6 +24,10 @@ MOVEMENTS = """
 SELECT product_id, SUM(received) AS received, SUM(on_hand) AS on_hand, SUM(reserved) AS reserved, SUM(sold) AS sold
 FROM movements GROUP BY product_id
 """
+OFFERS = """
+SELECT id, sku, name, price, currency, version, tax_rate FROM products WHERE status = 'published' AND deleted = 0
+"""
+PRICES = "SELECT product_id, sku, name, price, currency, version, tax_rate FROM price_list WHERE listed = 1"
 RESERVATIONS = """
 SELECT order_id, CASE WHEN returned = 1 THEN 'returned' ELSE status END AS status, lines FROM reservations
 """
@@ -61,6 +65,12 @@ class AzureSqlLedger:
     async def reservations(self) -> dict[UUID, Reservation]:
         rows = await self._rows(RESERVATIONS)
         return {UUID(bytes=key): Reservation(status, pieces(_lines.decode(lines))) for key, status, lines in rows}
+
+    async def offers(self) -> dict[UUID, Offer]:
+        return {UUID(bytes=key): Offer(*of) for key, *of in await self._rows(OFFERS)}
+
+    async def prices(self) -> dict[UUID, Offer]:
+        return {UUID(bytes=key): Offer(*of) for key, *of in await self._rows(PRICES)}
 
     async def unsettled(self) -> int:
         return await self._count("SELECT COUNT(*) FROM orders WHERE status = 'placed'")

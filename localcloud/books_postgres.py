@@ -10,7 +10,7 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
-from localcloud.books import Line, Order, Reservation, Stock, Unreadable, pieces
+from localcloud.books import Line, Offer, Order, Reservation, Stock, Unreadable, pieces
 
 CONNECT_SECONDS = 5
 STATEMENT_SECONDS = 30
@@ -24,6 +24,10 @@ FROM movements GROUP BY product_id
 RESERVATIONS = """
 SELECT order_id, CASE WHEN returned THEN 'returned' ELSE status END AS status, lines FROM reservations
 """
+OFFERS = """
+SELECT id, sku, name, price, currency, version, tax_rate FROM products WHERE status = 'published' AND NOT deleted
+"""
+PRICES = "SELECT product_id AS id, sku, name, price, currency, version, tax_rate FROM price_list WHERE listed"
 ORDERS = """
 SELECT id, customer_id, COALESCE(NULLIF(fulfilment, ''), status) AS status, lines,
        ARRAY(
@@ -76,6 +80,12 @@ class PostgresLedger:
             row["order_id"]: Reservation(row["status"], pieces(_lines.decode(row["lines"])))
             for row in await self._rows(RESERVATIONS)
         }
+
+    async def offers(self) -> dict[UUID, Offer]:
+        return {product_id: Offer(*of) for product_id, *of in await self._rows(OFFERS)}
+
+    async def prices(self) -> dict[UUID, Offer]:
+        return {product_id: Offer(*of) for product_id, *of in await self._rows(PRICES)}
 
     async def unsettled(self) -> int:
         return await self._count("SELECT count(*) FROM orders WHERE status = 'placed'")

@@ -11,10 +11,10 @@ from uuid import UUID
 
 import aiohttp
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, convert
 
 from localcloud.azurite import Azurite
-from localcloud.books import Line, Order, Reservation, Stock, Unreadable, pieces, story
+from localcloud.books import Line, Offer, Order, Reservation, Stock, Unreadable, pieces, story
 
 TIMEOUT = aiohttp.ClientTimeout(total=30)
 WITHOUT_METADATA = {"Accept": "application/json;odata=nometadata", "DataServiceVersion": "3.0"}
@@ -52,6 +52,31 @@ class Reserved(Struct, frozen=True):
     redo: list[Figures]  # what that attempt has made of the stock
     moved: list[Moved] = []  # and how
     returned: bool = False
+
+
+class Details(Struct, frozen=True):
+    sku: str
+    name: str
+    price: int
+    currency: str
+    status: str
+    tax_rate: int
+
+
+class Product(Struct, frozen=True):
+    id: UUID
+    version: int
+    deleted: bool
+    details: Details
+
+
+class Price(Offer, frozen=True):
+    product_id: UUID
+
+
+class Listed(Struct, frozen=True):
+    price: Price
+    listed: bool
 
 
 class Ordered(Struct, frozen=True):
@@ -126,6 +151,16 @@ class TablesLedger:
             for entity in await self._range("r|")
         }
 
+    async def offers(self) -> dict[UUID, Offer]:
+        known = [msgspec.json.decode(entity.body, type=Product) for entity in await self._range("p|")]
+        return {each.id: _offer(each) for each in known if each.details.status == "published" and not each.deleted}
+
+    async def prices(self) -> dict[UUID, Offer]:
+        known = [msgspec.json.decode(entity.body, type=Listed) for entity in await self._range("p|")]
+        return {
+            each.price.product_id: convert(each.price, Offer, from_attributes=True) for each in known if each.listed
+        }
+
     async def unsettled(self) -> int:
         return sum(order.status == "placed" for order in await self._ordered())
 
@@ -184,6 +219,11 @@ def _as_committed(shelf: Shelf, reserved: dict[UUID, Reserved]) -> Figures:
 def _owner(shelf: Shelf, reserved: dict[UUID, Reserved]) -> Reserved | None:
     owner = reserved.get(shelf.intent.order_id) if shelf.intent else None
     return owner if owner and shelf.intent and owner.attempt == shelf.intent.attempt else None
+
+
+def _offer(product: Product) -> Offer:
+    said = product.details
+    return Offer(said.sku, said.name, said.price, said.currency, product.version, said.tax_rate)
 
 
 def _status(reserved: Reserved) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from uuid import UUID
 
-from localcloud.books import NOBODY, Books, Stock
+from localcloud.books import NOBODY, Books, Offer, Stock
 
 FINAL = {"confirmed", "rejected", "cancelled"}  # of an order
 NOTHING_HELD = ("released", "refused")  # of a reservation
@@ -118,6 +118,22 @@ def payments_match_orders(books: Books) -> Iterator[str]:
         yield f"all orders owe {owed}; {kept} is captured and not refunded"
 
 
+def prices_are_the_catalogues(books: Books) -> Iterator[str]:
+    """Orders' price list, built from what was told, is what the catalogue offers: no other product, no older price."""
+    for product_id in books.offered.keys() | books.listed.keys():
+        offered, listed = books.offered.get(product_id), books.listed.get(product_id)
+        if offered != listed:
+            yield f"product {product_id}: the catalogue offers {_priced(offered)}; orders list {_priced(listed)}"
+
+
+def _priced(offer: Offer | None) -> str:
+    if offer is None:
+        return "it not"
+    return (
+        f"{offer.sku} “{offer.name}” at {offer.price} {offer.currency}, tax {offer.tax_rate}, version {offer.version}"
+    )
+
+
 # By their numbers in the list of laws. The seventh, that no log holds a secret, is for tests to keep.
 LAWS: dict[int, Callable[[Books], Iterator[str]]] = {
     1: stock_adds_up,
@@ -127,4 +143,5 @@ LAWS: dict[int, Callable[[Books], Iterator[str]]] = {
     5: everything_has_arrived,
     6: keys_make_one_order,
     8: payments_match_orders,
+    9: prices_are_the_catalogues,
 }

@@ -56,6 +56,8 @@ class Library:
             stocks=await self.catalog.stocks(),
             rebuilt=await self.catalog.movements(),
             reservations=await self.catalog.reservations(),
+            offered=await self.catalog.offers(),
+            listed=await self.orders.prices(),
             orders=await self.orders.orders(),
             keys=await self.orders.keys(),
             letters=frozenset(key for (key,) in await self._rows(self.mail, LETTERS) if key),

@@ -129,6 +129,8 @@ class Store:
 
     def _cloud(self) -> Program:
         options = {"topology": TOPOLOGY, "state": self.state.folder, "base-port": self.addresses.base}
+        if conditions := os.environ.get("EVENT_GRID"):
+            options["event-grid"] = conditions
         return Program(
             name="cloud",
             argv=_python("localcloud", options),

@@ -7,10 +7,48 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct, field
 
+Status = Literal["Active", "Disabled", "SendDisabled", "ReceiveDisabled"]
+Scalar = str | int | float | bool
+
 
 class Queue(Struct, frozen=True, forbid_unknown_fields=True):
-    lock_seconds: int = 30
+    lock_seconds: float = 30
     max_delivery_count: int = 10
+    sessions: bool = False
+    ttl_seconds: float | None = None  # of messages that say none, and the most of those that do
+    dead_letter_expired: bool = False  # else they are gone
+    duplicate_window_seconds: float | None = None
+    forward_to: str | None = None
+    forward_dead_letters_to: str | None = None
+    max_megabytes: int = 1024
+    status: Status = "Active"
+    remarks: dict[str, str] = field(default_factory=dict)  # what the administration client said beside, as it said it
+
+
+class Rule(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Of a subscription: `sql`, or what a message's properties are. None of both: every message."""
+
+    sql: str | None = None
+    correlation: dict[str, str] | None = None  # MessageId, Label, …
+    properties: dict[str, Scalar] = field(default_factory=dict)  # of the application, beside `correlation`
+    parameters: dict[str, Scalar] = field(default_factory=dict)  # @name in `sql`
+    action: str | None = None
+
+
+class BusSubscription(Queue, frozen=True, forbid_unknown_fields=True):
+    dead_letter_filter_errors: bool = True
+    rules: dict[str, Rule] = field(default_factory=lambda: {"$Default": Rule()})
+
+
+class BusTopic(Struct, frozen=True, forbid_unknown_fields=True):
+    """A topic of Service Bus; `topics` are those of Event Grid."""
+
+    ttl_seconds: float | None = None
+    duplicate_window_seconds: float | None = None
+    max_megabytes: int = 1024
+    status: Status = "Active"
+    subscriptions: dict[str, BusSubscription] = field(default_factory=dict)
+    remarks: dict[str, str] = field(default_factory=dict)
 
 
 class Destination(Struct, frozen=True, forbid_unknown_fields=True):
@@ -78,6 +116,7 @@ class Topology(Struct, frozen=True, forbid_unknown_fields=True):
     settings: dict[str, Setting]
     identities: dict[str, Identity]
     routes: list[Route]
+    bus_topics: dict[str, BusTopic] = field(default_factory=dict)
 
 
 def load(path: Path) -> Topology:

@@ -31,8 +31,9 @@ def origins(told: str) -> frozenset[str]:
 
 def preflight(request: web.Request, allowed: Set[str]) -> web.Response | None:
     """The answer to a browser that asks before it lets a page ask; None where it is another kind of request."""
-    wanted = request.headers.get("Access-Control-Request-Method")
-    if request.method != "OPTIONS" or wanted is None or request.headers.get("Origin") not in allowed:
+    if request.method != "OPTIONS" or "Access-Control-Request-Method" not in request.headers:
+        return None
+    if request.headers.get("Origin") not in allowed:
         return None
     refused = request.match_info.http_exception
     if not isinstance(refused, web.HTTPMethodNotAllowed):  # there is no such path

@@ -6,9 +6,9 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
-A = TypeVar("A")
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -21,7 +21,7 @@ class Deadlines:
     _due: dict[int, set[asyncio.Task[object]]] = field(default_factory=dict)  # by the second of the loop's clock
     _overdue: set[asyncio.Task[object]] = field(default_factory=set)
 
-    async def within(self, seconds: float, act: Callable[[A], Awaitable[T]], about: A) -> T:
+    async def within(self, seconds: float, act: Callable[P, Awaitable[T]], *about: P.args, **more: P.kwargs) -> T:
         """Raises Overdue a second after the limit at the latest, and what `act` raises."""
         task, loop = _this_task(), asyncio.get_running_loop()
         second = int(loop.time() + seconds) + 1
@@ -30,7 +30,7 @@ class Deadlines:
             loop.call_at(second, self._end, second)
         due.add(task)
         try:
-            return await act(about)
+            return await act(*about, **more)
         except asyncio.CancelledError as error:
             if task in self._overdue and not task.uncancel():  # else somebody else has cancelled it, too
                 raise Overdue from error

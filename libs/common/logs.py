@@ -1,47 +1,71 @@
-"""JSON lines on stdout; context is bound once, at the door."""
+"""JSON lines on stdout; where a line belongs is known once, at the door."""
 
 import json
 import logging
 import sys
+from collections.abc import MutableMapping
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 import structlog
 
+from libs.common import telemetry
+
+Line = MutableMapping[str, Any]
+
+_encoder = msgspec.json.Encoder(enc_hook=repr)
+
 
 def configure(level: str) -> None:
     """`level` holds for us; libraries speak from WARNING up (the Azure SDK prints headers and bodies below that)."""
-    chain: list[structlog.typing.Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.format_exc_info,
-    ]
     structlog.configure(
-        processors=[*chain, structlog.processors.JSONRenderer(_line)],
+        processors=[
+            telemetry.name_in_log,
+            structlog.processors.add_log_level,
+            _stamp,
+            structlog.processors.format_exc_info,
+            _line,
+        ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),
-        logger_factory=structlog.WriteLoggerFactory(sys.stdout),
+        logger_factory=structlog.BytesLoggerFactory(sys.stdout.buffer),
         cache_logger_on_first_use=True,
     )
+    logging.basicConfig(handlers=[_for_libraries()], level=logging.WARNING, force=True)
+
+
+def _for_libraries() -> logging.Handler:
+    """Their lines look as ours."""
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=chain,
+            foreign_pre_chain=[
+                telemetry.name_in_log,
+                structlog.processors.add_log_level,
+                structlog.processors.TimeStamper(fmt="iso", utc=True),
+                structlog.processors.format_exc_info,
+            ],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.JSONRenderer(),
             ],
         )
     )
-    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    return handler
 
 
-def _line(told: Any, **_: Any) -> str:
+def _stamp(_: Any, __: str, line: Line) -> Line:
+    """Encoded it is as structlog's own stamp, in a fifth of the time."""
+    line["timestamp"] = datetime.now(UTC)
+    return line
+
+
+def _line(_: Any, __: str, line: Line) -> bytes:
     """By msgspec in a fifth of json's time, for each request has a line; but it writes no lone surrogate."""
     try:
-        return msgspec.json.encode(told, enc_hook=repr).decode()
+        return _encoder.encode(line)
     except UnicodeEncodeError:
-        return json.dumps(told, default=repr)
+        return json.dumps(line, default=str).encode()
 
 
 def join_host(level: str) -> None:
@@ -52,10 +76,11 @@ def join_host(level: str) -> None:
     """
     logging.getLogger("azure").setLevel(logging.WARNING)  # below that the SDK prints headers
     if structlog.is_configured():
+        structlog.configure(processors=[telemetry.name_in_log, *structlog.get_config()["processors"]])
         return
     structlog.configure(
         processors=[
-            structlog.contextvars.merge_contextvars,
+            telemetry.name_in_log,
             structlog.processors.add_log_level,
             structlog.processors.format_exc_info,
             structlog.processors.JSONRenderer(),

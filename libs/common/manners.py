@@ -2,15 +2,17 @@
 
 import re
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from libs.common import cors
-from libs.common.entrance import ENTRANCE, REMAINING
+from libs.common.entrance import REMAINING, Entrance
+from libs.common.operations import policy_of
 
 # OWASP's REST cheat sheet.
+CONTENT_POLICY = "Content-Security-Policy"
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    CONTENT_POLICY: "default-src 'none'; frame-ancestors 'none'",
     "Referrer-Policy": "no-referrer",
     "Strict-Transport-Security": "max-age=31536000",
     "X-Frame-Options": "DENY",
@@ -25,23 +27,30 @@ def name_of(request: web.Request, traceparent: str) -> str:
     return said if _SANE_ID.fullmatch(said) else traceparent.split("-")[1]
 
 
-def dress(request: web.Request, response: web.StreamResponse, *, name: str, traceparent: str) -> None:
-    response.headers["X-Request-Id"] = name
-    response.headers["traceparent"] = traceparent
-    for header, value in SECURITY_HEADERS.items():
-        response.headers.setdefault(header, value)  # a page that needs more says so
-    is_open = response.status < 400 and getattr(request.match_info.handler, "policy", None) == frozenset()
-    response.headers.setdefault("Cache-Control", PUBLIC if is_open else PRIVATE)
-    entrance = request.app[ENTRANCE]
-    if REMAINING in request:
-        response.headers["RateLimit-Policy"] = entrance.rates.policy
-        response.headers["RateLimit"] = request[REMAINING].header
+def dress(
+    request: web.Request, response: web.StreamResponse, entrance: Entrance, *, name: str, traceparent: str
+) -> None:
+    headers = response.headers
+    headers["X-Request-Id"] = name
+    headers["traceparent"] = traceparent
+    if hdrs.CACHE_CONTROL not in headers:
+        headers[hdrs.CACHE_CONTROL] = PRIVATE if response.status >= 400 or policy_of(request) else PUBLIC
+    if remaining := request.get(REMAINING):
+        headers["RateLimit-Policy"] = entrance.rates.policy
+        headers["RateLimit"] = remaining.header
+    if CONTENT_POLICY in headers:  # a page that needs more says so
+        for header, value in SECURITY_HEADERS.items():
+            headers.setdefault(header, value)
+    else:
+        headers.extend(SECURITY_HEADERS)
     cors.expose(request, response, entrance.origins)
 
 
 def unless_known(request: web.Request, response: web.StreamResponse) -> web.StreamResponse:
     """304 where the caller has just this (RFC 9110, section 13.1.2)."""
+    if hdrs.IF_NONE_MATCH not in request.headers or request.method not in ("GET", "HEAD") or not response.etag:
+        return response
     known = {tag.value for tag in request.if_none_match or ()}
-    if request.method not in ("GET", "HEAD") or not response.etag or not known & {response.etag.value, "*"}:
+    if not known & {response.etag.value, "*"}:
         return response
     return web.Response(status=304, headers={"ETag": response.headers["ETag"]})

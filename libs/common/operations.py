@@ -53,12 +53,19 @@ class Operation:
         return handler
 
 
+ANYONE: frozenset[Role] = frozenset()
 UNDECLARED = Operation(answers={})  # aiohttp's own, where no route matches: it answers 404 or 405
 
 
 def operation_of(request: web.Request) -> Operation:
     declared: Operation = getattr(request.match_info.handler, "operation", UNDECLARED)
     return declared
+
+
+def policy_of(request: web.Request) -> frozenset[Role]:
+    """Who may come in; nothing: anyone. Where no route matches, aiohttp's own handler answers 404 or 405 to anyone."""
+    policy: frozenset[Role] = getattr(request.match_info.handler, "policy", ANYONE)
+    return policy
 
 
 def method_of(request: web.Request) -> str:

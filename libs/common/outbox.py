@@ -78,6 +78,13 @@ class Topic:
             raise Unavailable(f"Event Grid answered {response.status_code}")
 
 
+@dataclass(slots=True)
+class Setbacks:
+    """They end when a batch is published, or nothing is left to be: to lead is easy also while Event Grid is away."""
+
+    in_a_row: int = 0
+
+
 async def relay(
     database: Database,
     topic: Topic,
@@ -87,28 +94,29 @@ async def relay(
     watch: RelayWatch | None = None,
 ) -> None:
     """Until `stop`, and then until the outbox is empty or cannot be emptied."""
-    failures, watch = 0, watch or RelayWatch(database, Measures())
+    setbacks, watch = Setbacks(), watch or RelayWatch(database, Measures())
     while not stop.is_set():
         try:
             async with database.lead(stop) as outbox:
                 if outbox is None:
                     return
                 log.info("relay.leading")
-                failures = 0
                 async with watch.leading():
-                    await _lead(outbox, topic, watch, stop=stop)
+                    await _lead(outbox, topic, watch, setbacks, stop=stop)
         except Unavailable as error:
-            failures += 1
-            log.warning("relay.interrupted", reason=error.detail, failures=failures)
-            await pause(failures, longest=LONGEST_PAUSE_SECONDS, stop=stop, chance=chance)
+            setbacks.in_a_row += 1
+            log.warning("relay.interrupted", reason=error.detail, failures=setbacks.in_a_row)
+            await pause(setbacks.in_a_row, longest=LONGEST_PAUSE_SECONDS, stop=stop, chance=chance)
 
 
-async def _lead(outbox: Outbox, topic: Topic, watch: RelayWatch, *, stop: asyncio.Event) -> None:
+async def _lead(outbox: Outbox, topic: Topic, watch: RelayWatch, setbacks: Setbacks, *, stop: asyncio.Event) -> None:
     cleaned_at, told = -HOUSEKEEPING_SECONDS, watch.database.told
     while True:
         told.clear()
-        while await _publish_some(outbox, topic, watch):
-            pass
+        more = True
+        while more:
+            more = await _publish_some(outbox, topic, watch)
+            setbacks.in_a_row = 0
         if stop.is_set():
             return
         if monotonic() - cleaned_at > HOUSEKEEPING_SECONDS:

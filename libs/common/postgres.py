@@ -13,7 +13,6 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import asyncpg
 import structlog
 from azure.core.credentials_async import AsyncTokenCredential
-from azure.core.exceptions import AzureError
 
 from libs.common import telemetry
 from libs.common.database import MOST_COUNTED, Backlog
@@ -21,18 +20,15 @@ from libs.common.errors import Unavailable
 from libs.common.measures import Measures
 from libs.common.messages import Fact, encode_fact
 from libs.common.migrations import Unfinished, refuse_missing, steps
+from libs.common.postgres_pool import ACQUIRE_SECONDS, AWAY, Pool, away, is_away
 from libs.common.retry import stopped_within
 from libs.common.settings import Incomplete
-from libs.common.slots import Slots
 from libs.common.watch import DatabaseWatch
 
 log = structlog.get_logger()
 
 MESSAGING = Path(__file__).with_name("postgres.sql").read_text()
 
-POOL_SIZE = 8
-IDLE_SECONDS = 30.0  # then a connection that a burst has opened is closed again
-ACQUIRE_SECONDS = 5.0
 STATEMENT_SECONDS = 10.0
 PING_FRESH_SECONDS = 1.0
 RELAY_LOCK = 0x0075_B0C5  # one leader per database
@@ -53,40 +49,20 @@ INSERT INTO outbox (event)
 SELECT told.event FROM unnest($1::bytea[]) WITH ORDINALITY AS told (event, place) ORDER BY told.place
 """
 
-# Not now, but soon: refused, dropped or shut down connections, a full pool or disk, a server in recovery or read-only
-# after a failover, a deadlock, no token.
-AWAY = (
-    OSError,
-    TimeoutError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-    asyncpg.InsufficientResourcesError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.TransactionRollbackError,
-    asyncpg.ReadOnlySQLTransactionError,
-    asyncpg.InvalidPasswordError,
-    AzureError,
-)
-
 
 @contextmanager
 def _away_is_unavailable() -> Iterator[None]:
     try:
         yield
     except AWAY as error:
-        if isinstance(error, ValueError) and not isinstance(error, OSError):
-            raise  # asyncpg's complaint about an argument, a defect of ours; a bad certificate is both of these
-        raise Unavailable(f"the database does not answer ({type(error).__name__})") from error
-
-
-async def _no_reset(_: Any) -> None:
-    """asyncpg's own reset costs a round trip on every release; nothing here sets anything on a pooled connection."""
+        if is_away(error):
+            raise away(error) from error
+        raise
 
 
 @dataclass(slots=True)
 class Transaction:
-    connection: Any  # asyncpg's, or its pool proxy
+    connection: Any  # asyncpg's
     watch: DatabaseWatch
     told: int = 0
 
@@ -125,11 +101,9 @@ class Transaction:
 @dataclass(slots=True)
 class Postgres:
     engine: ClassVar[str] = "postgres"
-    pool: asyncpg.Pool
-    connect_apart: Callable[[], Awaitable[asyncpg.Connection]]  # a connection of one's own, outside the pool
+    pool: Pool
     watch: DatabaseWatch
     told: asyncio.Event = field(default_factory=asyncio.Event)  # something new may lie in the outbox
-    slots: Slots = field(default_factory=lambda: Slots(POOL_SIZE, ACQUIRE_SECONDS))
     _pinged_at: float = -PING_FRESH_SECONDS
     _answered: bool = False
 
@@ -150,26 +124,19 @@ class Postgres:
         connection, so a new one is taken up without a restart.
         """
         url, options = _options(url, password, credential)
-        with _away_is_unavailable():
-            pool = await asyncpg.create_pool(
-                url,
-                min_size=1,
-                max_size=POOL_SIZE,
-                max_inactive_connection_lifetime=IDLE_SECONDS,
-                reset=_no_reset,
-                **options,
-            )
+        watch = DatabaseWatch("postgresql", measures or Measures())
+        pool = Pool(lambda: asyncpg.connect(url, **options), watch)
+        async with pool.lend("connect"):
+            pass
         try:
-            watch = DatabaseWatch("postgresql", measures or Measures())
-            yield cls(pool, lambda: asyncpg.connect(url, **options), watch)
+            yield cls(pool, watch)
         finally:
-            async with asyncio.timeout(STATEMENT_SECONDS):
-                await pool.close()
+            await pool.close()
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
         """Commits where the block ends well. Raises Unavailable where the database is away."""
-        async with self._connection("transaction") as connection, connection.transaction():
+        async with self.pool.lend("transaction") as connection, connection.transaction():
             transaction = Transaction(connection, self.watch)
             yield transaction
         if transaction.told:
@@ -177,25 +144,13 @@ class Postgres:
 
     async def fetch(self, sql: str, *values: Any) -> Sequence[asyncpg.Record]:
         """One statement, one round trip: it is a transaction of its own."""
-        async with self._connection("fetch") as connection:
+        async with self.pool.lend("fetch") as connection:
             return list(await connection.fetch(sql, *values))
 
     async def fetchrow(self, sql: str, *values: Any) -> asyncpg.Record | None:
-        async with self._connection("fetch") as connection:
+        async with self.pool.lend("fetch") as connection:
             row: asyncpg.Record | None = await connection.fetchrow(sql, *values)
             return row
-
-    @asynccontextmanager
-    async def _connection(self, operation: str) -> AsyncIterator[Any]:
-        """One of the pool's. Raises Unavailable."""
-        with self.watch.operation(operation), _away_is_unavailable():
-            async with self.slots, self.pool.acquire(timeout=ACQUIRE_SECONDS) as connection:
-                try:
-                    yield connection
-                except AWAY:
-                    # Else the pool, which resets nothing, would lend it again in whatever state it is.
-                    connection.terminate()
-                    raise
 
     async def backlog(self) -> Backlog:
         (row,) = await self.fetch(BACKLOG, MOST_COUNTED)
@@ -232,7 +187,7 @@ class Postgres:
     async def lead(self, stop: asyncio.Event) -> AsyncIterator["PostgresOutbox | None"]:
         """The lock dies with the connection, so a successor takes over at once."""
         with _away_is_unavailable():
-            connection = await self.connect_apart()
+            connection = await self.pool.dial()
             try:
                 while not (leading := await connection.fetchval("SELECT pg_try_advisory_lock($1)", RELAY_LOCK)):
                     if await stopped_within(LEADER_POLL_SECONDS, stop):

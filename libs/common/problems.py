@@ -3,10 +3,24 @@
 import re
 
 import msgspec
+from aiohttp import web
 
-from libs.common.errors import Invalid, StoreError, Unauthorized, UnsupportedType
+from libs.common.errors import Invalid, StoreError, TooLarge, Unauthorized, UnsupportedType
 
 CONTENT_TYPE = "application/problem+json"
+
+
+def response(error: StoreError) -> web.Response:
+    return web.Response(body=content(error), status=error.status, content_type=CONTENT_TYPE, headers=headers(error))
+
+
+def response_of(error: web.HTTPException) -> web.Response:
+    """Of aiohttp's own: no such route, method not allowed."""
+    if isinstance(error, web.HTTPRequestEntityTooLarge):
+        return response(TooLarge())
+    kept = {name: value for name, value in error.headers.items() if not name.lower().startswith("content-")}
+    told = body(error.status, error.reason, error.reason)
+    return web.Response(body=told, status=error.status, content_type=CONTENT_TYPE, headers=kept)
 
 
 def content(error: StoreError) -> bytes:

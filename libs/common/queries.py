@@ -40,6 +40,11 @@ def _check_meant(name: str, said: object, meant: object) -> None:
         raise Invalid(name, "say when as in 2026-06-01T12:00:00Z")
 
 
+def next_page(request: web.Request, cursor: str | None) -> dict[str, str]:
+    """RFC 8288: where the list goes on, with the same filters; nothing where it does not."""
+    return {"Link": f'<{request.rel_url.update_query(cursor=cursor)}>; rel="next"'} if cursor else {}
+
+
 def invalid(error: msgspec.ValidationError, whole: str) -> Invalid:
     """msgspec says where after what: ` - at `$.lines[0].quantity``, of a name in a dict ` - at `key` in `$.a``."""
     said, _, place = re.sub(" - at `key` in ", " - at ", str(error)).partition(" - at `$")

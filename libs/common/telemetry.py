@@ -3,20 +3,19 @@
 The trace is always there: it travels, and every log line names it. Its spans are kept only where somebody takes them.
 """
 
+import os
 import re
-import secrets
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Mapping, MutableMapping
+from contextvars import ContextVar, Token
 from dataclasses import dataclass, field
 from enum import Enum
 from time import time_ns
-from typing import Protocol
-
-import structlog
+from types import TracebackType
+from typing import Any, Protocol
 
 _PARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})")
 KEPT, DROPPED = "01", "00"
+ID_BYTES, TRACE_ID_BYTES = 8, 16
 NOTHING: Mapping[str, str | int] = {}
 
 
@@ -44,6 +43,7 @@ class Span:
     ended_at: int = 0
     attributes: dict[str, str | int] = field(default_factory=dict)
     failure: str = ""
+    request_id: str = ""  # as its caller calls the request that it answers
 
     @property
     def traceparent(self) -> str:
@@ -75,11 +75,10 @@ def record_with(recorder: Recorder | None) -> None:
     _spans.recorder = recorder
 
 
-@contextmanager
 def trace(
     parent: str | None, name: str = "work", kind: Kind = Kind.INTERNAL, attributes: Mapping[str, str | int] = NOTHING
-) -> Iterator[str]:
-    """Goes on with the caller's trace, or begins one; yields our `traceparent` and binds its ids to every log line.
+) -> "Traced":
+    """Goes on with the caller's trace, or begins one; entered it gives our `traceparent`, and the log names it.
 
     Where the name is empty, neither this span nor what is below it is kept.
     """
@@ -88,27 +87,50 @@ def trace(
     if recorder:
         span.attributes.update(attributes)
         span.started_at = time_ns()
-    token = _current.set(span)
-    with structlog.contextvars.bound_contextvars(trace_id=span.trace_id, span_id=span.id):
-        try:
-            yield span.traceparent
-        except BaseException as error:
-            span.failure = type(error).__name__
-            raise
-        finally:
-            _current.reset(token)
-            if recorder and span.flags == KEPT:
-                span.ended_at = time_ns()
-                recorder.record(span)
+    return Traced(span, recorder)
+
+
+@dataclass(slots=True)
+class Traced:
+    """What is done within the span. A class, since every request has one: a generator would take thrice the time."""
+
+    span: Span
+    recorder: Recorder | None
+    _token: "Token[Span | None] | None" = None
+
+    def __enter__(self) -> str:
+        self._token = _current.set(self.span)
+        return self.span.traceparent
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        if kind:
+            self.span.failure = kind.__name__
+        if self._token:
+            _current.reset(self._token)
+        if self.recorder and self.span.flags == KEPT:
+            self.span.ended_at = time_ns()
+            self.recorder.record(self.span)
 
 
 def _begin(parent: str | None, name: str, kind: Kind, recorder: Recorder | None) -> Span:
-    known = _PARENT.fullmatch(parent or "")
-    trace_id, parent_id, flags = known.groups() if known else (secrets.token_hex(16), "", KEPT)
+    known, chance = _PARENT.fullmatch(parent) if parent else None, os.urandom(ID_BYTES + TRACE_ID_BYTES).hex()
+    own, new = chance[: 2 * ID_BYTES], chance[2 * ID_BYTES :]
+    trace_id, parent_id, flags = known.groups() if known else (new, "", KEPT)
     if recorder:
         decided = _is_kept(flags) if known else None
         flags = KEPT if name and recorder.samples(trace_id, decided) else DROPPED
-    return Span(name, kind, trace_id, secrets.token_hex(8), parent_id, flags)
+    return Span(name, kind, trace_id, own, parent_id, flags)
+
+
+def name_in_log(_: Any, __: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """structlog's processor: each line says where it belongs."""
+    if span := _current.get():
+        line["trace_id"], line["span_id"] = span.trace_id, span.id
+        if span.request_id:
+            line["request_id"] = span.request_id
+    return line
 
 
 def traceparent() -> str:
@@ -121,6 +143,12 @@ def is_recording() -> bool:
     """Whether it is worth telling of a leaf."""
     span = _current.get()
     return span is not None and _spans.recorder is not None and span.flags == KEPT
+
+
+def name_request(name: str) -> None:
+    """What the log calls the request that the span we are in answers."""
+    if span := _current.get():
+        span.request_id = name
 
 
 def note(name: str, value: str | int) -> None:
@@ -142,7 +170,7 @@ def leaf(
     recorder = _spans.recorder
     known = _PARENT.fullmatch(parent) if recorder else None
     if recorder and known and _is_kept(known[3]):
-        span = Span(name, kind, known[1], secrets.token_hex(8), known[2], KEPT, started_at, time_ns())
+        span = Span(name, kind, known[1], os.urandom(ID_BYTES).hex(), known[2], KEPT, started_at, time_ns())
         span.attributes.update(attributes)
         span.failure = failure
         recorder.record(span)

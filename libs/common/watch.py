@@ -57,17 +57,21 @@ class DatabaseWatch:
 
     @contextmanager
     def operation(self, name: str) -> Iterator[None]:
-        started, at, failure = perf_counter(), time_ns(), ""
+        began, failure = perf_counter(), ""
         try:
             yield
         except Unavailable:  # whatever else rises is a refusal, and the database did its work
             failure = Unavailable.__name__
             raise
         finally:
-            self.measures.operations.record(perf_counter() - started, self.system, name, failure)
-            if telemetry.is_recording():
-                about = {"db.system.name": self.system, "db.operation.name": name}
-                telemetry.leaf(telemetry.traceparent(), f"{name} {self.system}", Kind.CLIENT, at, about, failure)
+            self.note(name, perf_counter() - began, failure)
+
+    def note(self, name: str, seconds: float, failure: str) -> None:
+        """It ends now."""
+        self.measures.operations.record(seconds, self.system, name, failure)
+        if telemetry.is_recording():
+            about, at = {"db.system.name": self.system, "db.operation.name": name}, time_ns() - int(seconds * 1e9)
+            telemetry.leaf(telemetry.traceparent(), f"{name} {self.system}", Kind.CLIENT, at, about, failure)
 
     def repeated(self) -> None:
         self.measures.duplicates.add()

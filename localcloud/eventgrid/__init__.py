@@ -1,7 +1,6 @@
 """Event Grid: takes CloudEvents for custom topics, keeps them on disk, delivers them to functions and queues."""
 
 import asyncio
-import random
 import ssl
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -11,20 +10,21 @@ from time import time
 from uuid import uuid4
 
 import aiohttp
+import msgspec
 import structlog
 
 from localcloud import http
 from localcloud.eventgrid.dead_letters import Put, Undertaker
 from localcloud.eventgrid.delivery import Subscriber, SubscriptionState
 from localcloud.eventgrid.destination import Destinations, Enqueue, FunctionsAddress
+from localcloud.eventgrid.faults import FAIR, Conditions, Weather
 from localcloud.eventgrid.pending import SCHEMA, Pending
-from localcloud.eventgrid.retry import RetryPolicy
 from localcloud.eventgrid.server import TopicEndpoints
 from localcloud.eventgrid.wire import Event
 from localcloud.journal import Journal
 from localcloud.topology import Topology
 
-__all__ = ["Enqueue", "EventGrid", "FunctionsAddress", "SubscriptionState"]
+__all__ = ["FAIR", "Conditions", "Enqueue", "EventGrid", "FunctionsAddress", "SubscriptionState"]
 
 log = structlog.get_logger()
 
@@ -37,10 +37,11 @@ class EventGrid:
         pending: Pending,
         *,
         authorize: Callable[[str, str], None],
+        weather: Weather,
         undertaker: Undertaker,
     ) -> None:
-        self._subscribers = subscribers
-        self._pending, self._undertaker = pending, undertaker
+        self._subscribers, self._pending = subscribers, pending
+        self._weather, self._undertaker = weather, undertaker
         self._endpoints = TopicEndpoints(topics, authorize, self.publish)
 
     @classmethod
@@ -54,20 +55,22 @@ class EventGrid:
         enqueue: Enqueue,
         functions: FunctionsAddress,
         bury: Put,
-        time_scale: float = 1.0,
-        chance: random.Random,
+        conditions: Conditions = FAIR,
     ) -> AsyncIterator["EventGrid"]:
         """`authorize(token, topic)` raises access.Unauthorized or access.Forbidden, `bury` dead_letters.NotTaken."""
         connector = aiohttp.TCPConnector(limit=0)  # the lanes are the limit, so that no function waits for another
         async with Journal.open(path, SCHEMA) as journal, aiohttp.ClientSession(connector=connector) as session:
-            pending, policy = Pending(journal), RetryPolicy(time_scale, chance)
-            destinations, undertaker = Destinations(session, functions, enqueue), Undertaker(pending, bury, chance)
+            pending, weather = Pending(journal), Weather.under(conditions)
+            destinations = Destinations(session, functions, enqueue)
+            undertaker = Undertaker(pending, bury, weather.chance)
             subscribers = [
-                Subscriber(each, destinations.of(each.to), pending, policy=policy, undertaker=undertaker)
+                Subscriber(each, destinations.of(each.to), pending, weather=weather, undertaker=undertaker)
                 for each in topology.subscriptions
             ]
             _resume(subscribers, undertaker, pending)
-            yield cls(topology.topics, subscribers, pending, authorize=authorize, undertaker=undertaker)
+            yield cls(
+                topology.topics, subscribers, pending, authorize=authorize, weather=weather, undertaker=undertaker
+            )
 
     async def serve(self, host: str, port: int, tls: ssl.SSLContext) -> None:
         """Takes and delivers events until cancelled."""
@@ -79,6 +82,15 @@ class EventGrid:
 
     def state(self) -> list[SubscriptionState]:
         return [subscriber.state() for subscriber in self._subscribers]
+
+    @property
+    def conditions(self) -> Conditions:
+        return self._weather.conditions
+
+    def change(self, to: Conditions) -> None:
+        """From the next attempt on, until it is changed again or Event Grid is started anew."""
+        self._weather.change(to)
+        log.info("conditions.changed", **msgspec.structs.asdict(to))
 
     async def publish(self, topic: str, events: list[Event]) -> None:
         """Returns when the events are on disk; one that nobody wants is dropped, as in Azure.

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from localcloud.eventgrid.dead_letters import Undertaker
 from localcloud.eventgrid.destination import Destination
+from localcloud.eventgrid.faults import Fate, Weather
 from localcloud.eventgrid.pending import Delivery, Pending
 from localcloud.eventgrid.retry import Dead, Outcome, RetryPolicy
 from localcloud.eventgrid.wire import Event
@@ -84,11 +85,11 @@ class Subscriber:
         destination: Destination,
         pending: Pending,
         *,
-        policy: RetryPolicy,
+        weather: Weather,
         undertaker: Undertaker,
     ) -> None:
-        self._subscription, self._destination = subscription, destination
-        self._pending, self._policy, self._undertaker = pending, policy, undertaker
+        self._subscription, self._destination, self._pending = subscription, destination, pending
+        self._weather, self._policy, self._undertaker = weather, RetryPolicy(weather), undertaker
         self._fresh, self._retries = self._lane(retry=False), self._lane(retry=True)
         self._delivered = self._retried = self._dead = 0
         self.waiting = 0  # counted when on disk; writes are done in the order of the calls
@@ -129,14 +130,24 @@ class Subscriber:
         return Lane(lambda: self._pending.earliest(self.name, retry=retry, limit=MOST_AT_ONCE), self._attempt)
 
     async def _attempt(self, delivery: Delivery) -> None:
+        fate = self._weather.fate(delivery)
+        if fate.wait:
+            await self._postpone(replace(delivery, due=time() + fate.wait))
+            return
         self._retried += delivery.attempts > 0
-        outcome = await self._destination.deliver(delivery, self.name)
+        outcome = await self._outcome(delivery, fate)
         if outcome is not Outcome.DELIVERED:
             await self._failed(replace(delivery, attempts=delivery.attempts + 1), outcome)
             return
         await self._pending.remove(delivery)
         self._delivered += 1
         self.waiting -= 1
+
+    async def _outcome(self, delivery: Delivery, fate: Fate) -> Outcome:
+        copies = [self._destination.deliver(delivery, self.name) for _ in range(fate.copies)]
+        outcomes = await asyncio.gather(*copies) or [Outcome.SOCKET_ERROR]
+        worst = next((each for each in outcomes if each is not Outcome.DELIVERED), Outcome.DELIVERED)
+        return worst if fate.answered else Outcome.TIMED_OUT
 
     async def _failed(self, delivery: Delivery, outcome: Outcome) -> None:
         about = {"subscription": self.name, "message_id": delivery.message_id, "outcome": outcome}
@@ -148,5 +159,8 @@ class Subscriber:
                 self._dead += 1
             case again:
                 log.info("event.postponed", **about, attempts=again.attempts)
-                await self._pending.postpone(again)
-                self._retries.wake()
+                await self._postpone(again)
+
+    async def _postpone(self, to: Delivery) -> None:
+        await self._pending.postpone(to)
+        self._retries.wake()

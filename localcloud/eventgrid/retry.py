@@ -1,9 +1,9 @@
 """What follows a failed attempt: when to try again, and when no more (Event Grid, "delivery and retry")."""
 
-import random
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from localcloud.eventgrid.faults import Weather
 from localcloud.eventgrid.pending import Delivery
 
 SCHEDULE = (10, 30, 60, 300, 600, 1_800, 3_600, 10_800, 21_600, 43_200)  # seconds; then the last again and again
@@ -38,8 +38,7 @@ class Dead:
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    time_scale: float  # 0.01: a hundred times as fast as Azure
-    chance: random.Random
+    weather: Weather
 
     def after(self, failed: Delivery, outcome: Outcome, at: float) -> Delivery | Dead:
         """The delivery as it is to be tried again; `failed` counts the attempt that failed."""
@@ -53,9 +52,10 @@ class RetryPolicy:
     def _exhausted(self, failed: Delivery, due: float) -> str | None:
         if failed.attempts >= MOST_ATTEMPTS:
             return "MaxDeliveryAttemptsExceeded"
-        if due - failed.since > TIME_TO_LIVE * self.time_scale:
+        if due - failed.since > TIME_TO_LIVE * self.weather.conditions.time_scale:
             return "TimeToLiveExceeded"
         return None
 
     def _wait(self, seconds: float) -> float:
-        return seconds * self.time_scale * self.chance.uniform(1 - SPREAD, 1 + SPREAD)
+        spread = self.weather.chance.uniform(1 - SPREAD, 1 + SPREAD)
+        return seconds * self.weather.conditions.time_scale * spread

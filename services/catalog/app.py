@@ -27,7 +27,7 @@ async def run(settings: Settings) -> None:
         app = service.application("catalog", routes, settings, to)
         queue, watch = QueueWatch("catalog", to.measures), RelayWatch(to.database, to.measures)
         app[STORE], app[GALLERY] = store, Gallery(storage, settings.media_url)
-        app[CURSORS] = cursors = Cursors((await to.vault.read("catalog-cursor-key")).encode())
+        app[CURSORS] = cursors = await Cursors.of(to.vault, "catalog-cursor-key")
         async with asyncio.TaskGroup() as loops:
             serving = serve(app, settings.host, settings.port, stop=stop, drain_seconds=settings.drain_seconds)
             listening = bus.listen(to.bus, queue, REACTIONS, store, stop=stop, chance=chance)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from uuid import UUID
 
 import structlog
 
@@ -57,10 +58,16 @@ async def _settle(store: Store, settle: Settle, event: Settled, cause: str) -> N
 
 @uses("product_id", "quantity")
 async def open_stock(store: Store, command: OpenStock, cause: str) -> None:
+    """It comes after each edit of a product. So those who have waited while it was not for sale are called now."""
     try:
-        await store.change_stock(command.product_id, lambda stock: stock.open(command.quantity, now()), cause=cause)
+        stock = await store.change_stock(
+            command.product_id, lambda stock: stock.open(command.quantity, now()), cause=cause
+        )
     except NotFound:  # deleted meanwhile
         log.warning("stock.not_opened", product_id=str(command.product_id))
+        return
+    if stock.waiting and stock.may_call:
+        await _call_all(store, command.product_id)
 
 
 @uses("product_id", "media_id", "size", "url", "width", "height")
@@ -68,15 +75,19 @@ async def add_variant(store: Store, command: AddMediaVariant, cause: str) -> Non
     """It needs no mark of its cause: the same variant again is nothing new, and of what is gone nothing is shown."""
     variant = Variant(command.size, command.url, command.width, command.height)
     try:
-        await store.change(command.product_id, lambda product: product.vary(command.media_id, variant, now()))
+        await store.change(command.product_id, lambda product: product.vary(command.media_id, variant))
     except NotFound:
         log.info("variant.not_shown", product_id=str(command.product_id), cause=cause)
 
 
 @uses("product_id")
 async def call_waiting(store: Store, event: StockReplenished | ProductDeleted, cause: str) -> None:
+    await _call_all(store, event.product_id)
+
+
+async def _call_all(store: Store, product_id: UUID) -> None:
     """Step by step. However often it is heard, and where it was interrupted: who is told is no longer on the list."""
-    while await store.call_waiting(event.product_id, now()):
+    while await store.call_waiting(product_id, now()):
         continue
 
 

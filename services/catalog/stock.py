@@ -164,7 +164,9 @@ class Stock:
         self._record(Kind.OPENED if ledger == Counts() else Kind.CORRECTED, moved, at, reason=NOT_RECORDED)
 
     def admit(self) -> None:
-        """One more customer waits. Raises InStock or WaitingListFull."""
+        """One more customer waits. Raises NotFound where it is not for anyone to see, InStock or WaitingListFull."""
+        if not self.published:
+            raise NotFound
         if self.on_hand:
             raise InStock
         if self.waiting >= MOST_WAITING:

@@ -21,7 +21,7 @@ async def run(settings: Settings) -> None:
         app = service.application("customers", routes, settings, to)
         watch = RelayWatch(to.database, to.measures)
         app[STORE] = store
-        app[CURSORS] = cursors = Cursors((await to.vault.read("customers-cursor-key")).encode())
+        app[CURSORS] = cursors = await Cursors.of(to.vault, "customers-cursor-key")
         async with asyncio.TaskGroup() as loops:
             serving = serve(app, settings.host, settings.port, stop=stop, drain_seconds=settings.drain_seconds)
             queue = QueueWatch("customers", to.measures)

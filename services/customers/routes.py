@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from typing import Annotated
-from urllib.parse import urlencode
 from uuid import UUID, uuid4
 
 import msgspec
@@ -12,11 +11,13 @@ from msgspec import Meta, Struct
 from libs.common.auth import Role
 from libs.common.clock import now
 from libs.common.cursors import Cursors
+from libs.common.door import CALLER
 from libs.common.errors import Forbidden, Invalid, NotFound
-from libs.common.http import CALLER, if_match, no_content, path_id, read, reply
+from libs.common.http import if_match, no_content, path_id, read, reply
 from libs.common.messages.customers import Status
 from libs.common.operations import Operation, allow
-from libs.common.queries import query
+from libs.common.patterns import END, LINE
+from libs.common.queries import next_page, query
 from services.customers.domain import (
     COUNTRIES,
     MOST_ADDRESSES,
@@ -35,9 +36,6 @@ routes = web.RouteTableDef()
 STORE = web.AppKey("store", Store)
 CURSORS = web.AppKey("cursors", Cursors)
 
-# In Python `$` also matches before a last line feed, which has no business in a mail's header.
-END = r"$(?!\n)"
-LINE = r"^[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f\u2028\u2029]*" + END  # begins with something to see
 # HTML's valid e-mail address (whatwg, section 4.10.5.1.5), less empty parts of the name, with a dot in the domain.
 _NAME, _LABEL = r"[a-zA-Z0-9!#$%&'*+/=?^_`{|}~-]+", r"[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?"
 EMAIL = rf"^{_NAME}(?:\.{_NAME})*@{_LABEL}(?:\.{_LABEL})+" + END
@@ -164,11 +162,11 @@ async def register(request: web.Request) -> web.Response:
 @Operation(query=Listing, answers={200: CustomerPage})
 async def list_customers(request: web.Request) -> web.Response:
     asked, cursors = query(request, Listing), request.app[CURSORS]
-    after = cursors.open(asked.cursor, UUID) if asked.cursor else None
+    after = await cursors.open(asked.cursor, UUID) if asked.cursor else None
     page = await request.app[STORE].page(Wanted(asked.email, asked.status), after, asked.limit)
     following = cursors.seal(page.reached) if page.reached else None
     items = [body_of(customer, customer.profile) for customer in page.customers if customer.profile]
-    return reply(CustomerPage(items, following), headers=link(asked, following))
+    return reply(CustomerPage(items, following), headers=next_page(request, following))
 
 
 @routes.get("/api/customers/{id}")
@@ -262,12 +260,3 @@ def body_of(customer: Customer, profile: Profile) -> CustomerBody:
         status=customer.status,
         version=customer.version,
     )
-
-
-def link(asked: Listing, following: str | None) -> dict[str, str]:
-    """RFC 8288: where the list goes on."""
-    if following is None:
-        return {}
-    wanted = {"limit": asked.limit, "email": asked.email, "status": asked.status, "cursor": following}
-    given = urlencode({name: value for name, value in wanted.items() if value is not None})
-    return {"Link": f'</api/customers?{given}>; rel="next"'}

@@ -23,7 +23,7 @@ async def run(settings: Settings) -> None:
         app = service.application("orders", routes, settings, to)
         watch = RelayWatch(to.database, to.measures, OrderSight(to.database, to.measures.metrics))
         app[STORE] = store
-        app[CURSORS] = cursors = Cursors((await to.vault.read("orders-cursor-key")).encode())
+        app[CURSORS] = cursors = await Cursors.of(to.vault, "orders-cursor-key")
         async with asyncio.TaskGroup() as loops:
             serving = serve(app, settings.host, settings.port, stop=stop, drain_seconds=settings.drain_seconds)
             queue = QueueWatch("orders", to.measures)

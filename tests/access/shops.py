@@ -14,8 +14,8 @@ from aiohttp.test_utils import TestClient, TestServer
 from libs.common import http
 from libs.common.auth import Role, Verifier
 from libs.common.cursors import Cursors
+from libs.common.database import Database
 from libs.common.operations import Operation
-from libs.common.postgres import Postgres
 from services.catalog import blobs
 from services.catalog.gallery import Gallery
 from services.catalog.routes import GALLERY
@@ -64,7 +64,6 @@ def routes_of(service: str) -> Iterator[Route]:
 class Shop:
     service: str
     client: Client
-    database: Postgres
     tokens: Tokens
     thing: str  # Ada's: what {id} stands for
 
@@ -75,17 +74,9 @@ class Shop:
             streams = answer.status < 300 and route.operation.answer_types == ["text/event-stream"]
             return answer.status, b"" if streams else await answer.read()
 
-    async def held(self) -> dict[str, list[str]]:
-        """Every row of every table."""
-        tables = await self.database.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
-        return {
-            name: [row["row"] for row in await self.database.fetch(f'SELECT t::text AS row FROM "{name}" t ORDER BY 1')]
-            for name in sorted(str(table["tablename"]) for table in tables)
-        }
-
 
 @asynccontextmanager
-async def opened(service: str, database: Postgres, verifier: Verifier, tokens: Tokens) -> AsyncIterator[Shop]:
+async def opened(service: str, database: Database, verifier: Verifier, tokens: Tokens) -> AsyncIterator[Shop]:
     routes, store = import_module(f"services.{service}.routes"), import_module(f"services.{service}.store")
     app = http.application(routes.routes, verifier, database.ping)
     await store.migrate(database)
@@ -94,7 +85,7 @@ async def opened(service: str, database: Postgres, verifier: Verifier, tokens: T
         app[GALLERY] = Gallery(nowhere, "https://127.0.0.1:1")
         async with TestClient(TestServer(app)) as client:
             thing = await FILLED[service](client, app[routes.STORE], tokens)
-            yield Shop(service, client, database, tokens, thing)
+            yield Shop(service, client, tokens, thing)
 
 
 async def _catalog(client: Client, store: Any, tokens: Tokens) -> str:

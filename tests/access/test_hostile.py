@@ -3,7 +3,7 @@
 import asyncio
 import copy
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from io import BytesIO
 from typing import Any
 from urllib.parse import quote
@@ -11,8 +11,10 @@ from urllib.parse import quote
 import msgspec
 import pytest
 
-from libs.common.auth import Role
-from tests.access.shops import ADA, JSON, SERVICES, Route, Shop, body_for, routes_of
+from libs.common.auth import Role, Verifier
+from tests.access.shops import ADA, JSON, SERVICES, Route, Shop, body_for, opened, routes_of
+from tests.engines import ENGINES, Engine
+from tests.tokens import Tokens
 
 pytestmark = pytest.mark.real
 
@@ -60,6 +62,24 @@ HEADERS = [
 ]
 
 
+on_each_engine = pytest.mark.parametrize("engine", ENGINES, indirect=True)
+
+
+@pytest.fixture(params=["postgres"])
+def engine(request: pytest.FixtureRequest) -> Engine:
+    """PostgreSQL, except for tests `on_each_engine`: the others' values never get as far as that."""
+    found: Engine = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture(params=SERVICES)
+async def shop(
+    request: pytest.FixtureRequest, engine: Engine, verifier: Verifier, tokens: Tokens
+) -> AsyncIterator[Shop]:
+    async with engine.database() as database, opened(request.param, database, verifier, tokens) as shop:
+        yield shop
+
+
 def everybody(shop: Shop) -> dict[str, str]:
     return shop.tokens.bearer(*Role, oid=ADA)
 
@@ -102,6 +122,7 @@ def fault(status: int, content: bytes, names: tuple[str, ...] = ()) -> str:
     return ""
 
 
+@on_each_engine
 async def test_each_field_refuses_what_it_is_not_and_says_which_it_is(shop: Shop) -> None:
     found = []
     for route in reading(shop):
@@ -116,6 +137,7 @@ async def test_each_field_refuses_what_it_is_not_and_says_which_it_is(shop: Shop
     assert found == []
 
 
+@on_each_engine
 async def test_each_text_is_refused_with_its_name_or_kept_to_the_letter(shop: Shop) -> None:
     found = []
     for route in reading(shop):
@@ -151,6 +173,7 @@ def is_optional(route: Route) -> bool:
     return all(not field.required for field in msgspec.structs.fields(kind))
 
 
+@on_each_engine
 async def test_each_parameter_refuses_what_it_is_not_and_says_which_it_is(shop: Shop) -> None:
     found = []
     for route in routes_of(shop.service):
@@ -172,6 +195,7 @@ async def test_each_parameter_refuses_what_it_is_not_and_says_which_it_is(shop: 
     assert found == []
 
 
+@on_each_engine
 async def test_no_id_and_no_header_is_a_defect(shop: Shop) -> None:
     found = []
     for route in routes_of(shop.service):

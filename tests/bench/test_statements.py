@@ -56,11 +56,12 @@ async def test_products_are_listed_searched_and_read_as_if_a_service_had_made_th
 
 async def test_an_order_is_placed_by_the_bare_statement(ordered: Filled) -> None:
     parameters = Placing(b"{}", random.Random(1)).parameters()
+    (order_id,), (buyer,) = parameters[:2]
 
     (row,) = await ordered.database.fetch(PLACE, *parameters)
 
-    assert row["placed"]
-    assert (await (await orders.open_store(ordered.database)).read(parameters[0])).customer_id == parameters[1]
+    assert row["order_id"] == order_id
+    assert (await (await orders.open_store(ordered.database)).read(order_id)).customer_id == buyer
 
 
 async def test_an_order_is_placed_by_the_script_of_pgbench(ordered: Filled) -> None:
@@ -72,7 +73,7 @@ async def test_an_order_is_placed_by_the_script_of_pgbench(ordered: Filled) -> N
         statement = statement.replace(f":{name}", low)
     (row,) = await ordered.database.fetch(statement)
 
-    assert row["placed"]
+    assert (await (await orders.open_store(ordered.database)).read(row["order_id"])).total == 2002
 
 
 async def test_old_orders_are_listed_for_their_customers_and_swept_away(ordered: Filled) -> None:

@@ -16,6 +16,7 @@ from azure.storage.blob.aio import BlobServiceClient, ContainerClient
 from libs.common import http
 from libs.common.auth import Role, Verifier
 from libs.common.cursors import Cursors
+from libs.common.database import Database
 from libs.common.media import CONTAINER, UPLOADS
 from libs.common.pictures import Studio
 from libs.common.postgres import Postgres
@@ -27,7 +28,7 @@ from localcloud.identity import identity_token, issuer_url
 from localcloud.store import TOPOLOGY
 from services.catalog.gallery import Gallery
 from services.catalog.routes import CURSORS, GALLERY, STORE, routes
-from services.catalog.store import migrate, open_store
+from services.catalog.store import Store, migrate, open_store
 from tests.localcloud.programs import free_ports, running
 from tests.tokens import Tokens
 
@@ -122,3 +123,10 @@ async def path(client: Client, staff: Headers) -> str:
 
 async def names(container: ContainerClient) -> list[str]:
     return [name async for name in container.list_blob_names()]
+
+
+@pytest.fixture
+async def store(any_database: Database) -> Store:
+    """On each engine."""
+    await migrate(any_database)
+    return await open_store(any_database)

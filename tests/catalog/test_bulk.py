@@ -1,6 +1,7 @@
 """Many products written at once, on every engine; and what another version has written becomes findable."""
 
 import asyncio
+from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -19,12 +20,6 @@ pytestmark = pytest.mark.real
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 HOME = UUID(int=101)
 CREATED, UPDATED, UNCHANGED = Outcome
-
-
-@pytest.fixture
-async def store(any_database: Database) -> Store:
-    await migrate(any_database)
-    return await open_store(any_database)
 
 
 def product(sku: str, *, price: int = 100, **said: Any) -> Product:
@@ -55,6 +50,29 @@ async def test_of_two_with_one_sku_the_second_replaces_the_first(store: Store, a
     assert outcomes == [CREATED, UPDATED, UNCHANGED]
     assert (only.details.price, only.version) == (200, 2)
     assert [event.subject for event in await told(any_database)] == [str(only.id)] * 2
+
+
+async def test_what_says_no_status_keeps_its_own_and_is_published_where_it_is_new(store: Store) -> None:
+    await store.put_all([product("A", status="archived")], NOON)
+    said = [product("A", price=200), product("B"), product("C", status="draft")]
+
+    outcomes = await store.put_all(said, NOON, keeping={each.id for each in said[:2]})
+
+    found = (await store.page(Wanted(status=None), Sort.NEWEST, None, 9)).products
+    statuses = {each.details.sku: each.details.status for each in found}
+    assert outcomes == [UPDATED, CREATED, CREATED]
+    assert statuses == {"A": "archived", "B": "published", "C": "draft"}
+
+
+async def test_two_who_add_the_same_in_opposite_order_do_not_wait_for_each_other(store: Store) -> None:
+    skus = [f"S{number}" for number in range(100)]
+
+    results = await asyncio.gather(
+        store.put_all([product(sku) for sku in skus], NOON),
+        store.put_all([product(sku) for sku in reversed(skus)], NOON),
+    )
+
+    assert Counter(outcome for outcomes in results for outcome in outcomes) == {CREATED: 100, UNCHANGED: 100}
 
 
 async def test_what_is_refused_holds_up_no_other(store: Store) -> None:

@@ -11,11 +11,13 @@ import pytest
 from libs.common.database import Database
 from libs.common.errors import Invalid
 from libs.common.messages.catalog import ProductCreated, ReservedLine
+from libs.common.postgres import Postgres
 from services.catalog.domain import Category, Details, Product
 from services.catalog.reservations import Reservation
 from services.catalog.search import attribute, sought
 from services.catalog.stock import Shelves
 from services.catalog.store import CategoryInUse, Position, Sort, Store, Tally, Wanted, migrate, open_store
+from services.catalog.store.postgres import PostgresStore
 from tests.engines import Engine, told
 from tests.engines.wire import Wire
 
@@ -24,12 +26,6 @@ pytestmark = pytest.mark.real
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 HOME, LIGHT, GARDEN, EMPTY = (UUID(int=number) for number in range(101, 105))
 LAMP, TORCH, DESK, LIGHTER, DRAFT = (UUID(int=number) for number in range(1, 6))
-
-
-@pytest.fixture
-async def store(any_database: Database) -> Store:
-    await migrate(any_database)
-    return await open_store(any_database)
 
 
 def product(product_id: UUID, name: str, description: str = "", *categories: UUID, **said: Any) -> Product:
@@ -84,6 +80,39 @@ async def test_a_page_by_relevance_does_not_move_when_products_come(store: Store
 
     assert first.end == Position(Sort.RELEVANCE, 4, TORCH)
     assert [each.id for each in second.products] == [LAMP, DESK]
+
+
+async def test_the_newest_of_what_fits_are_ranked_and_of_other_orders_all_are_listed(store: Any) -> None:
+    await shop(store)
+    store.most_ranked = 2
+
+    assert await found(store, Sort.RELEVANCE, words="light") == [LIGHTER, DESK]
+    assert await found(store, Sort.RELEVANCE, words="light", size=1) == [LIGHTER, DESK]
+    assert await found(store, Sort.RELEVANCE, words="light", category=LIGHT) == [TORCH, LAMP]
+    assert await found(store, words="light") == [LIGHTER, DESK, TORCH, LAMP]
+
+
+@pytest.mark.parametrize("size", [1, 3, 100])
+async def test_in_postgresql_the_way_along_the_order_and_that_by_the_index_find_the_same(
+    database: Postgres, size: int
+) -> None:
+    await migrate(database)
+    store = PostgresStore(database)
+    await shop(store)
+
+    async def all_sorts() -> list[list[UUID]]:
+        asked: list[dict[str, Any]] = [
+            {"words": "light"},
+            {"words": "lamp", "attributes": [attribute("watts", "5")]},
+            {"words": "light", "in_stock": False, "category": HOME},
+        ]
+        return [await found(store, sort, size=size, **wanted) for sort in Sort for wanted in asked]
+
+    by_the_index = await all_sorts()
+    store.few = 0
+
+    assert await all_sorts() == by_the_index
+    assert by_the_index[0] == [LIGHTER, DESK, TORCH, LAMP]
 
 
 async def test_words_can_be_sought_in_any_order_of_the_list(store: Store) -> None:

@@ -26,12 +26,6 @@ LAMP, DESK, ORDER = UUID(int=1), UUID(int=2), UUID(int=100)
 STORM = {"postgres": 300, "azuresql": 150, "tables": 60}
 
 
-@pytest.fixture
-async def store(any_database: Database) -> Store:
-    await migrate(any_database)
-    return await open_store(any_database)
-
-
 async def sell(store: Store, product_id: UUID, stock: int) -> None:
     await store.add(Product(product_id, Details(f"SKU-{product_id.int}", "Lamp", "", 100, "EUR", None)), NOON)
     await store.change_stock(product_id, lambda shelf: shelf.open(stock, NOON))

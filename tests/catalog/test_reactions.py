@@ -179,16 +179,18 @@ async def test_what_makes_no_sense_is_refused_before_any_effect(
     assert await database.fetchrow("SELECT FROM inbox") is None
 
 
-async def test_a_thumbnail_is_shown_beside_its_image(store: Store) -> None:
+async def test_a_thumbnail_is_shown_beside_its_image_and_is_no_news_to_others(store: Store, database: Postgres) -> None:
     media = Media(uuid4(), "https://media.example/a.png", "image/png")
     await store.change(LAMP, lambda product: product.show(media, NOON))
     small = AddMediaVariant(product_id=LAMP, media_id=media.id, size="small", url="u", width=160, height=90)
+
+    before = await told(database)
 
     await hear(store, small)
 
     lamp = await store.read(LAMP)
     assert [each.variants for each in lamp.media] == [(Variant("small", "u", 160, 90),)]
-    assert lamp.version == 3
+    assert (lamp.version, await told(database)) == (2, before)
 
 
 async def test_a_thumbnail_of_what_is_gone_is_shown_nowhere(store: Store) -> None:

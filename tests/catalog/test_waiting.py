@@ -7,12 +7,20 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from msgspec import structs
 
 from libs.common.database import Database
 from libs.common.errors import NotFound
 from libs.common.inbox import react
-from libs.common.messages import Fact, encode_fact, read
-from libs.common.messages.catalog import BackInStock, ProductDeleted, ReservedLine, StockReplenished
+from libs.common.messages import Command, Fact, encode_command, encode_fact, read
+from libs.common.messages.catalog import (
+    BackInStock,
+    OpenStock,
+    ProductDeleted,
+    ProductStatus,
+    ReservedLine,
+    StockReplenished,
+)
 from libs.common.messages.customers import CustomerErased
 from services.catalog.domain import Details, Product
 from services.catalog.reactions import REACTIONS
@@ -57,6 +65,14 @@ async def hear(store: Store, *heard: Fact) -> None:
         await react(encode_fact(fact, ""), REACTIONS, store)
 
 
+async def command(store: Store, command: Command, cause: str) -> None:
+    await react(encode_command(command, "/functions/test", cause=cause, at=NOON, traceparent=""), REACTIONS, store)
+
+
+async def show_as(store: Store, status: ProductStatus) -> None:
+    await store.change(LAMP, lambda lamp: lamp.replace(structs.replace(lamp.details, status=status), NOON))
+
+
 async def called(database: Database) -> list[list[UUID]]:
     return [read(event, BackInStock).customers for event in await told(database) if event.type == BackInStock.type]
 
@@ -75,6 +91,33 @@ async def test_a_customer_waits_once_and_goes_when_they_like(store: Store) -> No
         await store.stop_waiting(LAMP, ADA)
         await store.stop_waiting(uuid4(), ADA)
     assert (await waiting(store), await store.waits_of(ADA)) == (0, {})
+
+
+async def test_what_came_while_a_product_was_not_for_sale_is_told_once_it_is_again(
+    store: Store, any_database: Database
+) -> None:
+    await store.wait(LAMP, ADA, NOON)
+    await show_as(store, "archived")
+    await count(store, LAMP, 5)
+    await hear(store, StockReplenished(product_id=LAMP, version=2, at=NOON))
+    before = await called(any_database)
+
+    await show_as(store, "published")
+    for cause in ("edited", "edited", "edited again"):
+        await command(store, OpenStock(product_id=LAMP, quantity=0), cause)
+
+    assert (before, await called(any_database), await waiting(store)) == ([], [[ADA]], 0)
+
+
+@pytest.mark.parametrize("status", ["draft", "archived"])
+async def test_nobody_can_begin_to_wait_for_what_is_not_shown(store: Store, status: ProductStatus) -> None:
+    await store.wait(LAMP, ADA, NOON)
+    await show_as(store, status)
+
+    with pytest.raises(NotFound):
+        await store.wait(LAMP, BOB, NOON)
+
+    assert (await store.wait(LAMP, ADA, NOON), await waiting(store)) == (NOON, 1)
 
 
 async def test_twenty_of_the_same_at_once_are_one_and_of_twenty_customers_are_twenty(store: Store) -> None:

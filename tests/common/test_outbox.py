@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import pytest
+from structlog.testing import capture_logs
 
 from libs.common.database import Database
 from libs.common.errors import Unavailable
@@ -127,6 +128,23 @@ async def test_while_event_grid_is_away_facts_wait_and_then_flow(
     assert len(await told(prepared)) == 3
     async with cloud.running(NOWHERE) as running, relaying(prepared, running):
         assert len(await arrived(queues, 3)) == 3
+
+
+async def test_while_event_grid_is_away_it_is_tried_less_and_less_often(
+    engine: Engine, prepared: Database, cloud: Cloud
+) -> None:
+    async with cloud.running(NOWHERE) as running:
+        gone = running
+    await engine.tell(prepared, [cancelled()])
+
+    def failures() -> list[int]:
+        return [line["failures"] for line in logs if line["event"] == "relay.interrupted"]
+
+    with capture_logs() as logs:
+        async with relaying(prepared, gone):
+            await so(lambda: len(failures()) >= 4)
+
+    assert failures()[:4] == [1, 2, 3, 4]
 
 
 @pytest.mark.filterwarnings("ignore:Sending a large body:ResourceWarning")  # aiohttp's, of what the SDK gives it

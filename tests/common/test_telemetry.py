@@ -1,7 +1,8 @@
 """The trace."""
 
+from typing import Any
+
 import pytest
-import structlog
 
 from libs.common import telemetry
 
@@ -13,10 +14,16 @@ def test_a_trace_goes_on_with_its_callers_id_and_a_span_of_its_own() -> None:
         assert ours.split("-")[1] == PARENT.split("-")[1]
         assert ours.split("-")[2] != PARENT.split("-")[2]
         assert telemetry.traceparent() == ours
-        assert structlog.contextvars.get_contextvars()["trace_id"] == PARENT.split("-")[1]
+        assert named_in_log() == {"trace_id": PARENT.split("-")[1], "span_id": ours.split("-")[2]}
+        telemetry.name_request("r-1")
+        assert named_in_log()["request_id"] == "r-1"
 
     assert telemetry.traceparent() == ""
-    assert "trace_id" not in structlog.contextvars.get_contextvars()
+    assert named_in_log() == {}
+
+
+def named_in_log() -> dict[str, Any]:
+    return dict(telemetry.name_in_log(None, "info", {}))
 
 
 @pytest.mark.parametrize(

@@ -66,10 +66,25 @@ async def test_a_new_key_seals_the_cursors_and_the_former_still_opens(
         await so(lambda: cursors.key == b"second")
         stop.set()
 
-    assert (cursors.open(old, int), cursors.open(cursors.seal(8), int)) == (7, 8)
+    assert (await cursors.open(old, int), await cursors.open(cursors.seal(8), int)) == (7, 8)
     cursors.rekey("third")
     with pytest.raises(Invalid):
-        cursors.open(old, int)
+        await cursors.open(old, int)
+
+
+async def test_while_a_key_changes_each_replica_opens_what_the_other_has_sealed(
+    tmp_path: Path, issuer: Issuer, store: Topology
+) -> None:
+    async with kept(tmp_path, issuer, store) as secrets:
+        await secrets.operator.set_secret(KEY, "first")
+        early, late = [await Cursors.of(secrets.read_by(fresh_seconds=600), KEY) for _ in range(2)]
+        await secrets.operator.set_secret(KEY, "second")
+        secrets.clock[0] += 601
+
+        late.rekey(await secrets.read_by(fresh_seconds=600).read(KEY))
+
+        assert await early.open(late.seal(7), int) == 7
+        assert await late.open(early.seal(8), int) == 8
 
 
 @pytest.mark.real

@@ -33,5 +33,8 @@ async def test_a_page_walks_so_far_and_no_further_and_the_list_goes_on_from_ther
             pages.append(await store.page(Wanted(status="blocked"), after, 10))
             after = pages[-1].reached
 
+        short = await store.page(Wanted(), None, 2)
+
+    assert ([customer.id for customer in short.customers], short.reached) == (PEOPLE[:2], PEOPLE[1])
     assert [[customer.id for customer in page.customers] for page in pages] == [[], [BLOCKED], []]
     assert [page.reached for page in pages] == [PEOPLE[2], PEOPLE[5], None]

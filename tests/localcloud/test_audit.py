@@ -6,18 +6,22 @@ from dataclasses import replace
 from uuid import UUID
 
 import pytest
+from msgspec import structs
 
 from localcloud.audit import report, violations
-from localcloud.books import NOBODY, Books, Order, Payment, Reservation, Stock
+from localcloud.books import NOBODY, Books, Offer, Order, Payment, Reservation, Stock
 
 MUG, LAMP = UUID(int=1), UUID(int=2)
 BOUGHT, REFUSED = UUID(int=11), UUID(int=12)
 ADA = UUID(int=21)
 
 STOCKS = [Stock(MUG, received=10, on_hand=8, reserved=0, sold=2), Stock(LAMP, 0, 0, 0, 0)]
+PRICED = Offer("M-1", "Mug", 250, "EUR", version=3, tax_rate=1900)
 BALANCED = Books(
     stocks=STOCKS,
     rebuilt=STOCKS[:1],  # nothing has moved of what was never counted
+    offered={MUG: PRICED, LAMP: PRICED},
+    listed={MUG: PRICED, LAMP: PRICED},
     reservations={BOUGHT: Reservation("sold", Counter({MUG: 2})), REFUSED: Reservation("refused", Counter())},
     orders={
         BOUGHT: Order(ADA, "confirmed", Counter({MUG: 2}), ["placed", "confirmed"], total=500),
@@ -29,6 +33,10 @@ BALANCED = Books(
     waiting={},
     dead={},
 )
+
+
+def listed(*offers: tuple[UUID, Offer]) -> Callable[[Books], Books]:
+    return lambda books: replace(books, listed=dict(offers))
 
 
 def stock(*parts: int) -> Callable[[Books], Books]:
@@ -103,6 +111,13 @@ BROKEN: dict[str, tuple[Callable[[Books], Books], set[int]]] = {
     "what came back was not refunded": (on_hand_again, {8}),
     "an order that is not there was paid": (paid(UUID(int=99), ("authorised", 1), ("captured", 1)), {8}),
     "one order has two keys": (lambda books: replace(books, keys=Counter({BOUGHT: 2, REFUSED: 1})), {6}),
+    "a product is not on the price list": (listed((MUG, PRICED)), {9}),
+    "an old price is on the list": (listed((MUG, structs.replace(PRICED, price=249)), (LAMP, PRICED)), {9}),
+    "what was told last was not heard": (listed((MUG, structs.replace(PRICED, version=2)), (LAMP, PRICED)), {9}),
+    "what is not offered any more is still on the list": (
+        lambda books: replace(books, offered={MUG: PRICED}),
+        {9},
+    ),
     "an order has no key": (lambda books: replace(books, keys=Counter({BOUGHT: 1})), {6}),
 }
 

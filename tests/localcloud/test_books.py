@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 import pytest
+from msgspec import structs
 
 from libs.common.database import Database
 from libs.common.entities import Change
@@ -21,7 +22,7 @@ from libs.common.ids import uuid7_beside
 from libs.common.messages.catalog import ReservedLine
 from libs.common.tables import Tables
 from localcloud.azurite import Azurite
-from localcloud.books import Books, Order, Payment, Reservation, Stock, Unreadable
+from localcloud.books import Books, Offer, Order, Payment, Reservation, Stock, Unreadable
 from localcloud.books_postgres import PostgresLedger
 from localcloud.books_tables import TablesLedger
 from localcloud.laws import payments_match_orders
@@ -44,7 +45,7 @@ from tests.engines import Engine
 pytestmark = pytest.mark.real
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
-ADA, MUG, LAMP = UUID(int=21), UUID(int=1), UUID(int=2)
+ADA, MUG, LAMP, DRAFT, GONE = (UUID(int=each) for each in (21, 1, 2, 3, 4))
 BOUGHT, REFUSED, OPEN, BACK = (uuid7_beside(ADA, NOON, Random(seed).getrandbits) for seed in (1, 2, 3, 4))
 LETTER = b"Message-ID: <confirmed-1@store>\r\n\r\nHello"
 
@@ -94,10 +95,12 @@ async def hold(store: catalog_store.Store, order_id: UUID, product_id: UUID, qua
 
 
 async def keep_shop(store: catalog_store.Store) -> None:
-    """Two of eleven mugs are sold, one is held, three were returned, and there is no lamp."""
-    for product_id, count in ((MUG, 11), (LAMP, 0)):
+    """Two of eleven mugs are sold, one is held, three were returned, there is no lamp; and two are not to be bought."""
+    for product_id, count in ((MUG, 11), (LAMP, 0), (DRAFT, 0), (GONE, 0)):
         await store.add(product(product_id), NOON)
         await store.change_stock(product_id, opened_with(count))
+    await store.change(DRAFT, lambda known: known.replace(structs.replace(known.details, status="draft"), NOON))
+    await store.change(GONE, lambda known: known.delete(NOON))
     await hold(store, BOUGHT, MUG, 2)
     await store.change_reservation(
         BOUGHT, lambda reservation, shelves: reservation.sell(shelves, NOON), cause="confirmed"
@@ -113,8 +116,9 @@ async def keep_shop(store: catalog_store.Store) -> None:
 async def go_shopping(store: orders_store.Store) -> None:
     """One order is confirmed, one is rejected, and one is open."""
     await store.know_customer(ADA, "active", 1)
-    for each in (MUG, LAMP):
-        await store.list_price(Price(each, "SKU", "Mug", 1490, "EUR", version=1))
+    for each in (MUG, LAMP, GONE):
+        await store.list_price(Price(each, "SKU", "Mug", 1490, "EUR", version=1, tax_rate=700))
+    await store.delist(GONE, 2)
     for order_id, product_id, quantity in ((BOUGHT, MUG, 2), (REFUSED, LAMP, 1), (OPEN, MUG, 1)):
 
         def draft(
@@ -162,7 +166,10 @@ async def test_the_books_are_read_as_they_are_written(
             library = Library(first, second, third, tmp_path / "mail.sqlite", tmp_path / "payments.sqlite")
             read = await library.read(await library.waiting(), await library.dead())
 
-    there = [Stock(MUG, received=11, on_hand=8, reserved=1, sold=2), Stock(LAMP, 0, 0, 0, 0)]
+    there = [
+        Stock(MUG, received=11, on_hand=8, reserved=1, sold=2),
+        *(Stock(each, 0, 0, 0, 0) for each in (LAMP, DRAFT, GONE)),
+    ]
     assert replace(
         read, stocks=sorted(read.stocks, key=by_product), rebuilt=sorted(read.rebuilt, key=by_product)
     ) == Books(
@@ -174,6 +181,8 @@ async def test_the_books_are_read_as_they_are_written(
             OPEN: Reservation("held", Counter({MUG: 1})),
             BACK: Reservation("returned", Counter({MUG: 3})),
         },
+        offered={each: Offer(f"SKU-{each.int}", "Mug", 1490, "EUR", 1, 1900) for each in (MUG, LAMP)},
+        listed={each: Offer("SKU", "Mug", 1490, "EUR", 1, 700) for each in (MUG, LAMP)},
         orders={
             BOUGHT: Order(ADA, "shipped", Counter({MUG: 2}), ["placed", "confirmed", "shipped"], total=2980),
             REFUSED: Order(ADA, "rejected", Counter({LAMP: 1}), ["placed", "rejected"], total=1490),
@@ -185,7 +194,7 @@ async def test_the_books_are_read_as_they_are_written(
             BOUGHT: Payment("captured", [("authorised", 2980), ("captured", 2980)]),
             OPEN: Payment("pending", [("pending", 9904)]),
         },
-        waiting={"outbox of catalog": 7, "outbox of orders": 6, "orders": 1, "call-backs of payments": 1},
+        waiting={"outbox of catalog": 13, "outbox of orders": 6, "orders": 1, "call-backs of payments": 1},
         dead={"outbox of catalog": 1},
     )
 

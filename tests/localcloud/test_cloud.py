@@ -95,10 +95,10 @@ class Cloud:
     async def send_letter(self, letter: EmailMessage) -> None:
         await aiosmtplib.send(letter, hostname=HOST, port=self.addresses.port(Port.SMTP), start_tls=False)
 
-    async def ask(self, path: str) -> Any:
+    async def ask(self, path: str, method: str = "GET", json: Any = None) -> Any:
         url = self.addresses.http(Port.LETTERS) + path
-        async with aiohttp.ClientSession() as session, session.get(url) as answer:
-            return await answer.json()
+        async with aiohttp.ClientSession() as session, session.request(method, url, json=json) as answer:
+            return await answer.json() if answer.content_type == "application/json" else answer.status
 
 
 def is_free(port: int) -> bool:
@@ -124,9 +124,9 @@ class Starter:
     topology: Topology
 
     @asynccontextmanager
-    async def __call__(self) -> AsyncIterator[Cloud]:
+    async def __call__(self, **more: str) -> AsyncIterator[Cloud]:
         async with asyncio.TaskGroup() as group:
-            process = await self._process()
+            process = await self._process(more)
             log: list[dict[str, Any]] = []
             is_started = asyncio.Event()
             group.create_task(read_log(process, log, is_started))
@@ -140,8 +140,8 @@ class Starter:
                     process.kill()
                 await process.wait()
 
-    async def _process(self) -> Process:
-        options = {"topology": self.topology_file, "state": self.folder, "base-port": self.addresses.base}
+    async def _process(self, more: dict[str, str]) -> Process:
+        options = {"topology": self.topology_file, "state": self.folder, "base-port": self.addresses.base, **more}
         arguments = [text for name, value in options.items() for text in (f"--{name}", str(value))]
         root = self.topology_file.parents[1]
         return await asyncio.create_subprocess_exec(
@@ -246,3 +246,20 @@ async def test_an_identity_may_only_what_the_topology_says(start: Starter) -> No
         with pytest.raises(ServiceBusAuthorizationError):
             async with cloud.queue("catalog", as_="orders") as receiver:
                 await receive(receiver)
+
+
+async def test_faults_of_event_grid_are_said_at_the_start_and_changed_while_it_runs(start: Starter) -> None:
+    async with start(**{"event-grid": '{"duplicate": 1}'}) as cloud:
+        at_first = await cloud.ask("/event-grid")
+        await cloud.publish(product_created())
+        async with cloud.queue("orders") as receiver:
+            twice = [json.loads(str(await receive(receiver)))["id"] for _ in range(2)]
+
+        changed = await cloud.ask("/event-grid", "PUT", {"seed": 7, "time_scale": 0.01, "drop": 0.5})
+        refused = await cloud.ask("/event-grid", "PUT", {"drop": 2})
+        posted = await cloud.ask("/event-grid", "POST", {"drop": 1})
+
+        fair = {"time_scale": 1.0, "seed": 0, "duplicate": 0.0, "delay": 0.0, "reorder": 0.0, "fail": 0.0, "drop": 0.0}
+        assert (at_first, twice) == (fair | {"duplicate": 1.0}, ["e-1", "e-1"])
+        assert changed == fair | {"seed": 7, "time_scale": 0.01, "drop": 0.5}
+        assert (refused, posted, await cloud.ask("/event-grid")) == (422, 405, changed)

@@ -138,6 +138,20 @@ def test_a_database_elsewhere_is_used_in_the_name_of_each_service_and_without_a_
     assert [program.name for program in laptop.ground() if program.name == "postgres"] == []
 
 
+def test_the_local_cloud_is_told_under_which_conditions_event_grid_delivers(
+    laptop: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def said() -> list[str]:
+        (cloud,) = (program for program in laptop.ground() if program.name == "cloud")
+        return cloud.argv[-2:]
+
+    before = said()
+    monkeypatch.setenv("EVENT_GRID", '{"duplicate": 1}')
+
+    assert "--event-grid" not in before
+    assert said() == ["--event-grid", '{"duplicate": 1}']
+
+
 def test_on_tables_a_service_is_told_its_table_and_no_database_is_started(laptop: Store) -> None:
     store = replace(laptop, engines=engines.read("tables"))
 

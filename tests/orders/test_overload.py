@@ -13,6 +13,8 @@ from libs.common.auth import Role, Verifier
 from libs.common.entrance import ENTRANCE
 from libs.common.postgres import Postgres
 from libs.common.slots import Overloaded, Slots
+from services.orders.routes import STORE
+from services.orders.store.postgres import PostgresStore
 from tests.access.shops import ADA, Shop, an_order, opened
 from tests.tokens import Tokens
 
@@ -35,11 +37,16 @@ async def place(shop: Shop) -> tuple[int, Any]:
 
 
 @pytest.mark.parametrize("where", ["at the door", "before the database"])
-async def test_a_flood_is_let_in_as_far_as_it_can_be_served_and_is_over_when_it_is_over(shop: Shop, where: str) -> None:
+async def test_a_flood_is_let_in_as_far_as_it_can_be_served_and_is_over_when_it_is_over(
+    shop: Shop, database: Postgres, where: str
+) -> None:
     if where == "at the door":
         shop.client.app[ENTRANCE].most_at_once = 20
-    shop.database.slots.most_waiting = 20
-    before = len(await shop.database.fetch("SELECT id FROM orders"))
+    else:
+        store = shop.client.app[STORE]
+        assert isinstance(store, PostgresStore)
+        store.placing.most_waiting = 20
+    before = len(await database.fetch("SELECT id FROM orders"))
 
     with capture_logs() as lines:
         async with asyncio.timeout(60):
@@ -50,7 +57,7 @@ async def test_a_flood_is_let_in_as_far_as_it_can_be_served_and_is_over_when_it_
     assert set(answers) == {(202, None), (503, "2")}
     assert len(refused) + len(done) == FLOOD
     assert median(refused) < QUICK_MILLISECONDS
-    assert len(await shop.database.fetch("SELECT id FROM orders")) == before + len(done)
+    assert len(await database.fetch("SELECT id FROM orders")) == before + len(done)
     assert [await place(shop) for _ in range(20)] == [(202, None)] * 20
 
 

@@ -14,7 +14,7 @@ from libs.common.metrics import Metrics
 from services.orders.sight import OrderSight
 from services.orders.store import Store, migrate, open_store
 from services.orders.transitions import Status
-from tests.orders.test_store import put, stock_up
+from tests.orders.ordering import put, stock_up
 
 pytestmark = pytest.mark.real
 

@@ -5,8 +5,9 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -16,11 +17,12 @@ import psutil
 
 from localcloud import runfile
 from localcloud.addresses import Port
-from localcloud.audit import AWAY, Violation, audit
+from localcloud.audit import AWAY, REST_SECONDS, Violation, audit
 from localcloud.identity import Role
 from localcloud.people import People
-from localcloud.program import Program
+from localcloud.program import Program, listening
 from localcloud.runfile import Run
+from localcloud.store import Store
 from tests.localcloud.programs import free_ports, running
 from tests.waiting import until
 
@@ -74,6 +76,18 @@ class RunningStore:
         finally:
             self._signal(pid, signal.SIGCONT)
 
+    @contextmanager
+    def away(self, *parts: str) -> Iterator[None]:
+        """Dead, and nobody starts them again: the launcher has stalled."""
+        launcher = self.run().pid
+        os.kill(launcher, signal.SIGSTOP)
+        try:
+            for part in parts:
+                self.kill(part)
+            yield
+        finally:
+            os.kill(launcher, signal.SIGCONT)
+
     def _signal(self, pid: int, what: signal.Signals) -> None:
         with suppress(ProcessLookupError):  # it has died of the fault before, and is just being started again
             os.kill(pid, what)
@@ -85,18 +99,25 @@ class RunningStore:
         """
         return People.open(self.folder, self.run())
 
+    def another(self, service: str, **told: str) -> Program:
+        """One more process of a service, as the launcher starts its own. Blocks."""
+        run, port = self.run(), free_ports(1)
+        store = Store.open(self.folder, run.base_port, datetime.now(UTC), run.engines)
+        (own,) = (each for each in (*store.workers(), *store.workers_on_tables()) if each.name == service)
+        return replace(own, env={**own.env, "PORT": str(port), **told}, ready=partial(listening, port), ports=(port,))
+
     def token(self, role: Role, customer: UUID | None) -> str:
         return self.people.token(role, customer)
 
-    async def quiet(self) -> None:
-        """Nothing is on its way any more, and the books balance."""
-        found = await until(self._audited, lambda found: found is not None)
+    async def quiet(self, seconds: float = REST_SECONDS) -> None:
+        """Nothing is on its way any more, at the latest after these seconds, and the books balance."""
+        found = await until(partial(self._audited, seconds), lambda found: found is not None, seconds=seconds + 60)
         assert found == [], found
 
-    async def _audited(self) -> list[Violation] | None:
+    async def _audited(self, seconds: float) -> list[Violation] | None:
         """None while a part of the store is being started again."""
         try:
-            return await audit(self.folder)
+            return await audit(self.folder, rest_seconds=seconds)
         except AWAY:
             return None
 

@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import pytest
 
+from tests.stories.ground import told_on_each_engine
 from tests.stories.shop import Shop
 from tests.waiting import until
 
@@ -59,6 +60,7 @@ async def test_what_staff_import_is_searched_counted_and_sold(shop: Shop) -> Non
     assert (await buyer.settled(await buyer.order(found["id"])))["status"] == "confirmed"
 
 
+@told_on_each_engine
 async def test_what_is_archived_between_browsing_and_reserving_is_not_sold(shop: Shop) -> None:
     product, buyer = await shop.product(stock=5), await shop.customer()
     await buyer.settled(await buyer.order(product))

@@ -2,10 +2,14 @@
 
 import asyncio
 import random
+from contextlib import AsyncExitStack
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import pytest
 
+from tests.localcloud.programs import running as started
 from tests.stories.ground import told_on_each_engine
 from tests.stories.shop import FINAL, Buyer, Shop
 from tests.stories.store import RunningStore
@@ -14,28 +18,26 @@ from tests.waiting import so, until
 pytestmark = [pytest.mark.story, pytest.mark.xdist_group("store"), pytest.mark.timeout(300)]
 
 ORDERS = 40
+VICTIMS = ("catalog", "functions", "orders", "cloud", "customers")
 CHAOS_ORDERS = 150
 CHAOS_FAULTS = 12
 PARTS = ("orders", "catalog", "customers", "functions", "payments", "cloud", "postgres", "gateway")
 
 
-@pytest.mark.parametrize("victim", ["functions", "cloud", "postgres"])
-async def test_a_process_killed_in_mid_flow_loses_and_doubles_nothing(
-    shop: Shop, running: RunningStore, victim: str
-) -> None:
+async def test_a_database_killed_in_mid_flow_loses_and_doubles_nothing(shop: Shop, running: RunningStore) -> None:
     product, buyer = await shop.product(stock=ORDERS // 2), await shop.customer()
     await buyer.order(product)
 
     placing = asyncio.gather(*(buyer.order(product) for _ in range(ORDERS)))
     await until(lambda: buyer.call("GET", "/api/orders?limit=100"), lambda page: len(page.body["items"]) > ORDERS // 4)
-    running.kill(victim)
+    running.kill("postgres")
     order_ids = await placing
 
     await expect_half_sold(shop, running, buyer, product, order_ids)
 
 
 @told_on_each_engine
-async def test_each_service_killed_while_orders_flow_loses_and_doubles_nothing(
+async def test_each_process_killed_while_orders_flow_loses_and_doubles_nothing(
     shop: Shop, running: RunningStore
 ) -> None:
     most = running.few(ORDERS)
@@ -50,8 +52,8 @@ async def test_each_service_killed_while_orders_flow_loses_and_doubles_nothing(
         return len(order_ids) >= count
 
     async def kill_one_after_the_other() -> None:
-        for share, victim in enumerate(("catalog", "orders", "customers"), start=1):
-            await so(partial(reached, share * most // 4))
+        for share, victim in enumerate(VICTIMS, start=1):
+            await so(partial(reached, share * most // (len(VICTIMS) + 1)))
             running.kill(victim)
 
     await asyncio.gather(kill_one_after_the_other(), *(order() for _ in range(most)))
@@ -82,6 +84,31 @@ async def test_two_hundred_orders_at_once_all_settle_in_bounded_memory(shop: Sho
     statuses = [order["status"] for order in settled]
     assert (statuses.count("confirmed"), statuses.count("rejected")) == (49, 150)
     assert running.resident_megabytes() - before < 100
+
+
+@told_on_each_engine
+async def test_of_two_hundred_orders_for_fifty_pieces_by_two_processes_of_each_service_fifty_are_sold(
+    shop: Shop, running: RunningStore, tmp_path: Path
+) -> None:
+    most = running.few(200)
+    product, buyer = await shop.product(stock=most // 4 + 1), await shop.customer()
+    await buyer.settled(await buyer.order(product))  # now orders know both
+    services = {name: await asyncio.to_thread(running.another, name) for name in ("orders", "catalog")}
+
+    async with AsyncExitStack() as processes:
+        for name, program in services.items():
+            await processes.enter_async_context(started(program, tmp_path / f"{name}.log"))
+        there = replace(buyer, shop=replace(shop, gateway=f"http://127.0.0.1:{services['orders'].ports[0]}"))
+        order_ids = await asyncio.gather(*((buyer, there)[each % 2].order(product) for each in range(most)))
+        settled = [await buyer.settled(order_id) for order_id in order_ids]
+        await running.quiet()
+
+    statuses = [order["status"] for order in settled]
+    assert (statuses.count("confirmed"), statuses.count("rejected")) == (most // 4, most - most // 4)
+    stock = (await shop.stock(product)).body
+    assert (stock["on_hand"], stock["reserved"], stock["sold"]) == (0, 0, most // 4 + 1)
+    for name in services:  # none was idle
+        assert '"message.handled"' in (tmp_path / f"{name}.log").read_text()
 
 
 @pytest.mark.parametrize("seed", [3])

@@ -107,6 +107,7 @@ async def test_a_price_change_under_way_does_not_change_the_order(shop: Shop, ru
     assert (await buyer.settled(order_id))["total"] == 1000
 
 
+@told_on_each_engine
 async def test_a_product_deleted_before_it_is_reserved_rejects_the_order(shop: Shop, running: RunningStore) -> None:
     product, buyer = await shop.product(stock=5), await shop.customer()
 

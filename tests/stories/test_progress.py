@@ -2,16 +2,12 @@
 
 import asyncio
 import signal
-from dataclasses import replace
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from localcloud.program import Program, listening
-from localcloud.store import Store
-from tests.localcloud.programs import free_ports
+from localcloud.program import Program
 from tests.localcloud.programs import running as started
 from tests.stories.ground import told_on_each_engine
 from tests.stories.shop import Answer, Buyer, Shop
@@ -90,9 +86,4 @@ async def test_what_nobody_settles_expires_even_where_who_does_it_is_killed_and_
 
 def impatient(running: RunningStore) -> Program:
     """One more process of orders, for which a second is long."""
-    run = running.run()
-    store = Store.open(running.folder, run.base_port, datetime.now(UTC), run.engines)
-    (told,) = (each for each in (*store.workers(), *store.workers_on_tables()) if each.name == "orders")
-    port = free_ports(1)
-    env = {**told.env, "PORT": str(port), "EXPIRE_SECONDS": "1"}
-    return replace(told, env=env, ready=partial(listening, port), ports=(port,))
+    return running.another("orders", EXPIRE_SECONDS="1")

@@ -5,11 +5,8 @@ from typing import Annotated
 from msgspec import Meta
 
 from libs.common.messages.catalog import MOST_PIECES
+from libs.common.patterns import END, LINE, NO_NUL
 
-# In Python `$` also matches before a last line feed.
-END = r"$(?!\n)"
-LINE = r"^[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f\u2028\u2029]*" + END  # begins with something to see
-NO_NUL = r"^[^\x00]*$"
 Sku = Annotated[str, Meta(max_length=64, pattern=r"^[A-Za-z0-9._-]+" + END, examples=["LAMP-1"])]
 Name = Annotated[str, Meta(max_length=200, pattern=LINE, examples=["Lamp"])]
 Text = Annotated[str, Meta(max_length=5000, pattern=NO_NUL)]

@@ -94,10 +94,12 @@ class Importing:
 
     async def put(self, batch: Sequence[Line]) -> list[Report]:
         """One commit. Raises Unavailable."""
-        read = [(line.number, _read(line)) for line in batch if line.content is None or line.content.strip()]
-        products = [(number, said) for number, said in read if isinstance(said, Product)]
-        outcomes = await self.store.put_all([product for _, product in products], now())
-        became = dict(read) | dict(zip((number for number, _ in products), outcomes, strict=True))
+        read = {line.number: _read(line) for line in batch if line.content is None or line.content.strip()}
+        said = {number: each for number, each in read.items() if isinstance(each, Creation)}
+        products = [each.product(uuid7(now(), secrets.randbits)) for each in said.values()]
+        keeping = {product.id for product, each in zip(products, said.values(), strict=True) if each.status is None}
+        outcomes = await self.store.put_all(products, now(), keeping=keeping)
+        became = read | dict(zip(said, outcomes, strict=True))
         refusals = list[Report]()
         for number, outcome in became.items():
             if isinstance(outcome, Invalid):
@@ -123,7 +125,8 @@ class Importing:
 )
 async def import_products(request: web.Request) -> web.StreamResponse:
     """A line is what POST /api/products takes. It adds a product, or replaces the one that has its SKU, whose stock
-    stays as it is; where nothing would be new, nothing happens. So what was broken off can be sent again as a whole.
+    stays as it is, and its status where the line says none; where nothing would be new, nothing happens. So what was
+    broken off can be sent again as a whole.
 
     What is answered comes while lines are still read: `refused` for a line that is wrong, which stops no other;
     `progress` after each commit; at the end `done`, or `stopped` with the reason. Read it while you send. To go on
@@ -188,11 +191,11 @@ async def _pages(store: Store, wanted: Wanted) -> AsyncIterator[list[Product]]:
         after = page.end
 
 
-def _read(line: Line) -> Product | Invalid:
+def _read(line: Line) -> Creation | Invalid:
     if line.content is None:
         return Invalid("line", f"it is longer than {MOST_LINE_BYTES} bytes")
     try:
-        return decode(line.content, Creation).product(uuid7(now(), secrets.randbits))
+        return decode(line.content, Creation)
     except Malformed as error:
         return Invalid("line", error.detail)
     except Invalid as error:

@@ -6,7 +6,7 @@ from aiohttp import web
 from msgspec import Struct
 
 from libs.common.auth import Role
-from libs.common.http import if_match, no_content, path_id, read, reply, reply_weakly
+from libs.common.http import NOTHING, Shown, if_match, no_content, path_id, read, reply, reply_alike
 from libs.common.operations import Operation, allow
 from services.catalog.domain import (
     Category,
@@ -43,7 +43,11 @@ async def create_category(request: web.Request) -> web.Response:
 @allow()
 @Operation(optional_headers=["If-None-Match"], answers={200: CategoryList})
 async def list_categories(request: web.Request) -> web.Response:
-    return reply_weakly(CategoryList(await request.app[STORE].categories()))
+
+    async def show() -> Shown:
+        return CategoryList(await request.app[STORE].categories()), NOTHING
+
+    return await reply_alike(request, show)
 
 
 @routes.get("/api/categories/{id}")

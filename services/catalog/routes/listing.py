@@ -8,10 +8,10 @@ from msgspec import Meta, Struct, field
 
 from libs.common.auth import Role
 from libs.common.errors import Forbidden, Invalid
-from libs.common.http import bears, reply_weakly
+from libs.common.http import NOTHING, Shown, bears, reply_alike
 from libs.common.messages.catalog import ProductStatus
 from libs.common.operations import Operation, allow
-from libs.common.queries import query
+from libs.common.queries import next_page, query
 from services.catalog import search
 from services.catalog.routes.bodies import MOST_ATTRIBUTES, Amount, AttributeName, AttributeText, Search
 from services.catalog.routes.keys import CURSORS, STORE
@@ -85,13 +85,17 @@ async def list_products(request: web.Request) -> web.Response:
     by how well, unless `sort` says otherwise. Only staff may ask for another `status` than published.
     """
     asked, cursors = await _asked(request, Listing), request.app[CURSORS]
-    order, after = asked.order(), cursors.open(asked.cursor, Position) if asked.cursor else None
+    order, after = asked.order(), await cursors.open(asked.cursor, Position) if asked.cursor else None
     if after and after.sort is not order:
         raise Invalid("cursor", f"the cursor is of a list sorted by {after.sort}")
-    page = await request.app[STORE].page(asked.wanted(), order, after, asked.limit)
-    following = cursors.seal(page.end) if page.end else None
-    body = ProductPage([body_of(product) for product in page.products], following)
-    return reply_weakly(body, headers={"Link": _links(request, following)})
+
+    async def show() -> Shown:
+        page = await request.app[STORE].page(asked.wanted(), order, after, asked.limit)
+        following = cursors.seal(page.end) if page.end else None
+        shown = ProductPage([body_of(product) for product in page.products], following)
+        return shown, _links(request, following)
+
+    return await reply_alike(request, show)
 
 
 @routes.get("/api/products/counts")
@@ -105,9 +109,13 @@ async def count_products(request: web.Request) -> web.Response:
     A product that is in several categories counts once in each, and once in what is above them.
     """
     asked = await _asked(request, Filters)
-    counts = await request.app[STORE].counts(asked.wanted())
-    found = [CategoryCount(category_id, products) for category_id, products in sorted(counts.by_category.items())]
-    return reply_weakly(ProductCounts(counts.total, found))
+
+    async def show() -> Shown:
+        counts = await request.app[STORE].counts(asked.wanted())
+        found = [CategoryCount(category_id, products) for category_id, products in sorted(counts.by_category.items())]
+        return ProductCounts(counts.total, found), NOTHING
+
+    return await reply_alike(request, show)
 
 
 async def _asked(request: web.Request, kind: type[F]) -> F:
@@ -118,7 +126,6 @@ async def _asked(request: web.Request, kind: type[F]) -> F:
     return asked
 
 
-def _links(request: web.Request, following: str | None) -> str:
+def _links(request: web.Request, following: str | None) -> dict[str, str]:
     first = request.rel_url.without_query_params("cursor") if "cursor" in request.query else request.rel_url
-    further = f'<{request.rel_url.update_query(cursor=following)}>; rel="next", ' if following else ""
-    return f'{further}<{first}>; rel="first"'
+    return {"Link": ", ".join([*next_page(request, following).values(), f'<{first}>; rel="first"'])}

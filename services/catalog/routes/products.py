@@ -34,6 +34,8 @@ MOST_CATEGORIES = 10  # of one product
 
 
 class Replacement(Struct, frozen=True, forbid_unknown_fields=True):
+    """Without a `status` the product keeps its own; all else that is left out is as for a new one."""
+
     name: Name
     sku: Sku
     price: Amount
@@ -41,10 +43,11 @@ class Replacement(Struct, frozen=True, forbid_unknown_fields=True):
     description: Text = ""
     category_ids: Annotated[list[UUID], Meta(max_length=MOST_CATEGORIES)] = field(default_factory=list)
     attributes: Attributes = field(default_factory=dict)
-    status: ProductStatus = "published"
+    status: ProductStatus | None = None
     tax_rate: BasisPoints = TAX_RATE
 
-    def details(self) -> Details:
+    def details(self, known: ProductStatus) -> Details:
+        """`known` is the status that stays where none is said."""
         categories = tuple(dict.fromkeys(self.category_ids))
         return Details(
             self.sku,
@@ -55,16 +58,18 @@ class Replacement(Struct, frozen=True, forbid_unknown_fields=True):
             categories[0] if categories else None,
             more_categories=categories[1:],
             attributes={name: _plain(value) for name, value in self.attributes.items()},
-            status=self.status,
+            status=self.status or known,
             tax_rate=self.tax_rate,
         )
 
 
 class Creation(Replacement, frozen=True, forbid_unknown_fields=True):
+    """Without a `status` it is published."""
+
     opening_stock: Pieces = 0
 
     def product(self, product_id: UUID) -> Product:
-        return Product(product_id, self.details(), opening_stock=self.opening_stock)
+        return Product(product_id, self.details("published"), opening_stock=self.opening_stock)
 
 
 class ProductBody(Struct, frozen=True):
@@ -110,7 +115,7 @@ async def read_product(request: web.Request) -> web.Response:
 async def replace_product(request: web.Request) -> web.Response:
     version, wanted, at = if_match(request), await read(request, Replacement), now()
     product = await request.app[STORE].change(
-        path_id(request), lambda product: product.replace(wanted.details(), at), version=version
+        path_id(request), lambda product: product.replace(wanted.details(product.details.status), at), version=version
     )
     return answer(product)
 
@@ -126,8 +131,11 @@ async def delete_product(request: web.Request) -> web.Response:
 
 
 def answer(product: Product, *, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
-    """The ETag changes with the stock, too: who has a copy must not go on selling what is sold out."""
-    etag = f'"v{product.version}-in-stock"' if product.in_stock else f'"v{product.version}"'
+    """The ETag changes with all that is shown, of which If-Match heeds the version only: a copy must not go on selling
+    what is sold out, nor lack thumbnails, but neither keeps anyone from writing.
+    """
+    stock, variants = "-in-stock" if product.in_stock else "", f"-{product.variants}" if product.variants else ""
+    etag = f'"v{product.version}{stock}{variants}"'
     return reply(body_of(product), status=status, headers={"ETag": etag, **(headers or {})})
 
 

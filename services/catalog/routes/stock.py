@@ -12,7 +12,7 @@ from libs.common.errors import Invalid, Malformed, NotFound
 from libs.common.http import bears, idempotency_key, if_match, path_id, read, reply
 from libs.common.messages.catalog import MOST_PIECES
 from libs.common.operations import Operation, allow
-from libs.common.queries import query
+from libs.common.queries import next_page, query
 from services.catalog.routes.bodies import Pieces, Reason
 from services.catalog.routes.keys import CURSORS, STORE
 from services.catalog.stock import BelowReserved, Movement, NotCounted, Stock, TooMuchStock
@@ -92,7 +92,9 @@ async def recount_stock(request: web.Request) -> web.Response:
     body=Receipt, headers=["Idempotency-Key"], answers={200: StockBody}, refuses=[NotCounted, TooMuchStock, Malformed]
 )
 async def receive_stock(request: web.Request) -> web.Response:
-    """Adds a delivery, however often it is sent with the same Idempotency-Key; orders may move the stock meanwhile."""
+    """Adds a delivery once, however often it is sent with the same Idempotency-Key, whatever a repeat says; orders may
+    move the stock meanwhile.
+    """
     product_id, key, wanted, at = path_id(request), idempotency_key(request), await read(request, Receipt), now()
     stock = await request.app[STORE].change_stock(
         product_id,
@@ -120,14 +122,13 @@ async def set_reorder_level(request: web.Request) -> web.Response:
 async def read_ledger(request: web.Request) -> web.Response:
     """Every movement, the newest first, also of what is no longer sold. Their sums are the counts."""
     asked, cursors, product_id = query(request, Ledger), request.app[CURSORS], path_id(request)
-    after = cursors.open(asked.cursor, LedgerPosition) if asked.cursor else LedgerPosition(product_id, NEWEST)
+    after = await cursors.open(asked.cursor, LedgerPosition) if asked.cursor else LedgerPosition(product_id, NEWEST)
     if after.product_id != product_id:
         raise Invalid("cursor", "the cursor is of another product's ledger")
     movements = await request.app[STORE].movements(product_id, after.version, asked.limit)
     full = len(movements) == asked.limit
     following = cursors.seal(LedgerPosition(product_id, movements[-1].version)) if full else None
-    headers = {"Link": f'<{request.rel_url.update_query(cursor=following)}>; rel="next"'} if following else {}
-    return reply(LedgerPage(movements, following), headers=headers)
+    return reply(LedgerPage(movements, following), headers=next_page(request, following))
 
 
 def stock_body(stock: Stock) -> StockBody:

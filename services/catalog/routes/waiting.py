@@ -7,8 +7,9 @@ from msgspec import Struct
 
 from libs.common.auth import Role
 from libs.common.clock import Moment, now
+from libs.common.door import CALLER
 from libs.common.errors import NotFound
-from libs.common.http import CALLER, no_content, path_id, reply
+from libs.common.http import no_content, path_id, reply
 from libs.common.operations import Operation, allow
 from libs.common.queries import query
 from services.catalog.routes.keys import STORE

@@ -1,6 +1,6 @@
 """Where the catalogue is kept: the contract, and the engine that a URL asks for."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -28,6 +28,7 @@ StockAction = Callable[[Stock], Sequence[Fact]]
 ReservationAction = Callable[[Reservation, Shelves], Sequence[Fact]]
 
 BALANCED_AT_ONCE = 500  # products
+MOST_RANKED = 1000  # of what fits, the newest: only they are on a list that is sorted by relevance
 
 
 class SkuTaken(Invalid):
@@ -101,19 +102,27 @@ class Store(Protocol):
         """The product, its empty stock and the fact in one commit. Raises SkuTaken, or Invalid for its category."""
 
     async def change(self, product_id: UUID, act: ProductAction, *, version: int | None = None) -> Product:
-        """The change and its fact together. Raises NotFound, Stale where the product is not at `version`, or as add."""
+        """Whatever `act` changes, and its fact if it has one, together.
+
+        Raises NotFound, Stale where the product is not at `version`, or as add.
+        """
 
     async def read(self, product_id: UUID) -> Product:
         """Raises NotFound."""
 
     async def page(self, wanted: Wanted, sort: Sort, after: Position | None, limit: int) -> Page:
-        """A page does not move when products are added or deleted. May raise TooWide."""
+        """A page does not move when products are added or deleted. By relevance no more than the MOST_RANKED newest of
+        those that fit are listed. May raise TooWide.
+        """
 
     async def counts(self, wanted: Wanted) -> Tally:
         """May raise TooWide."""
 
-    async def put_all(self, products: Sequence[Product], at: datetime) -> list[Outcome | Invalid]:
-        """Each is added, or what has its SKU becomes as it says, which tells nothing where it is so already.
+    async def put_all(
+        self, products: Sequence[Product], at: datetime, *, keeping: Container[UUID] = ()
+    ) -> list[Outcome | Invalid]:
+        """Each is added, or what has its SKU becomes as it says, which tells nothing where it is so already. Where the
+        id is in `keeping`, what is there already keeps its status.
 
         All in one commit with their facts, except on tables, where each is one. What is refused holds up no other.
         """

@@ -1,6 +1,6 @@
 """The catalogue in Azure SQL."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -15,6 +15,7 @@ from services.catalog.bulk import Batch, Outcome
 from services.catalog.domain import Category, Parents, Product, admit
 from services.catalog.store import (
     INDEXED_EVERY_SECONDS,
+    MOST_RANKED,
     CategoryAction,
     CategoryInUse,
     Page,
@@ -50,6 +51,8 @@ WHERE category_id = ? AND product_id IN (SELECT p.id FROM products AS p WHERE p.
 
 
 class AzureSqlStore(AzureSqlWaiting):
+    most_ranked = MOST_RANKED
+
     def __init__(self, database: AzureSql) -> None:
         super().__init__(database)
         self._indexed_at = -INDEXED_EVERY_SECONDS
@@ -72,9 +75,11 @@ class AzureSqlStore(AzureSqlWaiting):
             product = product_of(tx.fetchrow(LOCK_PRODUCT, product_id.bytes))
             if version not in (None, product.version):
                 raise Stale
-            if fact := act(product):
+            before, fact = replace(product), act(product)
+            if product != before:
                 with refused(product.details):
                     write(tx, [product])
+            if fact:
                 tx.tell(fact)
             return product
 
@@ -85,7 +90,7 @@ class AzureSqlStore(AzureSqlWaiting):
 
     async def page(self, wanted: Wanted, sort: Sort, after: Position | None, limit: int) -> Page:
         await self._be_fresh(wanted)
-        sql, values = listing(wanted, sort, after, limit)
+        sql, values = listing(wanted, sort, after, limit, ranked=self.most_ranked)
         rows = await self._database.fetch(sql, *values)
         return Page([product_of(row) for row in rows], position(sort, rows[-1]) if len(rows) == limit else None)
 
@@ -99,12 +104,15 @@ class AzureSqlStore(AzureSqlWaiting):
         if wanted.is_indexed and monotonic() - self._indexed_at > INDEXED_EVERY_SECONDS:
             await self.index_anew()
 
-    async def put_all(self, products: Sequence[Product], at: datetime) -> list[Outcome | Invalid]:
+    async def put_all(
+        self, products: Sequence[Product], at: datetime, *, keeping: Container[UUID] = ()
+    ) -> list[Outcome | Invalid]:
         def work(tx: Transaction) -> list[Outcome | Invalid]:
-            batch = Batch(categories=lock_categories(tx, products), known=lock_same_sku(tx, products))
+            categories = lock_categories(tx, products)
+            batch = Batch(lock_same_sku(tx, products), categories, keeping)
             outcomes = batch.put_all(map(replace, products), at)
             if batch.new:
-                add(tx, batch.new.values())
+                add(tx, batch.added)
             if batch.changed:
                 write(tx, batch.changed.values())
             if batch.facts:

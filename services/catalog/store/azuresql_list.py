@@ -5,12 +5,8 @@ from uuid import UUID
 
 from libs.common.azuresql import Row
 from services.catalog.domain import MOST_CATEGORIES
-from services.catalog.store import Position, Sort, Tally, Wanted
-
-COLUMNS = """
-p.id, p.sku, p.name, p.description, p.price, p.currency, p.category_id, p.opening_stock, p.media, p.version, p.deleted,
-p.more_categories, p.attributes, p.status, p.tax_rate
-"""
+from services.catalog.store import MOST_RANKED, Position, Sort, Tally, Wanted
+from services.catalog.store.azuresql_products import COLUMNS
 
 # What it is sorted by, what comes after that, and the whole order: SQL Server refuses a column that is named twice.
 _SORTS = {
@@ -18,7 +14,14 @@ _SORTS = {
     Sort.NAME: ("p.name_key", ">", "p.name_key, p.id"),
     Sort.PRICE: ("p.price", ">", "p.price, p.id"),
     Sort.PRICE_DOWN: ("p.price", "<", "p.price DESC, p.id DESC"),
+    Sort.RELEVANCE: ("r.points", "<", "r.points DESC, p.id DESC"),
 }
+
+# In place of where products come from, where they are sorted by relevance.
+_RANKED = """
+FROM (SELECT p.id, {points} AS points {found} ORDER BY p.id DESC OFFSET 0 ROWS FETCH NEXT ? ROWS ONLY) AS r
+JOIN products AS p ON p.id = r.id JOIN stock AS s ON s.product_id = p.id WHERE p.deleted = 0
+"""
 
 # Put before the list where a category is asked for. There is no circle, and no path longer than there are categories.
 _BELOW = """
@@ -49,7 +52,8 @@ _FILTERS = {
 _HAS = "EXISTS (SELECT 1 FROM product_terms AS a WHERE a.product_id = p.id AND a.term = ?)"
 _NOTHING = "1 = 0"
 
-# Each product once for each category that it is in or below.
+# Each product once for each category that it is in or below. One stands for all in the same categories, and is known by
+# its SKU, which no other has. A list of ten is not longer than that; nvarchar(max) would have more memory set aside.
 _COUNTS = """
 WITH above AS (
     SELECT id AS category_id, id AS ancestor FROM categories
@@ -57,30 +61,38 @@ WITH above AS (
     SELECT a.category_id, c.parent_id FROM above AS a JOIN categories AS c ON c.id = a.ancestor
     WHERE c.parent_id IS NOT NULL
 ), {below}found AS (
-    SELECT p.id {found}
+    SELECT MIN(p.sku) AS sku, COUNT(*) AS products {found}
+    GROUP BY p.category_id, CAST(p.more_categories AS nvarchar(400))
 ), within_each AS (
-    SELECT DISTINCT a.ancestor, f.id
-    FROM found AS f JOIN product_categories AS l ON l.product_id = f.id JOIN above AS a ON a.category_id = l.category_id
+    SELECT DISTINCT a.ancestor, f.sku, f.products
+    FROM found AS f
+    JOIN products AS p ON p.sku = f.sku AND p.deleted = 0
+    JOIN product_categories AS l ON l.product_id = p.id
+    JOIN above AS a ON a.category_id = l.category_id
 )
-SELECT CAST(NULL AS binary(16)) AS category_id, COUNT(*) AS products FROM found
+SELECT CAST(NULL AS binary(16)) AS category_id, SUM(products) AS products FROM found
 UNION ALL
-SELECT w.ancestor, COUNT(*) FROM within_each AS w GROUP BY w.ancestor
+SELECT w.ancestor, SUM(w.products) FROM within_each AS w GROUP BY w.ancestor
 OPTION (MAXRECURSION {most})
 """
 
 
-def listing(wanted: Wanted, sort: Sort, after: Position | None, limit: int) -> tuple[str, list[Any]]:
+def listing(
+    wanted: Wanted, sort: Sort, after: Position | None, limit: int, *, ranked: int = MOST_RANKED
+) -> tuple[str, list[Any]]:
     """The statement and its parameters; `sorted_by` is what `position` needs."""
     below, found, values = _found(wanted)
-    key, beyond, order = _sorted(wanted, sort)
+    key, beyond, order = _SORTS[sort]
     further = ""
+    if sort is Sort.RELEVANCE:
+        found, values = _RANKED.format(points=_points(wanted), found=found), [*values, ranked]
     if after:
         # SQL Server can't compare rows. The first of the three is redundant, and where it begins to read.
         further = f"AND {key} {beyond}= ? AND ({key} {beyond} ? OR p.id {beyond} ?)"
         value = after.id.bytes if sort is Sort.NEWEST else after.value
         values += [value, value, after.id.bytes]
     sql = f"""{f"WITH {below}" if below else ""}
-        SELECT {COLUMNS}, s.on_hand, {key} AS sorted_by
+        SELECT {COLUMNS}, {key} AS sorted_by
         {found} {further}
         ORDER BY {order} OFFSET 0 ROWS FETCH NEXT ? ROWS ONLY
         OPTION (MAXRECURSION {MOST_CATEGORIES})"""
@@ -99,7 +111,8 @@ def counting(wanted: Wanted) -> tuple[str, list[Any]]:
 
 def counts_of(rows: list[Row]) -> Tally:
     found = {row.category_id: row.products for row in rows}
-    return Tally(found.pop(None), {UUID(bytes=category_id): products for category_id, products in found.items()})
+    total = int(found.pop(None) or 0)  # SUM makes decimals of a bigint in some dialects, and nothing of nothing
+    return Tally(total, {UUID(bytes=category_id): int(products) for category_id, products in found.items()})
 
 
 def _found(wanted: Wanted) -> tuple[str, str, list[Any]]:
@@ -124,8 +137,5 @@ def _found(wanted: Wanted) -> tuple[str, str, list[Any]]:
     return below, f"{tables} WHERE {' AND '.join(conditions)}", values
 
 
-def _sorted(wanted: Wanted, sort: Sort) -> tuple[str, str, str]:
-    if sort is not Sort.RELEVANCE:
-        return _SORTS[sort]
-    points = " + ".join(f"w{number}.points" for number in range(len(wanted.words or ()))) or "p.version - p.version"
-    return f"({points})", "<", f"({points}) DESC, p.id DESC"
+def _points(wanted: Wanted) -> str:
+    return " + ".join(f"w{number}.points" for number in range(len(wanted.words or ()))) or "0"

@@ -13,36 +13,32 @@ from services.catalog.bulk import unknown_categories
 from services.catalog.domain import Details, Media, Product, Value
 from services.catalog.search import terms
 from services.catalog.store import SkuTaken
+from services.catalog.store.rows import plain
 
 MOST_AT_ONCE = 100  # are indexed anew in one commit
 
-PRODUCT = """
-SELECT p.id, p.sku, p.name, p.description, p.price, p.currency, p.category_id, p.opening_stock, p.media, p.version,
-       p.deleted, p.more_categories, p.attributes, p.status, p.tax_rate, s.on_hand
-FROM products AS p JOIN stock AS s ON s.product_id = p.id WHERE p.id = ? AND p.deleted = 0
+COLUMNS = """
+p.id, p.sku, p.name, p.description, p.price, p.currency, p.category_id, p.opening_stock, p.media, p.version, p.deleted,
+p.more_categories, p.attributes, p.status, p.tax_rate, s.on_hand
 """
-LOCK_PRODUCT = """
-SELECT p.id, p.sku, p.name, p.description, p.price, p.currency, p.category_id, p.opening_stock, p.media, p.version,
-       p.deleted, p.more_categories, p.attributes, p.status, p.tax_rate, s.on_hand
-FROM products AS p WITH (UPDLOCK, ROWLOCK) JOIN stock AS s ON s.product_id = p.id WHERE p.id = ? AND p.deleted = 0
-"""
-_LOCK_SAME_SKU = """
-SELECT p.id, p.sku, p.name, p.description, p.price, p.currency, p.category_id, p.opening_stock, p.media, p.version,
-       p.deleted, p.more_categories, p.attributes, p.status, p.tax_rate, s.on_hand
+_OF_STOCK = "JOIN stock AS s ON s.product_id = p.id"
+PRODUCT = f"SELECT {COLUMNS} FROM products AS p {_OF_STOCK} WHERE p.id = ? AND p.deleted = 0"  # noqa: S608  constant texts
+LOCK_PRODUCT = f"""
+SELECT {COLUMNS} FROM products AS p WITH (UPDLOCK, ROWLOCK) {_OF_STOCK} WHERE p.id = ? AND p.deleted = 0
+"""  # noqa: S608  constant texts
+_LOCK_SAME_SKU = f"""
+SELECT {COLUMNS}
 FROM OPENJSON(?) WITH (sku nvarchar(64) '$.sku') AS asked
-JOIN products AS p WITH (UPDLOCK, ROWLOCK) ON p.sku = asked.sku COLLATE Latin1_General_100_BIN2
-JOIN stock AS s ON s.product_id = p.id
+JOIN products AS p WITH (UPDLOCK, ROWLOCK) ON p.sku = asked.sku COLLATE Latin1_General_100_BIN2 {_OF_STOCK}
 WHERE p.deleted = 0
 ORDER BY p.id
 OPTION (FORCE ORDER, LOOP JOIN, MAXDOP 1)
-"""
-_LOCK_TO_INDEX = """
-SELECT TOP (?) p.id, p.sku, p.name, p.description, p.price, p.currency, p.category_id, p.opening_stock, p.media,
-       p.version, p.deleted, p.more_categories, p.attributes, p.status, p.tax_rate, s.on_hand
-FROM products AS p WITH (UPDLOCK, READPAST, ROWLOCK) JOIN stock AS s ON s.product_id = p.id
+"""  # noqa: S608  constant texts
+_LOCK_TO_INDEX = f"""
+SELECT TOP (?) {COLUMNS} FROM products AS p WITH (UPDLOCK, READPAST, ROWLOCK) {_OF_STOCK}
 WHERE p.indexed <> p.version
 ORDER BY p.id
-"""
+"""  # noqa: S608  constant texts
 # They are held until the end, so that nobody deletes one meanwhile.
 _SAME_CATEGORIES = """
 SELECT c.id FROM OPENJSON(?) WITH (id char(32) '$.id') AS asked
@@ -176,21 +172,11 @@ def _sent(rows: Iterable[dict[str, Any]]) -> str:
 def _row(product: Product) -> dict[str, Any]:
     said = product.details
     return {
-        "id": product.id,
-        "sku": said.sku,
-        "name": said.name,
-        "description": said.description,
-        "price": said.price,
-        "currency": said.currency,
-        "category_id": said.category_id,
-        "opening_stock": product.opening_stock,
+        **plain(product),
         "media": msgspec.json.encode(product.media).decode(),
-        "version": product.version,
         "deleted": int(product.deleted),
         "more_categories": msgspec.json.encode(said.more_categories).decode(),
         "attributes": msgspec.json.encode(said.attributes).decode(),
-        "status": said.status,
-        "tax_rate": said.tax_rate,
     }
 
 

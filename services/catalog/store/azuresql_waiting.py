@@ -1,18 +1,33 @@
 """Who waits for what in Azure SQL: a list changes while the product's stock is locked, so its length is known."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
+import msgspec
+
 from libs.common.azuresql import Transaction
-from services.catalog.stock import CALLED_AT_ONCE, MOST_WAITED_FOR, Stock, TooManyWaits, on_sale
+from services.catalog.stock import CALLED_AT_ONCE, MOST_WAITED_FOR, TooManyWaits, on_sale
 from services.catalog.store.azuresql_stock import AzureSqlStock, lock_stock, write_stock
+
+_rows = msgspec.json.Encoder(uuid_format="hex")
 
 _SINCE = "SELECT since FROM waiting WHERE product_id = ? AND customer_id = ?"
 _WAIT = """
 INSERT INTO waiting (product_id, customer_id, since) VALUES (?, ?, ?);
 UPDATE stock SET waiting = ? WHERE product_id = ?
 """
-_DISMISS = "DELETE FROM waiting WHERE product_id = ? AND customer_id = ?"
+_OF_CUSTOMER = "SELECT product_id FROM waiting WHERE customer_id = ? ORDER BY product_id"
+_DISMISS = """
+DELETE FROM waiting WHERE customer_id = ? AND product_id IN (
+    SELECT CONVERT(binary(16), g.product_id, 2) FROM OPENJSON(?) WITH (product_id char(32) '$.product_id') AS g
+);
+UPDATE s SET waiting = n.waiting
+FROM OPENJSON(?) WITH (product_id char(32) '$.product_id', waiting bigint '$.waiting') AS n
+JOIN stock AS s ON s.product_id = CONVERT(binary(16), n.product_id, 2)
+WHERE s.waiting <> n.waiting
+OPTION (FORCE ORDER, LOOP JOIN, MAXDOP 1)
+"""
 _DISMISS_FIRST = "DELETE FROM waiting WHERE product_id = ? AND customer_id <= ?"
 _FIRST = """
 SELECT customer_id FROM waiting WHERE product_id = ?
@@ -50,16 +65,13 @@ class AzureSqlWaiting(AzureSqlStock):
 
     async def stop_waiting(self, product_id: UUID, customer_id: UUID) -> None:
         def work(tx: Transaction) -> None:
-            for stock in lock_stock(tx, [product_id]).values():
-                _dismiss(tx, stock, customer_id)
+            _dismiss(tx, [product_id], customer_id)
 
         await self._database.transact(work)
 
     async def forget_customer(self, customer_id: UUID) -> None:
         def work(tx: Transaction) -> None:
-            rows = tx.fetch("SELECT product_id FROM waiting WHERE customer_id = ?", customer_id.bytes)
-            for stock in lock_stock(tx, [UUID(bytes=row.product_id) for row in rows]).values():
-                _dismiss(tx, stock, customer_id)
+            _dismiss(tx, _waited_for(tx, customer_id), customer_id)
 
         await self._database.transact(work)
 
@@ -80,9 +92,16 @@ class AzureSqlWaiting(AzureSqlStock):
         return await self._database.transact(work)
 
 
-def _dismiss(tx: Transaction, stock: Stock, customer_id: UUID) -> None:
-    """Its stock is locked."""
-    product_id = stock.product_id.bytes
-    if tx.execute(_DISMISS, product_id, customer_id.bytes):
+def _waited_for(tx: Transaction, customer_id: UUID) -> list[UUID]:
+    return [UUID(bytes=row.product_id) for row in tx.fetch(_OF_CUSTOMER, customer_id.bytes)]
+
+
+def _dismiss(tx: Transaction, products: Sequence[UUID], customer_id: UUID) -> None:
+    """First the stock is locked, like wherever else a list becomes longer or shorter."""
+    shelves = lock_stock(tx, products)
+    stocks = [shelves[each] for each in _waited_for(tx, customer_id) if each in shelves]
+    for stock in stocks:
         stock.dismiss()
-        tx.execute("UPDATE stock SET waiting = ? WHERE product_id = ?", stock.waiting, product_id)
+    if stocks:
+        said = _rows.encode([{"product_id": each.product_id, "waiting": each.waiting} for each in stocks]).decode()
+        tx.execute(_DISMISS, customer_id.bytes, said, said)

@@ -1,6 +1,6 @@
 """The catalogue in PostgreSQL."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -12,10 +12,12 @@ from asyncpg import ForeignKeyViolationError, Record, UniqueViolationError
 
 from libs.common.errors import Invalid, NotFound, Stale, Unavailable
 from libs.common.postgres import Postgres, Transaction
+from libs.common.together import Together
 from services.catalog.bulk import Batch, Outcome
 from services.catalog.domain import Category, Parents, Product, admit
 from services.catalog.store import (
     INDEXED_EVERY_SECONDS,
+    MOST_RANKED,
     CategoryAction,
     CategoryInUse,
     Page,
@@ -25,12 +27,22 @@ from services.catalog.store import (
     Tally,
     Wanted,
 )
-from services.catalog.store.postgres_list import counting, counts_of, listing, position
-from services.catalog.store.postgres_products import MOST_AT_ONCE, PRODUCT, add, index_some, product_of, refused, write
+from services.catalog.store.postgres_list import FEW, counting, counts_of, listing, position
+from services.catalog.store.postgres_products import (
+    MOST_AT_ONCE,
+    PRODUCT,
+    READ,
+    add,
+    index_some,
+    product_of,
+    refused,
+    write,
+)
 from services.catalog.store.postgres_waiting import PostgresWaiting
 
 SCHEMA = Path(__file__).with_name("postgres.sql").read_text()
 MOST_TRIES = 5
+MOST_READ = 64  # at once
 
 _CATEGORIES = "SELECT id, name, parent_id, version FROM categories"
 _SAME_SKU = f"{PRODUCT} WHERE p.sku = ANY($1::text[]) AND NOT p.deleted ORDER BY p.id FOR UPDATE OF p"
@@ -41,9 +53,12 @@ DELETE FROM product_categories l USING products p WHERE p.id = l.product_id AND 
 
 
 class PostgresStore(PostgresWaiting):
+    most_ranked, few = MOST_RANKED, FEW
+
     def __init__(self, database: Postgres) -> None:
         super().__init__(database)
         self._indexed_at = -INDEXED_EVERY_SECONDS
+        self._reading = Together(self._read_all, MOST_READ)
 
     async def index_anew(self) -> None:
         while await self._index_some() == MOST_AT_ONCE:
@@ -66,18 +81,24 @@ class PostgresStore(PostgresWaiting):
             product = product_of(row)
             if version not in (None, product.version):
                 raise Stale
-            if fact := act(product):
+            before, fact = replace(product), act(product)
+            if product != before:
                 with refused(product.details):
                     await write(tx, [product])
+            if fact:
                 await tx.tell(fact)
         return product
 
     async def read(self, product_id: UUID) -> Product:
-        return product_of(await self._database.fetchrow(f"{PRODUCT} WHERE p.id = $1 AND NOT p.deleted", product_id))
+        return product_of(await self._reading.answer(product_id))
+
+    async def _read_all(self, product_ids: Sequence[UUID]) -> list[Record | None]:
+        found = {row["id"]: row for row in await self._database.fetch(READ, product_ids)}
+        return [found.get(product_id) for product_id in product_ids]
 
     async def page(self, wanted: Wanted, sort: Sort, after: Position | None, limit: int) -> Page:
         await self._be_fresh(wanted)
-        sql, values = listing(wanted, sort, after, limit)
+        sql, values = listing(wanted, sort, after, limit, ranked=self.most_ranked, few=self.few)
         rows = await self._database.fetch(sql, *values)
         return Page([product_of(row) for row in rows], position(sort, rows[-1]) if len(rows) == limit else None)
 
@@ -91,21 +112,25 @@ class PostgresStore(PostgresWaiting):
         if wanted.is_indexed and monotonic() - self._indexed_at > INDEXED_EVERY_SECONDS:
             await self.index_anew()
 
-    async def put_all(self, products: Sequence[Product], at: datetime) -> list[Outcome | Invalid]:
+    async def put_all(
+        self, products: Sequence[Product], at: datetime, *, keeping: Container[UUID] = ()
+    ) -> list[Outcome | Invalid]:
         for _ in range(MOST_TRIES):
             with suppress(UniqueViolationError):  # somebody has just added one of them
-                return await self._put_all(products, at)
+                return await self._put_all(products, at, keeping)
         raise Unavailable("others write the same products; try again")
 
-    async def _put_all(self, products: Sequence[Product], at: datetime) -> list[Outcome | Invalid]:
+    async def _put_all(
+        self, products: Sequence[Product], at: datetime, keeping: Container[UUID]
+    ) -> list[Outcome | Invalid]:
         async with self._database.transaction() as tx:
             asked = {category for product in products for category in product.details.category_ids}
             categories = {row["id"] for row in await tx.fetch(_SAME_CATEGORIES, list(asked))} if asked else set()
             rows = await tx.fetch(_SAME_SKU, [product.details.sku for product in products])
-            batch = Batch({row["sku"]: product_of(row) for row in rows}, categories)
+            batch = Batch({row["sku"]: product_of(row) for row in rows}, categories, keeping)
             outcomes = batch.put_all(map(replace, products), at)
             if batch.new:
-                await add(tx, batch.new.values())
+                await add(tx, batch.added)
             if batch.changed:
                 await write(tx, batch.changed.values())
             if batch.facts:

@@ -1,6 +1,6 @@
 """Products in PostgreSQL: how a row is read, and how many are written with what they are found by."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
@@ -14,14 +14,25 @@ from services.catalog.bulk import unknown_categories
 from services.catalog.domain import Details, Media, Product, Value
 from services.catalog.search import Terms, Weight, terms
 from services.catalog.store import SkuTaken
+from services.catalog.store.rows import plain
 
 MOST_AT_ONCE = 200  # are indexed anew in one commit
 
-COLUMNS = """
-p.id, p.sku, p.name, p.description, p.price, p.currency, p.category_id, p.opening_stock, p.media, p.version, p.deleted,
-p.more_categories, p.attributes, p.status, p.tax_rate, s.on_hand > 0 AS in_stock
+_OWN = """
+id, sku, name, description, price, currency, category_id, opening_stock, media, version, deleted, more_categories,
+attributes, status, tax_rate
 """
+COLUMNS = f"p.{', p.'.join(_OWN.split(', '))}, s.on_hand > 0 AS in_stock"
 PRODUCT = f"SELECT {COLUMNS} FROM products p JOIN stock s ON s.product_id = p.id"  # noqa: S608  constant texts
+# The SELECT hides from the planner how many there are, so that it needs no plan for each number; LATERAL and LIMIT are
+# one look into the index for each.
+READ = f"""
+SELECT {COLUMNS}
+FROM unnest((SELECT $1::uuid[])) AS asked (id),
+    LATERAL (SELECT {_OWN} FROM products WHERE id = asked.id LIMIT 1) p,
+    LATERAL (SELECT on_hand FROM stock WHERE product_id = asked.id LIMIT 1) s
+WHERE NOT p.deleted
+"""  # noqa: S608  constant texts
 
 # Many are one parameter and one plan. Readers of `given` see the tables as they were before.
 _GIVEN = """
@@ -91,7 +102,8 @@ async def write(tx: Transaction, products: Iterable[Product]) -> None:
 async def index_some(tx: Transaction) -> int:
     """How many another version has written, or a copy has brought, and are found by what they say from now on."""
     products = [product_of(row) for row in await tx.fetch(_TO_INDEX, MOST_AT_ONCE)]
-    await write(tx, products)
+    if products:
+        await write(tx, products)
     return len(products)
 
 
@@ -112,21 +124,11 @@ def _sent(products: Iterable[Product]) -> str:
 def _row(product: Product) -> dict[str, Any]:
     said = product.details
     return {
-        "id": product.id,
-        "sku": said.sku,
-        "name": said.name,
-        "description": said.description,
-        "price": said.price,
-        "currency": said.currency,
-        "category_id": said.category_id,
-        "opening_stock": product.opening_stock,
+        **plain(product),
         "media": product.media,
-        "version": product.version,
         "deleted": product.deleted,
         "more_categories": said.more_categories,
         "attributes": said.attributes,
-        "status": said.status,
-        "tax_rate": said.tax_rate,
         "terms": _vector(terms(said)),
         "category_ids": () if product.deleted else said.category_ids,
     }
@@ -141,8 +143,3 @@ def quoted(term: str) -> str:
     """In a tsvector or tsquery."""
     text = term.replace("\\", "\\\\").replace("'", "''")
     return f"'{text}'"
-
-
-def every(terms_: Sequence[str]) -> str:
-    """A tsquery."""
-    return " & ".join(terms_)

@@ -1,15 +1,21 @@
 """Who waits for what in PostgreSQL: a list changes while the product's stock is locked, so its length is known."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
 from libs.common.postgres import Transaction
-from services.catalog.stock import CALLED_AT_ONCE, MOST_WAITED_FOR, Stock, TooManyWaits, on_sale
+from services.catalog.stock import CALLED_AT_ONCE, MOST_WAITED_FOR, TooManyWaits, on_sale
 from services.catalog.store.postgres_stock import PostgresStock, lock_stock, write_stock
 
 _WAIT = """
 WITH added AS (INSERT INTO waiting (product_id, customer_id, since) VALUES ($1, $2, $3))
 UPDATE stock SET waiting = $4 WHERE product_id = $1
+"""
+_DISMISS = "DELETE FROM waiting WHERE customer_id = $1 AND product_id = ANY($2::uuid[]) RETURNING product_id"
+_FEWER = """
+UPDATE stock s SET waiting = n.waiting FROM unnest($1::uuid[], $2::bigint[]) AS n (product_id, waiting)
+WHERE s.product_id = n.product_id
 """
 _CALL = """
 DELETE FROM waiting WHERE product_id = $1 AND customer_id IN (
@@ -47,14 +53,12 @@ class PostgresWaiting(PostgresStock):
 
     async def stop_waiting(self, product_id: UUID, customer_id: UUID) -> None:
         async with self._database.transaction() as tx:
-            for stock in (await lock_stock(tx, [product_id])).values():
-                await _dismiss(tx, stock, customer_id)
+            await _dismiss(tx, [product_id], customer_id)
 
     async def forget_customer(self, customer_id: UUID) -> None:
         async with self._database.transaction() as tx:
             rows = await tx.fetch("SELECT product_id FROM waiting WHERE customer_id = $1", customer_id)
-            for stock in (await lock_stock(tx, [row["product_id"] for row in rows])).values():
-                await _dismiss(tx, stock, customer_id)
+            await _dismiss(tx, [row["product_id"] for row in rows], customer_id)
 
     async def call_waiting(self, product_id: UUID, at: datetime) -> bool:
         async with self._database.transaction() as tx:
@@ -77,9 +81,11 @@ async def _since(tx: Transaction, product_id: UUID, customer_id: UUID) -> dateti
     return row["since"] if row else None
 
 
-async def _dismiss(tx: Transaction, stock: Stock, customer_id: UUID) -> None:
-    """Its stock is locked."""
-    gone = "DELETE FROM waiting WHERE product_id = $1 AND customer_id = $2"
-    if await tx.execute(gone, stock.product_id, customer_id) == "DELETE 1":
+async def _dismiss(tx: Transaction, products: Sequence[UUID], customer_id: UUID) -> None:
+    """First the stock is locked, like wherever else a list becomes longer or shorter."""
+    shelves = await lock_stock(tx, products)
+    stocks = [shelves[row["product_id"]] for row in await tx.fetch(_DISMISS, customer_id, products)]
+    for stock in stocks:
         stock.dismiss()
-        await tx.execute("UPDATE stock SET waiting = $2 WHERE product_id = $1", stock.product_id, stock.waiting)
+    if stocks:
+        await tx.execute(_FEWER, [stock.product_id for stock in stocks], [stock.waiting for stock in stocks])

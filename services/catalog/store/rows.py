@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from msgspec import field
 
 from libs.common.archive import MESSAGING, Row
 from libs.common.messages.catalog import ReservedLine
-from services.catalog.domain import TAX_RATE, Media, Value
+from services.catalog.domain import TAX_RATE, Media, Product, Value
 from services.catalog.reservations import ReservationStatus
 
 
@@ -107,6 +108,24 @@ ROWS: tuple[type[Row], ...] = (
     WaitingRow,
     *MESSAGING,
 )
+
+
+def plain(product: Product) -> dict[str, Any]:
+    """Of a product's columns those that are the same in every database that speaks SQL."""
+    said = product.details
+    return {
+        "id": product.id,
+        "sku": said.sku,
+        "name": said.name,
+        "description": said.description,
+        "price": said.price,
+        "currency": said.currency,
+        "category_id": said.category_id,
+        "opening_stock": product.opening_stock,
+        "version": product.version,
+        "status": said.status,
+        "tax_rate": said.tax_rate,
+    }
 
 
 def kept_status(status: ReservationStatus) -> tuple[str, bool]:

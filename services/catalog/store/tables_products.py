@@ -6,7 +6,8 @@ the order of a list is looked for while walking along it, which ends after MOST_
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Container, Sequence
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -15,9 +16,9 @@ import msgspec
 from libs.common.entities import Change, Entity
 from libs.common.errors import Invalid, NotFound, Stale, Unavailable
 from libs.common.messages import Fact
-from services.catalog.bulk import Outcome, unknown_categories
+from services.catalog.bulk import Outcome, over, unknown_categories
 from services.catalog.domain import Details, Product
-from services.catalog.store import Page, Position, ProductAction, SkuTaken, Sort, Tally, TooWide, Wanted
+from services.catalog.store import MOST_RANKED, Page, Position, ProductAction, SkuTaken, Sort, Tally, TooWide, Wanted
 from services.catalog.store.tables_categories import CATALOG, Categories, parents_of, row_of_category
 from services.catalog.store.tables_search import HIGHEST_PRICE, Best, Filter, lineage, prices
 
@@ -33,7 +34,7 @@ _product = msgspec.json.Decoder(Product)
 
 
 class Products(Categories):
-    most_walked = MOST_WALKED
+    most_walked, most_ranked = MOST_WALKED, MOST_RANKED
 
     async def add(self, product: Product, at: datetime) -> None:
         async def attempt() -> None:
@@ -51,13 +52,14 @@ class Products(Categories):
             entity, product = await self._on_sale(product_id)
             if version not in (None, product.version):
                 raise Stale
-            before, lists = product.details, lists_of(product)
-            if fact := act(product):
-                change = Change(CATALOG)
-                await self._admit(change, product.details, before)
-                change.replace(entity, msgspec.json.encode(product))
-                _list_anew(change, lists, lists_of(product))
+            before, change = replace(product), Change(CATALOG)
+            fact = act(product)
+            if product != before:
+                await self._admit(change, product.details, before.details)
+                _rewrite(change, entity, product, before)
+            if fact:
                 change.tell(fact)
+            if change.operations:
                 await self._table.submit(change)
             return product
 
@@ -65,10 +67,8 @@ class Products(Categories):
 
     async def list_as(self, entity: Entity, product: Product, *, in_stock: bool) -> None:
         """Raises Overtaken."""
-        before, product.in_stock = lists_of(product), in_stock
         change = Change(CATALOG)
-        change.replace(entity, msgspec.json.encode(product))
-        _list_anew(change, before, lists_of(product))
+        _rewrite(change, entity, replace(product, in_stock=in_stock), product)
         await self._table.submit(change)
 
     async def _admit(self, change: Change, said: Details, before: Details | None) -> None:
@@ -97,27 +97,29 @@ class Products(Categories):
             raise NotFound
         return entity, _product.decode(entity.body)
 
-    async def put_all(self, products: Sequence[Product], at: datetime) -> list[Outcome | Invalid]:
+    async def put_all(
+        self, products: Sequence[Product], at: datetime, *, keeping: Container[UUID] = ()
+    ) -> list[Outcome | Invalid]:
         few = asyncio.Semaphore(PUT_AT_ONCE)
 
         async def put(product: Product) -> Outcome | Invalid:
             async with few, self._table.turn(f"put {product.details.sku}"):
-                return await self._put(product, at)
+                return await self._put(product, at, keeping)
 
         return await asyncio.gather(*map(put, products))
 
-    async def _put(self, product: Product, at: datetime) -> Outcome | Invalid:
+    async def _put(self, product: Product, at: datetime, keeping: Container[UUID]) -> Outcome | Invalid:
         for _ in range(MOST_TRIES):
             known = await self._table.read(CATALOG, f"u|{product.details.sku}")
             try:
-                return await self._put_over(product, at, UUID(bytes=known.body) if known else None)
+                return await self._put_over(product, at, UUID(bytes=known.body) if known else None, keeping)
             except (SkuTaken, NotFound):  # added or deleted meanwhile
                 continue
             except Invalid as refusal:
                 return refusal
         raise Unavailable("others write the same product; try again")
 
-    async def _put_over(self, product: Product, at: datetime, known: UUID | None) -> Outcome:
+    async def _put_over(self, product: Product, at: datetime, known: UUID | None, keeping: Container[UUID]) -> Outcome:
         """Raises SkuTaken, NotFound or Invalid."""
         if known is None:
             await self.add(product, at)
@@ -125,7 +127,7 @@ class Products(Categories):
         facts = list[Fact | None]()
 
         def act(found: Product) -> Fact | None:
-            facts.append(found.replace(product.details, at))
+            facts.append(found.replace(over(found, product, keeping), at))
             return facts[-1]
 
         await self.change(known, act)
@@ -147,10 +149,14 @@ class Products(Categories):
         return Page(products, None)
 
     async def _best(self, fits: Callable[[Product], bool], best: Best) -> Page:
-        """All that fit are compared, so the whole list is walked along."""
+        """The list is walked along until so many are found that no others are ranked."""
+        taken = 0
         async for product in self._walk(best.wanted, Sort.NEWEST, None, LONGEST_STEP):
             if fits(product):
                 best.take(product)
+                taken += 1
+            if taken == self.most_ranked:
+                break
         return Page(*best.page())
 
     async def counts(self, wanted: Wanted) -> Tally:
@@ -196,6 +202,11 @@ def lists_of(product: Product) -> dict[str, bytes]:
     lists[f"u|{said.sku}"] = product.id.bytes
     lists |= {f"m|{category_id}|{product.id}": b"" for category_id in said.category_ids}
     return lists
+
+
+def _rewrite(change: Change, entity: Entity, product: Product, before: Product) -> None:
+    change.replace(entity, msgspec.json.encode(product))
+    _list_anew(change, lists_of(before), lists_of(product))
 
 
 def _list_anew(change: Change, before: dict[str, bytes], after: dict[str, bytes]) -> None:

@@ -1,11 +1,11 @@
 """Where in Table Storage each row of the catalogue lies, and what else goes with it."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
 from datetime import datetime
 from uuid import UUID
 
 import msgspec
+from msgspec import structs
 
 from libs.common.archive import Row
 from libs.common.entities import Entity
@@ -55,7 +55,7 @@ class KeptProducts(Kept):
             media=product.media,
             version=product.version,
             deleted=product.deleted,
-            **asdict(product.details),
+            **structs.asdict(product.details),
         )
 
     def places(self, row: ProductRow) -> Iterable[Place]:

@@ -63,18 +63,19 @@ class TablesStore:
         return _registered((await self._known(customer_id))[1])
 
     async def page(self, wanted: Wanted, after: UUID | None, limit: int) -> Page:
-        """Whom an address leads to is read; all others are found by walking along the list."""
+        """Whom an address leads to is read; all others are found by walking along the list, further for one status."""
         if wanted.email is not None:
             return Page([each for each in await self._with_email(wanted.email) if _fits(each, wanted, after)], None)
         first, found = row_of(after) + "!" if after else "c|", list[Customer]()
-        entities = await self._table.range(CUSTOMERS, first, "c}", self._most_walked)
+        most = self._most_walked if wanted.status else min(limit, self._most_walked)
+        entities = await self._table.range(CUSTOMERS, first, "c}", most)
         for entity in entities:
             customer = decoded(entity.body)
             if _fits(customer, wanted, after):
                 found.append(customer)
             if len(found) == limit:
                 return Page(found, customer.id)
-        return Page(found, decoded(entities[-1].body).id if len(entities) == self._most_walked else None)
+        return Page(found, decoded(entities[-1].body).id if len(entities) == most else None)
 
     async def _with_email(self, email: str) -> list[Customer]:
         claim = await self._table.read(CUSTOMERS, claim_row(email))

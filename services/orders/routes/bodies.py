@@ -8,15 +8,16 @@ from msgspec import Meta, Struct
 
 from libs.common.auth import Role
 from libs.common.clock import Moment
+from libs.common.door import CALLER
 from libs.common.errors import NotFound
-from libs.common.http import CALLER
 from libs.common.messages.orders import OrderedLine
+from libs.common.patterns import NO_NUL
 from services.orders.domain import Order
 from services.orders.store import Entry, Kind
 from services.orders.transitions import Payment, Status
 
-Text = Annotated[str, Meta(max_length=500, pattern=r"^[^\x00]*$")]
-Word = Annotated[str, Meta(max_length=100, pattern=r"^[^\x00]*$")]
+Text = Annotated[str, Meta(max_length=500, pattern=NO_NUL)]
+Word = Annotated[str, Meta(max_length=100, pattern=NO_NUL)]
 
 
 class OrderBody(Struct, frozen=True):

@@ -8,8 +8,9 @@ import msgspec
 from aiohttp import web
 
 from libs.common.auth import Role
+from libs.common.door import CALLER
 from libs.common.errors import NotFound, Unavailable
-from libs.common.http import CALLER, no_content, path_id
+from libs.common.http import no_content, path_id
 from libs.common.manners import SECURITY_HEADERS
 from libs.common.operations import Operation, allow
 from services.orders.routes.bodies import entry_of, whose

@@ -14,7 +14,8 @@ from msgspec import Meta, Struct
 
 from libs.common.auth import Role
 from libs.common.clock import now
-from libs.common.http import CALLER, idempotency_key, read, reply
+from libs.common.door import CALLER
+from libs.common.http import idempotency_key, read, reply
 from libs.common.ids import uuid7_beside
 from libs.common.messages.orders import MOST_LINES, MOST_QUANTITY
 from libs.common.operations import Operation, allow

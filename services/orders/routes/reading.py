@@ -1,7 +1,6 @@
 """Orders out: one, a list of them, and the story of one."""
 
 from typing import Annotated
-from urllib.parse import urlencode
 from uuid import UUID
 
 from aiohttp import web
@@ -12,7 +11,7 @@ from libs.common.clock import Moment
 from libs.common.errors import NotFound
 from libs.common.http import path_id, reply
 from libs.common.operations import Operation, allow
-from libs.common.queries import query
+from libs.common.queries import next_page, query
 from services.orders.routes.bodies import OrderBody, TimelineEntry, body_of, entry_of, whose
 from services.orders.routes.keys import CURSORS, STORE
 from services.orders.store import Sought, TooWide
@@ -46,11 +45,11 @@ class Timeline(Struct, frozen=True):
 @Operation(query=Paging, answers={200: OrderPage}, refuses=[TooWide, NotFound])
 async def list_orders(request: web.Request) -> web.Response:
     asked, cursors = query(request, Paging), request.app[CURSORS]
-    before = cursors.open(asked.cursor, UUID) if asked.cursor else None
+    before = await cursors.open(asked.cursor, UUID) if asked.cursor else None
     sought = Sought(whose(request, asked.customer), asked.status, asked.placed_after, asked.placed_before)
     orders = await request.app[STORE].page(sought, before, asked.limit)
     following = cursors.seal(orders[-1].id) if len(orders) == asked.limit else None
-    return reply(OrderPage([body_of(order) for order in orders], following), headers=link(request, following))
+    return reply(OrderPage([body_of(order) for order in orders], following), headers=next_page(request, following))
 
 
 @routes.get("/api/orders/{id}")
@@ -67,11 +66,3 @@ async def read_order(request: web.Request) -> web.Response:
 async def read_timeline(request: web.Request) -> web.Response:
     entries = await request.app[STORE].timeline(path_id(request), whose(request))
     return reply(Timeline([entry_of(entry) for entry in entries]))
-
-
-def link(request: web.Request, following: str | None) -> dict[str, str]:
-    """RFC 8288: where the list goes on, with the same filters."""
-    if following is None:
-        return {}
-    filters = {name: value for name, value in request.query.items() if name != "cursor"}
-    return {"Link": f'</api/orders?{urlencode(filters | {"cursor": following})}>; rel="next"'}

@@ -65,7 +65,7 @@ WAITING = "SELECT TOP (?) id FROM orders WHERE status = 'placed' AND id < ? ORDE
 
 # The orders are locked first: whoever changes one of them meanwhile has its reason hushed, too.
 LOCK_OF_CUSTOMER = """
-SELECT id FROM orders WITH (UPDLOCK, ROWLOCK) WHERE customer_id = ? AND placed_at <= ?
+SELECT id FROM orders WITH (UPDLOCK, ROWLOCK) WHERE customer_id = ? AND placed_at <= ? ORDER BY id
 """
 HUSH_HISTORY = """
 UPDATE history SET reason = ''

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -15,6 +17,7 @@ from libs.common.messages import encode_fact
 from libs.common.messages.customers import Status as CustomerStatus
 from libs.common.messages.orders import OrderedLine
 from libs.common.postgres import Postgres, Transaction
+from libs.common.together import Together
 from services.orders.domain import BlockedCustomer, Order, Price, UnknownCustomer
 from services.orders.store import Action, Attempt, Draft, KeyReused, Receipt, Sought
 from services.orders.store.entries import (
@@ -32,6 +35,7 @@ from services.orders.store.entries import (
     split,
 )
 from services.orders.store.postgres_statements import (
+    BUYER,
     CHANGE,
     COLUMNS,
     DISOWN,
@@ -51,8 +55,25 @@ from services.orders.transitions import Payment
 SCHEMA = Path(__file__).with_name("postgres.sql").read_text()
 MOST_TRIES = 3  # of placing an order while its prices change
 PRICES_KEPT = 50_000
+MOST_AT_ONCE = 64  # orders in one commit
 
 _lines = msgspec.json.Decoder(list[OrderedLine])
+
+
+class _Placed(NamedTuple):
+    """What PLACE writes of an order; and the versions of the prices that it relied on."""
+
+    id: UUID
+    customer_id: UUID
+    currency: str
+    total: int
+    lines: str
+    placed_at: datetime
+    key: str
+    fingerprint: bytes
+    answer: bytes
+    event: bytes
+    relied: Sequence[tuple[UUID, UUID, int]]  # order, product, version
 
 
 class PostgresStore:
@@ -60,6 +81,7 @@ class PostgresStore:
         self._database = database
         self.watch = Watch()
         self._prices: dict[UUID, Price] = {}  # a guess that PLACE verifies
+        self.placing = Together(self._write, MOST_AT_ONCE)
 
     async def place(self, attempt: Attempt, draft: Draft) -> Receipt:
         for _ in range(MOST_TRIES):
@@ -67,11 +89,11 @@ class PostgresStore:
             try:
                 prices = await self._prices_of(attempt.products)
                 order, answer = draft(prices)
-                found = await self._write(attempt, order, answer, prices)
-                if found["placed"]:
+                if await self.placing.answer(_placed(attempt, order, answer, prices)):
                     self._database.told.set()
                     return Receipt(order.id, answer)
-                _refuse_buyer(found["buyer"])
+            except Unavailable:
+                raise
             except StoreError:  # what is wrong now was not wrong the first time
                 if receipt := await self._receipt(attempt):
                     return receipt
@@ -79,27 +101,17 @@ class PostgresStore:
                     raise
             if receipt := await self._receipt(attempt):
                 return receipt
+            _refuse_buyer(await self._database.fetchrow(BUYER, attempt.customer_id))
             for product_id in attempt.products:
                 self._prices.pop(product_id, None)
         raise Unavailable("prices are changing; try again")
 
-    async def _write(self, attempt: Attempt, order: Order, answer: bytes, prices: Mapping[UUID, Price]) -> Record:
-        (row,) = await self._database.fetch(
-            PLACE,
-            order.id,
-            order.customer_id,
-            order.currency,
-            order.total,
-            msgspec.json.encode(order.lines).decode(),
-            order.placed_at,
-            attempt.key,
-            attempt.fingerprint,
-            answer,
-            [line.product_id for line in order.lines],
-            [prices[line.product_id].version for line in order.lines],
-            encode_fact(order.placed(), telemetry.traceparent()),
-        )
-        return row
+    async def _write(self, orders: Sequence[_Placed]) -> list[bool]:
+        """All that come at the same time share a round trip and a commit; what is refused of one holds up no other."""
+        *columns, relied = zip(*orders, strict=True)
+        rows = await self._database.fetch(PLACE, *columns, *zip(*chain.from_iterable(relied), strict=True))
+        placed = {row["order_id"] for row in rows}
+        return [each.id in placed for each in orders]
 
     async def _receipt(self, attempt: Attempt) -> Receipt | None:
         row = await self._database.fetchrow(
@@ -221,7 +233,24 @@ async def _note(tx: Transaction, order_id: UUID, note: Note) -> None:
     await tx.execute(NOTE, order_id, note.mark, *said)
 
 
-def _refuse_buyer(status: str | None) -> None:
+def _placed(attempt: Attempt, order: Order, answer: bytes, prices: Mapping[UUID, Price]) -> _Placed:
+    return _Placed(
+        id=order.id,
+        customer_id=order.customer_id,
+        currency=order.currency,
+        total=order.total,
+        lines=msgspec.json.encode(order.lines).decode(),
+        placed_at=order.placed_at,
+        key=attempt.key,
+        fingerprint=attempt.fingerprint,
+        answer=answer,
+        event=encode_fact(order.placed(), telemetry.traceparent()),
+        relied=[(order.id, line.product_id, prices[line.product_id].version) for line in order.lines],
+    )
+
+
+def _refuse_buyer(row: Record | None) -> None:
+    status = row and row["status"]
     if status == "blocked":
         raise BlockedCustomer
     if status != "active":

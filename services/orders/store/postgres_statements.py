@@ -5,32 +5,47 @@ from collections.abc import Mapping
 from services.orders.store.entries import split
 from services.orders.transitions import Status
 
-# What the order relied on is looked at again where it is written: the cached prices must still hold, the buyer must
-# be active, and the key must be new. Where one is not so, nothing is written and the answer says which. The line of the
-# buyer stays locked until the commit, so that nobody is erased meanwhile.
+# Many at once, each by itself: what an order relied on is looked at again where it is written. The cached prices must
+# still hold, the buyer must be active, and the key must be new; else nothing of that order is written. The line of the
+# buyer stays locked until the commit, so that nobody is erased meanwhile. All processes take keys in the same order.
+# Each (SELECT $n) hides from the planner how many there are, so that it needs no plan for each number; LATERAL and
+# LIMIT are one look into the index for each.
 PLACE = """
-WITH relied AS (
-    SELECT bool_and(listed AND p.version = r.version) IS TRUE AND count(p.version) = count(*) AS holds
-    FROM unnest($10::uuid[], $11::bigint[]) AS r (product_id, version)
-    LEFT JOIN price_list p USING (product_id)
-), buyer AS (
-    SELECT status FROM directory WHERE customer_id = $2 FOR SHARE
+WITH asked AS MATERIALIZED (
+    SELECT id, customer_id, currency, total, lines, placed_at, key, fingerprint, answer, event, place
+    FROM unnest((SELECT $1::uuid[]), (SELECT $2::uuid[]), (SELECT $3::text[]), (SELECT $4::bigint[]),
+                (SELECT $5::text[]), (SELECT $6::timestamptz[]), (SELECT $7::text[]), (SELECT $8::bytea[]),
+                (SELECT $9::bytea[]), (SELECT $10::bytea[]))
+    WITH ORDINALITY AS a (id, customer_id, currency, total, lines, placed_at, key, fingerprint, answer, event, place)
 ), first AS (
     INSERT INTO idempotency (customer_id, key, fingerprint, order_id, answer, at)
-    SELECT $2, $7, $8, $1, $9, $6 FROM relied, buyer WHERE holds AND status = 'active'
+    SELECT a.customer_id, a.key, a.fingerprint, a.id, a.answer, a.placed_at
+    FROM asked a, LATERAL (
+        SELECT status FROM directory WHERE customer_id = a.customer_id LIMIT 1 FOR SHARE
+    ) buyer
+    WHERE buyer.status = 'active' AND a.id NOT IN (
+        SELECT r.order_id
+        FROM unnest((SELECT $11::uuid[]), (SELECT $12::uuid[]), (SELECT $13::bigint[]))
+        AS r (order_id, product_id, version)
+        LEFT JOIN LATERAL (SELECT listed, version FROM price_list WHERE product_id = r.product_id LIMIT 1) p ON true
+        WHERE p.version IS DISTINCT FROM r.version OR NOT p.listed
+    )
+    ORDER BY a.customer_id, a.key
     ON CONFLICT DO NOTHING
     RETURNING order_id
 ), placed AS (
     INSERT INTO orders (id, customer_id, status, currency, total, lines, version, placed_at)
-    SELECT order_id, $2, 'placed', $3, $4, $5::jsonb, 1, $6 FROM first
+    SELECT a.id, a.customer_id, 'placed', a.currency, a.total, a.lines::jsonb, 1, a.placed_at
+    FROM first f JOIN asked a ON a.id = f.order_id
 ), noted AS (
-    INSERT INTO history (order_id, version, status, at) SELECT order_id, 1, 'placed', $6 FROM first
+    INSERT INTO history (order_id, version, status, at)
+    SELECT a.id, 1, 'placed', a.placed_at FROM first f JOIN asked a ON a.id = f.order_id
 ), told AS (
-    INSERT INTO outbox (event) SELECT $12 FROM first
+    INSERT INTO outbox (event) SELECT a.event FROM first f JOIN asked a ON a.id = f.order_id ORDER BY a.place
 )
-SELECT (SELECT holds FROM relied) AS holds, (SELECT status FROM buyer) AS buyer, EXISTS (SELECT FROM first) AS placed
+SELECT order_id FROM first
 """
-
+BUYER = "SELECT status FROM directory WHERE customer_id = $1"
 
 # Named, here and in all stores: a column that the next version adds must not change what this one gets.
 COLUMNS = """id, customer_id, status, currency, lines, reason, version, placed_at, payment, fulfilment, carrier,

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -13,11 +12,12 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from azure.core.messaging import CloudEvent
 from azure.eventgrid.aio import EventGridPublisherClient
+from msgspec import structs
 
 from localcloud.access import Access
 from localcloud.addresses import HOST
 from localcloud.certificates import Certificates
-from localcloud.eventgrid import Enqueue, EventGrid, FunctionsAddress, SubscriptionState
+from localcloud.eventgrid import FAIR, Conditions, Enqueue, EventGrid, FunctionsAddress, SubscriptionState
 from localcloud.eventgrid.dead_letters import NotTaken
 from tests.localcloud.credential import Credential
 from tests.localcloud.programs import free_ports
@@ -152,7 +152,9 @@ class Cloud:
     graves: Graves = field(default_factory=Graves)
 
     @asynccontextmanager
-    async def running(self, functions: FunctionsAddress, time_scale: float = 0.001) -> AsyncIterator[Running]:
+    async def running(
+        self, functions: FunctionsAddress, time_scale: float = 0.001, under: Conditions = FAIR
+    ) -> AsyncIterator[Running]:
         port = free_ports(1)
         async with (
             EventGrid.open(
@@ -162,8 +164,7 @@ class Cloud:
                 enqueue=self.enqueue,
                 functions=functions,
                 bury=self.graves.put,
-                time_scale=time_scale,
-                chance=random.Random(1),
+                conditions=structs.replace(under, time_scale=time_scale),
             ) as grid,
             asyncio.TaskGroup() as tasks,
         ):

@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import pytest
 
+from localcloud.eventgrid.faults import Conditions, Weather
 from localcloud.eventgrid.pending import Delivery
 from localcloud.eventgrid.retry import MOST_ATTEMPTS, SCHEDULE, Dead, Outcome, RetryPolicy
 
@@ -16,7 +17,7 @@ class Middle(random.Random):
         return (a + b) / 2
 
 
-POLICY = RetryPolicy(1.0, Middle())
+POLICY = RetryPolicy(Weather(Conditions(), Middle()))
 
 
 @pytest.mark.parametrize(("attempts", "seconds"), list(enumerate(SCHEDULE[:9], start=1)))
@@ -27,7 +28,7 @@ def test_each_failure_waits_longer(attempts: int, seconds: int) -> None:
 
 
 def test_waits_are_scaled_and_differ_by_chance_within_a_tenth() -> None:
-    policy = RetryPolicy(0.01, random.Random(7))
+    policy = RetryPolicy(Weather.under(Conditions(time_scale=0.01, seed=7)))
 
     waits = {after.due for _ in range(50) if isinstance(after := policy.after(one_failed(), Outcome.BUSY, 0), Delivery)}
 

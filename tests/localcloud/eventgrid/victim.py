@@ -1,14 +1,13 @@
 """Event Grid in a process of its own, to be killed. Its arguments: a folder, a port, the functions' URL."""
 
 import asyncio
-import random
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
 from localcloud import certificates, topology
 from localcloud.addresses import HOST
-from localcloud.eventgrid import EventGrid, FunctionsAddress
+from localcloud.eventgrid import Conditions, EventGrid, FunctionsAddress
 from tests.localcloud.eventgrid.grid import KEY, Graves, Queues
 
 
@@ -23,8 +22,7 @@ async def main(folder: Path, port: int, functions: str) -> None:
         enqueue=Queues().send,
         functions=FunctionsAddress(functions, KEY),
         bury=Graves().put,
-        time_scale=0.001,
-        chance=random.Random(),
+        conditions=Conditions(time_scale=0.001),
     ) as grid:
         await grid.serve(HOST, port, certificates.ensure(folder, datetime.now(UTC)).server_context())
 

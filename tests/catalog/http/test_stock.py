@@ -1,45 +1,23 @@
 """Deliveries, reorder levels, the ledger and those who wait, over HTTP."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from aiohttp import web
-from aiohttp.test_utils import TestClient, TestServer
 
-from libs.common import http
-from libs.common.auth import Role, Verifier
+from libs.common.auth import Role
 from libs.common.clock import now
-from libs.common.cursors import Cursors
 from libs.common.messages.catalog import ReservedLine
-from libs.common.postgres import Postgres
 from services.catalog.domain import Details, Product
-from services.catalog.routes import CURSORS, STORE, routes
-from services.catalog.store import Store, migrate, open_store
+from services.catalog.store import Store
+from tests.catalog.http.shop import Client, Headers
 from tests.tokens import Tokens
 
 pytestmark = pytest.mark.real
 
-Client = TestClient[web.Request, web.Application]
-Headers = dict[str, str]
 ADA, BOB, ORDER = UUID(int=200), UUID(int=201), UUID(int=100)
-
-
-@pytest.fixture
-async def client(verifier: Verifier, database: Postgres) -> AsyncIterator[Client]:
-    app = http.application(routes, verifier, database.ping)
-    await migrate(database)
-    app[STORE], app[CURSORS] = await open_store(database), Cursors(b"key")
-    async with TestClient(TestServer(app)) as connected:
-        yield connected
-
-
-@pytest.fixture
-def store(client: Client) -> Store:
-    return client.app[STORE]
 
 
 async def sell(store: Store, stock: int) -> str:
