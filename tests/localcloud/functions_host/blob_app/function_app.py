@@ -11,7 +11,7 @@ heard = list[dict[str, Any]]()
 
 @app.blob_trigger(arg_name="blob", path="media/in/{name}.txt", connection="Storage", source=func.BlobSource.EVENT_GRID)
 async def take(blob: func.InputStream) -> None:
-    about = {"name": blob.name, "length": blob.length, "metadata": blob.metadata}
+    about = {"name": blob.name, "length": blob.length, "metadata": getattr(blob, "metadata", None)}
     heard.append(about | {"body": blob.read().decode()})
 
 
