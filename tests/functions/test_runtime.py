@@ -68,7 +68,7 @@ def interpreter(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if found is None:
         pytest.skip("Python 3.13 was not found: the app was not indexed by azure-functions-runtime")
     venv = tmp_path_factory.mktemp("runtime") / "venv"
-    install = [UV, "pip", "install", "--quiet", "--python", venv / "bin/python", RUNTIME]
+    install: list[str | Path] = [UV, "pip", "install", "--quiet", "--python", venv / "bin/python", RUNTIME]
     subprocess.run([UV, "venv", "--quiet", "--python", found, venv], check=True, timeout=60)
     subprocess.run([*install, "--requirement", ROOT / "functions/requirements.txt"], check=True, timeout=240)
     return venv / "bin/python"
