@@ -31,7 +31,9 @@ from localcloud.communication import MailService
 from localcloud.eventgrid import FAIR, Conditions, EventGrid, FunctionsAddress
 from localcloud.eventgrid.dead_letters import Container
 from localcloud.forgetting import Forgetting
-from localcloud.identity import ManagedIdentity, issuer_app
+from localcloud.identity.entra import Entra
+from localcloud.identity.managed import ManagedIdentity
+from localcloud.identity.switches import Switches
 from localcloud.inspector import Inspector
 from localcloud.inspector.calls import FunctionsHost
 from localcloud.inspector.door import Door
@@ -67,6 +69,7 @@ class Settings:
 class Cloud:
     topology: Topology
     identity: ManagedIdentity
+    entra: Entra
     broker: Broker
     grid: EventGrid
     vault: KeyVault
@@ -97,11 +100,13 @@ class Cloud:
             _front(settings, grid) as front,
             aiohttp.ClientSession() as session,
         ):
-            named = ManagedIdentity(issuer, known, identity.header(state))
+            switches = Switches(issuer, state.identity)
+            named = ManagedIdentity(issuer, known, identity.header(state), switches)
+            entra = Entra.open(issuer, known, state, switches)
             host = FunctionsHost(session, addresses.http(Port.FUNCTIONS), state.function_keys)
             sources = Sources(known, broker.namespace, grid, vault, letters, host, state.logs)
             inspector = Inspector(sources, Door(addresses.port(Port.INSPECTOR)))
-            yield cls(known, named, broker, grid, vault, letters, front, inspector)
+            yield cls(known, named, entra, broker, grid, vault, letters, front, inspector)
 
     def state(self) -> dict[str, Any]:
         """How far everything is. Who can ask knows that everything listens."""
@@ -168,7 +173,7 @@ def _servers(cloud: Cloud, settings: Settings) -> dict[Port, Coroutine[Any, Any,
     tls = certificates.ensure(settings.state.certificates, datetime.now(UTC)).server_context()
     return {
         Port.IDENTITY: http.serve(cloud.identity.app(), HOST, port(Port.IDENTITY)),
-        Port.ISSUER: http.serve(issuer_app(cloud.identity.issuer), HOST, port(Port.ISSUER), tls),
+        Port.ISSUER: http.serve(cloud.entra.app(), HOST, port(Port.ISSUER), tls),
         Port.KEYVAULT: http.serve(cloud.vault.app(), HOST, port(Port.KEYVAULT), tls),
         Port.SERVICEBUS: cloud.broker.serve(HOST, port(Port.SERVICEBUS), tls),
         Port.EVENTGRID: cloud.grid.serve(HOST, port(Port.EVENTGRID), tls),

@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from localcloud.eventgrid import Conditions, SubscriptionState
 from localcloud.inspector.calls import Functions
-from localcloud.keyvault import Named
+from localcloud.keyvault.secret import Kept
 from localcloud.mail import Letter
 from localcloud.servicebus import ledger
 from localcloud.servicebus.entry import State
@@ -45,12 +45,19 @@ class Subscriber(Struct, frozen=True):
     state: SubscriptionState
 
 
+class Secret(Struct, frozen=True):
+    """Without what it says."""
+
+    name: str
+    changed: datetime
+
+
 class Overview(Struct, frozen=True):
     topics: list[str]
     subscriptions: list[Subscriber]
     entities: list[Entity]
     functions: Functions
-    secrets: list[Named]
+    secrets: list[Secret]
     letters: list[Letter]
     conditions: Conditions
 
@@ -74,6 +81,10 @@ def entity(defined: Defined) -> Entity:
         stuck=len(sub_queue(ledger.STUCK).queue.entries),
         oldest=_oldest(queue),
     )
+
+
+def secrets(kept: list[tuple[str, Kept]]) -> list[Secret]:
+    return [Secret(name, datetime.fromtimestamp(newest.created, UTC)) for name, newest in kept]
 
 
 def subscribers(known: list[Subscription], states: list[SubscriptionState]) -> list[Subscriber]:

@@ -36,7 +36,7 @@ class Sources:
             subscriptions=overview.subscribers(self.topology.subscriptions, self.grid.state()),
             entities=overview.entities(self.namespace),
             functions=calls.functions(known, made),
-            secrets=await self.vault.names(MOST_SECRETS),
+            secrets=overview.secrets(await self.vault.shelf.newest("", MOST_SECRETS)),
             letters=await self.letters.newest(MOST_LETTERS),
             conditions=self.grid.conditions,
         )

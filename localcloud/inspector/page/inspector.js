@@ -319,8 +319,8 @@ function letters(all, chosen) {
 }
 
 function secrets(all) {
-  const row = (each) => h('tr', { 'data-key': each.name }, h('th', { scope: 'row', class: 'mono' }, each.name), number(each.versions), h('td', {}, when(each.changed)))
-  return [h('h2', {}, 'Secrets'), panel('In Key Vault', h('span', { class: 'hint' }, 'What they say is not shown.'), all.secrets.length ? table('Secrets', ['Name', '#Versions', 'Changed'], all.secrets.map(row)) : none('There is none.'))]
+  const row = (each) => h('tr', { 'data-key': each.name }, h('th', { scope: 'row', class: 'mono' }, each.name), h('td', {}, when(each.changed)))
+  return [h('h2', {}, 'Secrets'), panel('In Key Vault', h('span', { class: 'hint' }, 'What they say is not shown.'), all.secrets.length ? table('Secrets', ['Name', 'Changed'], all.secrets.map(row)) : none('There is none.'))]
 }
 
 const VIEWS = { overview, orders, events, queues, functions, letters, secrets }

@@ -24,7 +24,8 @@ from localcloud.inspector import Inspector
 from localcloud.inspector.calls import FunctionsHost
 from localcloud.inspector.door import SHOWN, Door
 from localcloud.inspector.sources import Sources
-from localcloud.keyvault import INSERT, KeyVault
+from localcloud.keyvault import KeyVault
+from localcloud.keyvault.secret import Secret
 from localcloud.mail import Letters
 from localcloud.servicebus import Broker
 from localcloud.servicebus.claims import by_role
@@ -116,7 +117,7 @@ async def opened(folder: Path, access: Access, files: Certificates, functions: F
         aiohttp.ClientSession() as session,
         client(access, files, bus_port) as bus,
     ):
-        await vault.journal.write((INSERT, ("orders-key", "v1", int(NOON.timestamp()), SECRET_VALUE.encode())))
+        await vault.shelf.put("orders-key", "v1", Secret(SECRET_VALUE), NOON)
         known = FunctionsHost(session, host, keys)
         sources = Sources(access.topology, broker.namespace, running.grid, vault, letters, known, logs)
         cloud = Cloud(broker, running, letters, logs, bus, Inspector(sources, Door(port), 0), session, port)
