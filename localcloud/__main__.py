@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid5
 
-import aiohttp
 import msgspec
 import structlog
 import uvloop
@@ -75,7 +74,7 @@ class Cloud:
     vault: KeyVault
     letters: Letters
     front: StorageFront
-    inspector: Inspector
+    host: FunctionsHost
 
     @classmethod
     @asynccontextmanager
@@ -98,15 +97,12 @@ class Cloud:
             ) as grid,
             KeyVault.open(state.journal("keyvault"), access, keyvault.resource(addresses)) as vault,
             _front(settings, grid) as front,
-            aiohttp.ClientSession() as session,
+            FunctionsHost.open(addresses.http(Port.FUNCTIONS), state.function_keys) as host,
         ):
             switches = Switches(issuer, state.identity)
             named = ManagedIdentity(issuer, known, identity.header(state), switches)
             entra = Entra.open(issuer, known, state, switches)
-            host = FunctionsHost(session, addresses.http(Port.FUNCTIONS), state.function_keys)
-            sources = Sources(known, broker.namespace, grid, vault, letters, host, state.logs)
-            inspector = Inspector(sources, Door(addresses.port(Port.INSPECTOR)))
-            yield cls(known, named, entra, broker, grid, vault, letters, front, inspector)
+            yield cls(known, named, entra, broker, grid, vault, letters, front, host)
 
     def state(self) -> dict[str, Any]:
         """How far everything is. Who can ask knows that everything listens."""
@@ -180,9 +176,15 @@ def _servers(cloud: Cloud, settings: Settings) -> dict[Port, Coroutine[Any, Any,
         Port.BLOB: http.serve(cloud.front.app(), HOST, port(Port.BLOB), tls),
         Port.SMTP: mail.serve(cloud.letters, HOST, port(Port.SMTP)),
         Port.EMAIL: http.serve(MailService(cloud.identity.issuer, cloud.letters).app(), HOST, port(Port.EMAIL), tls),
-        Port.INSPECTOR: http.serve(cloud.inspector.app(), HOST, port(Port.INSPECTOR)),
+        Port.INSPECTOR: http.serve(_inspector(cloud, settings).app(), HOST, port(Port.INSPECTOR)),
         Port.LETTERS: http.serve(_letters_and_state(cloud), settings.letters_host, port(Port.LETTERS)),
     }
+
+
+def _inspector(cloud: Cloud, settings: Settings) -> Inspector:
+    known, logs = cloud.topology, settings.state.logs
+    sources = Sources(known, cloud.broker.namespace, cloud.grid, cloud.vault, cloud.letters, cloud.host, logs)
+    return Inspector(sources, Door(settings.addresses.port(Port.INSPECTOR)))
 
 
 def _letters_and_state(cloud: Cloud) -> web.Application:

@@ -1,7 +1,8 @@
 """The functions of the functions host, which is another process, and how their last calls went, from its log."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -63,6 +64,12 @@ class FunctionsHost:
     session: aiohttp.ClientSession
     url: str
     keys: Path = field(repr=False)
+
+    @classmethod
+    @asynccontextmanager
+    async def open(cls, url: str, keys: Path) -> AsyncIterator["FunctionsHost"]:
+        async with aiohttp.ClientSession() as session:
+            yield cls(session, url, keys)
 
     async def known(self) -> list[tuple[str, str]] | None:
         """Each function's name and trigger; None where nobody answers."""

@@ -114,11 +114,11 @@ async def opened(folder: Path, access: Access, files: Certificates, functions: F
         KeyVault.open(folder / "keyvault.sqlite", access, "vault") as vault,
         Letters.open(folder / "mail.sqlite") as letters,
         host_of(functions_keys.read(keys / functions_keys.MASTER)) as host,
+        FunctionsHost.open(host, keys) as known,
         aiohttp.ClientSession() as session,
         client(access, files, bus_port) as bus,
     ):
         await vault.shelf.put("orders-key", "v1", Secret(SECRET_VALUE), NOON)
-        known = FunctionsHost(session, host, keys)
         sources = Sources(access.topology, broker.namespace, running.grid, vault, letters, known, logs)
         cloud = Cloud(broker, running, letters, logs, bus, Inspector(sources, Door(port), 0), session, port)
         await cloud.serve()
