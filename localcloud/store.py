@@ -179,7 +179,12 @@ class Store:
         who, bundle = self.topology.identities[name], str(self.certificates.bundle)
         trust = {"SSL_CERT_FILE": bundle, "REQUESTS_CA_BUNDLE": bundle}
         said = {name: value for name, value in os.environ.items() if name in PASSED_ON or name.startswith("OTEL_")}
-        return {**identity.environment(self.addresses, identity.header(self.state), who), **trust, **said}
+        return {
+            **identity.environment(self.addresses, identity.header(self.state), who),
+            **trust,
+            "LOG_LEVEL": "INFO",
+            **said,
+        }
 
     def _told_service(self, name: str) -> dict[str, str]:
         return {

@@ -40,11 +40,17 @@ def settings(root: Path) -> Faults:
             asked = {each["secretRef"] for each in container["env"] if "secretRef" in each}
             yield from (f"{name}: there is no secret {each}" for each in asked - kept)
             yield from (f"{name}: {key} is plain to read" for key in told if _is_secret(key) and told[key] not in asked)
-            yield from (f"{name}: {key} is set by nobody" for key, value in told.items() if value in (UNSET, ""))
+            empty = {key for key, value in told.items() if value == ""} - _may_be_empty(kind)
+            unset = {key for key, value in told.items() if value == UNSET}
+            yield from (f"{name}: {key} is set by nobody" for key in sorted(empty | unset))
             required = [each.name.upper() for each in fields(kind) if each.default is MISSING] if kind else []
             yield from (f"{name}: {key} is missing" for key in required if key not in told)
         given = next(each for each in things if each.name == f"{name}-app").body["params"]["settings"]
         yield from (f"{name}: {key} is given, and nobody asks for it" for key in given if key not in told)
+
+
+def _may_be_empty(kind: Any) -> set[str]:
+    return {each.name.upper() for each in fields(kind) if each.default == ""} if kind else set()
 
 
 def _is_secret(key: str) -> bool:

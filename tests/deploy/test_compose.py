@@ -141,6 +141,6 @@ def test_microsofts_emulator_has_the_queues_of_the_topology(store: Topology) -> 
     told = json.loads((ROOT / "deploy/compose/servicebus.json").read_text())
     queues = {each["Name"]: each["Properties"] for each in told["UserConfig"]["Namespaces"][0]["Queues"]}
 
-    assert {name: (f"PT{queue.lock_seconds}S", queue.max_delivery_count) for name, queue in store.queues.items()} == {
+    assert {name: (f"PT{queue.lock_seconds:g}S", queue.max_delivery_count) for name, queue in store.queues.items()} == {
         name: (queue["LockDuration"], queue["MaxDeliveryCount"]) for name, queue in queues.items()
     }
