@@ -1,7 +1,7 @@
 # The store's commands; `make` alone lists them. Works with GNU make from 3.81 on (macOS has that one).
 
 .DEFAULT_GOAL := help
-.PHONY: help setup clean distclean run stop move order audit dead-letters token autoscale-demo soak measuring bench bench-engines bench-hotspots bench-orders scaling \
+.PHONY: help setup clean distclean run stop move order audit dead-letters token autoscale-demo soak measuring bench bench-engines bench-hotspots bench-orders bench-servicebus scaling \
 	costs contracts check check-deploy test test-on test-images
 
 # The interpreter that installs: the one already chosen, else the newest that answers (a version manager's stand-in may not).
@@ -79,6 +79,9 @@ bench-engines: measuring ## Measure the engines side by side (4 minutes), and wr
 	@.venv/bin/pytest -n 0 -s -p tests.engines.fixtures bench/engines.py
 	@$(MAKE) --silent costs
 
+bench-servicebus: measuring ## Measure what the Service Bus emulator costs beside the SDK, and with a million messages waiting (5 minutes)
+	@.venv/bin/python -m bench.servicebus
+
 scaling: measuring ## Simulate the shipped scale rules, and write docs/scaling.md anew
 	@.venv/bin/python -m deploy.simulate
 
@@ -122,6 +125,7 @@ OTHER = $(shell for python in python3.13 $(HOME)/.pyenv/versions/3.13.*/bin/pyth
 VERSION = 'import sys; print(sys.version_info[:2])'
 
 test: setup ## All tests; and those that are fast again on the other of Python 3.11 and 3.13, where it is found
+	@UV_PYTHON_DOWNLOADS=never .tools/uv/bin/uv sync --quiet --frozen --inexact --group browser
 	@.venv/bin/pytest -n 2 --dist loadgroup $(HERE)
 	@$(if $(OTHER),$(MAKE) --silent test-on ON=$(OTHER),echo "Python 3.11 or 3.13 beside this one was not found: the tests ran on one version")
 	@echo "test passed"

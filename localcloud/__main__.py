@@ -2,8 +2,10 @@
 
 import argparse
 import asyncio
+import gc
 import logging
 import os
+import secrets
 import signal
 import ssl
 import sys
@@ -31,14 +33,14 @@ from localcloud.identity import ManagedIdentity, issuer_app
 from localcloud.keyvault import KeyVault
 from localcloud.mail import Letters
 from localcloud.servicebus import Broker
-from localcloud.state import State
+from localcloud.servicebus.claims import Key, by_role
+from localcloud.state import State, made_once
 from localcloud.storage import StorageFront
 from localcloud.topology import Topology
 
 START_SECONDS = 30
 KNOCK_SECONDS = 0.01
-SERVICE_BUS = "https://servicebus.azure.net"
-SERVICE_BUS_ROLES = {"Send": "Azure Service Bus Data Sender", "Listen": "Azure Service Bus Data Receiver"}
+ROOT_KEY = "RootManageSharedAccessKey"  # of Service Bus, for who comes with a connection string
 CONDITIONS_HELP = 'how events are delivered: {"time_scale": 0.01, "seed": 7, "duplicate": 0.1, …}'
 
 log = structlog.get_logger()
@@ -72,7 +74,7 @@ class Cloud:
         access, ground, tls = Access(issuer, known), Ground(known, state, addresses, issuer), _tls(settings)
         async with (
             ground.dead_letters(tls) as dead_letters,
-            Broker.open(known.queues, state.journal("servicebus"), partial(_may_use_queue, access)) as broker,
+            _broker(settings, access) as broker,
             Letters.open(state.journal("mail")) as letters,
             EventGrid.open(
                 known,
@@ -95,8 +97,14 @@ class Cloud:
         return {"ready": True, "subscriptions": self.grid.state(), "queues": queues}
 
 
-def _may_use_queue(access: Access, token: str, right: str, queue: str) -> None:
-    access.require(token, SERVICE_BUS, role=SERVICE_BUS_ROLES[right], on=f"queues/{queue}")
+def _broker(settings: Settings, access: Access) -> AbstractAsyncContextManager[Broker]:
+    known, state = settings.topology, settings.state
+    keys = {ROOT_KEY: Key(made_once(state.identity / ROOT_KEY, _new_key).decode())}
+    return Broker.open(known.queues, state.journal("servicebus"), by_role(access), topics=known.bus_topics, keys=keys)
+
+
+def _new_key() -> bytes:
+    return secrets.token_urlsafe(32).encode()
 
 
 def _tls(settings: Settings) -> ssl.SSLContext:
@@ -207,6 +215,7 @@ def main() -> None:
     key = functions_keys.read(chosen.functions_key_file or state.function_keys / functions_keys.EVENT_GRID)
     known, addresses = topology.load(chosen.topology), Addresses(chosen.base_port)
     settings = Settings(known, state, addresses, key, chosen.event_grid, chosen.letters_host)
+    gc.set_threshold(50_000, 20, 100)  # messages that wait are many, and no garbage
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(run(settings))
 

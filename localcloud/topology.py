@@ -12,11 +12,48 @@ from localcloud.subscription import Destination, Schema, Subscription
 __all__ = ["Destination", "Subscription", "Topology", "load"]
 
 STORAGE = "storage"  # the account's own topic, on which Azure tells of blobs
+Status = Literal["Active", "Disabled", "SendDisabled", "ReceiveDisabled"]
+Scalar = str | int | float | bool
 
 
 class Queue(Struct, frozen=True, forbid_unknown_fields=True):
-    lock_seconds: int = 30
+    lock_seconds: float = 30
     max_delivery_count: int = 10
+    sessions: bool = False
+    ttl_seconds: float | None = None  # of messages that say none, and the most of those that do
+    dead_letter_expired: bool = False  # else they are gone
+    duplicate_window_seconds: float | None = None
+    forward_to: str | None = None
+    forward_dead_letters_to: str | None = None
+    max_megabytes: int = 1024
+    status: Status = "Active"
+    remarks: dict[str, str] = field(default_factory=dict)  # what the administration client said beside, as it said it
+
+
+class Rule(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Of a subscription: `sql`, or what a message's properties are. None of both: every message."""
+
+    sql: str | None = None
+    correlation: dict[str, str] | None = None  # MessageId, Label, …
+    properties: dict[str, Scalar] = field(default_factory=dict)  # of the application, beside `correlation`
+    parameters: dict[str, Scalar] = field(default_factory=dict)  # @name in `sql`
+    action: str | None = None
+
+
+class BusSubscription(Queue, frozen=True, forbid_unknown_fields=True):
+    dead_letter_filter_errors: bool = True
+    rules: dict[str, Rule] = field(default_factory=lambda: {"$Default": Rule()})
+
+
+class BusTopic(Struct, frozen=True, forbid_unknown_fields=True):
+    """A topic of Service Bus; `topics` are those of Event Grid."""
+
+    ttl_seconds: float | None = None
+    duplicate_window_seconds: float | None = None
+    max_megabytes: int = 1024
+    status: Status = "Active"
+    subscriptions: dict[str, BusSubscription] = field(default_factory=dict)
+    remarks: dict[str, str] = field(default_factory=dict)
 
 
 class Setting(Struct, frozen=True, forbid_unknown_fields=True):
@@ -69,6 +106,7 @@ class Topology(Struct, frozen=True, forbid_unknown_fields=True):
     settings: dict[str, Setting]
     identities: dict[str, Identity]
     routes: list[Route]
+    bus_topics: dict[str, BusTopic] = field(default_factory=dict)
     schemas: dict[str, Schema] = field(default_factory=dict)  # of what a topic takes, where that is not CloudEvents
 
     def __post_init__(self) -> None:
@@ -87,6 +125,8 @@ def _wrong(known: Topology, each: Subscription) -> str | None:
         return f"there is no topic {each.topic}"
     if each.to.queue is not None and each.to.queue not in known.queues:
         return f"there is no queue {each.to.queue}"
+    if each.to.bus_topic is not None and each.to.bus_topic not in known.bus_topics:
+        return f"there is no topic {each.to.bus_topic} among bus_topics"
     if each.schema == "eventgrid" and each.topic != STORAGE and each.topic not in known.schemas:
         return f"the topic {each.topic} takes CloudEvents, which can be delivered as such only"
     return None

@@ -7,6 +7,7 @@ at once, and what is measured and what is told of an outage is done in the same 
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from time import perf_counter
 from types import TracebackType
@@ -22,7 +23,7 @@ from libs.common.watch import DatabaseWatch
 POOL_SIZE = 8
 IDLE_SECONDS = 30.0  # then a connection that a burst has opened is closed again
 ACQUIRE_SECONDS = 5.0
-CLOSING_SECONDS = 5.0
+CLOSING_SECONDS = 1.0  # each
 
 # Not now, but soon: refused, dropped or shut down connections, a full pool or disk, a server in recovery or read-only
 # after a failover, a deadlock, no token.
@@ -55,6 +56,7 @@ class Pool:
     dial: Callable[[], Awaitable[asyncpg.Connection]]
     watch: DatabaseWatch
     slots: Slots = field(default_factory=lambda: Slots(POOL_SIZE, ACQUIRE_SECONDS))
+    idle_seconds: float = IDLE_SECONDS
     _idle: deque[tuple[asyncpg.Connection, float]] = field(default_factory=deque)  # since when; lent from the end
     _sweeping: asyncio.TimerHandle | None = None
 
@@ -68,26 +70,29 @@ class Pool:
             connection, _ = self._idle.pop()
             if not connection.is_closed():
                 return connection
+            connection.terminate()  # the server has ended it; what is left on our side ends, too
         return await self.dial()
 
     def put_back(self, connection: asyncpg.Connection) -> None:
         loop = asyncio.get_running_loop()
         self._idle.append((connection, loop.time()))
         if self._sweeping is None and len(self._idle) > 1:
-            self._sweeping = loop.call_later(IDLE_SECONDS, self._sweep)
+            self._sweeping = loop.call_later(self.idle_seconds, self._sweep)
 
     def _sweep(self) -> None:
         """All but one of those that nobody has needed for a while."""
         loop = asyncio.get_running_loop()
-        while len(self._idle) > 1 and self._idle[0][1] <= loop.time() - IDLE_SECONDS:
+        while len(self._idle) > 1 and self._idle[0][1] <= loop.time() - self.idle_seconds:
             self._idle.popleft()[0].terminate()
-        self._sweeping = loop.call_later(IDLE_SECONDS, self._sweep) if len(self._idle) > 1 else None
+        self._sweeping = loop.call_later(self.idle_seconds, self._sweep) if len(self._idle) > 1 else None
 
     async def close(self) -> None:
         if self._sweeping:
             self._sweeping.cancel()
         while self._idle:
-            await self._idle.pop()[0].close(timeout=CLOSING_SECONDS)
+            connection, _ = self._idle.pop()
+            with suppress(*AWAY):  # it hangs or is gone: then it is aborted
+                await connection.close(timeout=CLOSING_SECONDS)
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Generic, TypeVar
 
-from libs.common.errors import Unavailable
+from libs.common.errors import StoreError
 from libs.common.slots import MOST_WAITING, Overloaded
 
 Q = TypeVar("Q")
@@ -69,10 +69,10 @@ class Together(Generic[Q, A]):
                 if not each.answer.done():
                     each.answer.set_result(answer)
             return first
-        except Unavailable as away:  # for all: else each would wait for that in turn
+        except StoreError as refusal:  # it holds for all: else each would wait for that in turn
             for each in others:
                 if not each.answer.done():
-                    each.answer.set_exception(away)
+                    each.answer.set_exception(refusal)
             raise
         except BaseException as error:
             self._waiting.extendleft(reversed(others))

@@ -1,72 +1,90 @@
 """What a peer may attach to: a queue, its dead letters, or the nodes that answer requests."""
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
-from localcloud.servicebus import message
+from localcloud.servicebus import ledger, message
 from localcloud.servicebus.addresses import CBS, Address, parse
+from localcloud.servicebus.cbs import Cbs, Rights
+from localcloud.servicebus.claims import LISTEN, SEND, Claims
 from localcloud.servicebus.composites import MessageId
-from localcloud.servicebus.encoding import Int, Symbol
+from localcloud.servicebus.encoding import Described, Int, Symbol
 from localcloud.servicebus.entity import Entity
-from localcloud.servicebus.errors import NotAllowed, NotImplementedHere, Refused, Unauthorized, UnknownEntity
-from localcloud.servicebus.links import Incoming, Outgoing, Receiver, Session
-from localcloud.servicebus.nodes import (
-    LISTEN,
-    SEND,
-    Answer,
-    Authorize,
-    Cbs,
-    Management,
-    Node,
-    Request,
-    Rights,
-    failure,
-)
+from localcloud.servicebus.errors import Disabled, NotAllowed, NotImplementedHere, Refused, TooLarge, Unauthorized
+from localcloud.servicebus.lanes import Lane
+from localcloud.servicebus.links import Incoming, Outgoing, Receiver, Session, SessionReceiver
+from localcloud.servicebus.management import Management
+from localcloud.servicebus.namespace import Defined, Namespace
+from localcloud.servicebus.nodes import Answer, Node, Request, failure
 from localcloud.servicebus.performatives import Attach, Properties, Source, Target
+from localcloud.topology import BusTopic
 
 SETTLED: Final = 1  # snd-settle-mode: what is sent is settled, and gone
 TAG: Final = b"answer"  # of every answer: settled deliveries need no tag of their own
 FORMATS: Final = {0: lambda payload: [message.split(payload)], message.BATCH: message.batch}
+SESSION_FILTER, LOCKED_UNTIL = Symbol("com.microsoft:session-filter"), Symbol("com.microsoft:locked-until-utc")
+TIMEOUT, SEEK_SECONDS = Symbol("com.microsoft:timeout"), 60  # how long a receiver waits for a session
+MOST_SEEK_SECONDS: Final = 3_600
+TICKS_OF_1970, TICKS = 621_355_968_000_000_000, 10_000  # .NET's: since the year 1, and in a millisecond
+MOST_MESSAGES: Final = 4_500  # of a batch
+LONGEST_NAME: Final = 128  # characters of a session's name
+
+Link = Incoming | Outgoing
+Opened = Callable[[Link | Refused], None]
 
 
 @dataclass(slots=True)
 class Peer:
     """Who is at the other end of a connection, and what it may reach."""
 
-    entities: Mapping[str, Entity]  # queues, by their name in lower case
-    authorize: Authorize
+    namespace: Namespace
+    claims: Claims
     rights: Rights = field(default_factory=dict)
     largest_frame: int = 512  # bytes that it takes
     writable: bool = True  # it reads what it is sent
 
+    def allowed(self, entity: str) -> frozenset[str]:
+        """By the tokens for it, for its topic, for the namespace."""
+        above = (entity, entity.partition("/")[0], "")
+        return frozenset[str]().union(*(self.rights.get(name, ()) for name in above))
 
-def open_link(peer: Peer, session: Session, attach: Attach) -> Incoming | Outgoing:
-    """Raises Refused."""
+
+def open_link(peer: Peer, session: Session, attach: Attach, opened: Opened) -> Callable[[], None] | None:
+    """At once; or later, and then it says how to give up. Raises Refused."""
     terminus = attach.source if attach.role else attach.target
     if terminus is None or terminus.address is None:
         raise NotAllowed("a link without an address")
     name = terminus.address.lower()
-    if name == CBS:
-        return _to_node(Cbs(peer.authorize, peer.rights), name, session, attach)
-    address = parse(name)
-    rights = peer.rights.get(address.queue, frozenset())
-    if address.management:
-        _require(rights, SEND, LISTEN)
-        return _to_node(Management(_entity(peer, address), rights), name, session, attach)
-    if not attach.role:
-        _require(rights, SEND)
-        return _to_queue(peer, address, session, attach)
-    _require(rights, LISTEN)
-    if attach.source and attach.source.filter:
-        raise NotAllowed("sessions and filters")
-    return Receiver(session, attach.handle, _entity(peer, address), deletes=attach.snd_settle_mode == SETTLED)
+    address = parse(name) if name != CBS else None
+    if attach.role and address and not address.management:
+        _require(peer.allowed(address.entity), LISTEN)
+        return _from_queue(peer.namespace[address.entity], address, session, attach, opened)
+    opened(
+        _to_node(_node(peer, address), name, session, attach)
+        if not address or address.management
+        else _to_queue(peer, address, session, attach)
+    )
+    return None
 
 
-def acceptance(attach: Attach) -> Attach:
+def _node(peer: Peer, address: Address | None) -> Node:
+    if address is None:
+        return Cbs(peer.claims, peer.rights)
+    rights = peer.allowed(address.entity)
+    _require(rights, SEND, LISTEN)
+    return Management(peer.namespace[address.entity].entity.sub_queue(address.place), rights)
+
+
+def acceptance(attach: Attach, link: Link) -> Attach:
     source, target = attach.source or Source(), attach.target or Target()
-    return refusal(attach)._replace(source=Source(source.address), target=Target(target.address))
+    said = refusal(attach)._replace(source=Source(source.address), target=Target(target.address))
+    if not isinstance(link, SessionReceiver):
+        return said
+    ticks = TICKS_OF_1970 + (link.lane.held_until or 0) * TICKS
+    session = Source(source.address, filter={SESSION_FILTER: link.lane.session})
+    return said._replace(source=session, properties={LOCKED_UNTIL: ticks})
 
 
 def refusal(attach: Attach) -> Attach:
@@ -87,25 +105,72 @@ def _require(rights: frozenset[str], *claims: str) -> None:
         raise Unauthorized(" or ".join(claims))
 
 
-def _entity(peer: Peer, address: Address) -> Entity:
-    entity = peer.entities.get(address.queue)
-    found = entity.dead_letters if entity and address.dead else entity
-    if found is None:
-        raise UnknownEntity(address.queue)
-    return found
-
-
 def _to_queue(peer: Peer, address: Address, session: Session, attach: Attach) -> Incoming:
-    entity = _entity(peer, address)
-    if address.dead:
-        raise NotAllowed("dead letters are not sent to")
+    _require(peer.allowed(address.entity), SEND)
+    defined = peer.namespace[address.entity]
+    entity = defined.entity
+    if address.place != ledger.MAIN or defined.kind == "subscription":
+        raise NotAllowed("nobody sends to dead letters, nor to a subscription")
+    if not entity.takes:
+        raise Disabled(defined.name)
     return Incoming(session, attach.handle, lambda payload, kind: entity.send(_messages(payload, kind)))
+
+
+def _from_queue(
+    defined: Defined, address: Address, session: Session, attach: Attach, opened: Opened
+) -> Callable[[], None] | None:
+    if isinstance(defined.settings, BusTopic):
+        raise NotAllowed("nobody receives from a topic: its subscriptions are received from")
+    if address.place == ledger.MAIN and defined.settings.forward_to:
+        raise NotAllowed("nobody receives from where messages are forwarded")
+    if not defined.entity.gives:
+        raise Disabled(defined.name)
+    entity, deletes = defined.entity.sub_queue(address.place), attach.snd_settle_mode == SETTLED
+    filters = (attach.source and attach.source.filter) or {}
+    if entity.queue.sessions != (SESSION_FILTER in filters):
+        raise NotAllowed("a session is needed here" if entity.queue.sessions else "there are no sessions here")
+    if entity.queue.sessions:
+        return _from_session(entity, filters[SESSION_FILTER], session, attach, opened)
+    opened(Receiver(session, attach.handle, entity, entity.queue.lane(None), deletes=deletes))
+    return None
+
+
+def _from_session(
+    entity: Entity, wanted: Any, session: Session, attach: Attach, opened: Opened
+) -> Callable[[], None] | None:
+    wanted = wanted.value if isinstance(wanted, Described) else wanted
+    deletes, at = attach.snd_settle_mode == SETTLED, entity.ground.clock()
+
+    def found(lane: Lane | Refused) -> None:
+        if isinstance(lane, Lane):
+            opened(SessionReceiver(session, attach.handle, entity, lane, deletes=deletes))
+        else:
+            opened(lane)
+
+    if wanted is None:
+        seeker = entity.sessions.seek(found, at, _patience(attach))
+        entity.arm()
+        return partial(entity.sessions.stop, seeker) if seeker else None
+    if not isinstance(wanted, str) or len(wanted) > LONGEST_NAME:
+        raise NotAllowed("a session has a name of at most 128 characters")
+    found(entity.sessions.accept(wanted, at))
+    entity.arm()
+    return None
+
+
+def _patience(attach: Attach) -> float:
+    milliseconds = (attach.properties or {}).get(TIMEOUT)
+    seconds = milliseconds / 1000 if isinstance(milliseconds, int) else SEEK_SECONDS
+    return min(max(seconds, 0), MOST_SEEK_SECONDS)
 
 
 def _messages(payload: bytes, kind: int) -> list[message.Message]:
     if kind not in FORMATS:
         raise NotImplementedHere(f"message-format {kind}")
-    return FORMATS[kind](payload)
+    messages = FORMATS[kind](payload)
+    if len(messages) > MOST_MESSAGES:
+        raise TooLarge(f"{MOST_MESSAGES} messages in a batch")
+    return messages
 
 
 def _to_node(node: Node, name: str, session: Session, attach: Attach) -> Incoming | Outgoing:

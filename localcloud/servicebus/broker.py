@@ -5,22 +5,33 @@ import ssl
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 from uuid import uuid4
+
+from aiohttp import web
 
 from localcloud import topology
 from localcloud.journal import Journal
-from localcloud.servicebus import message
+from localcloud.servicebus import door, message
+from localcloud.servicebus.admin import Administration
 from localcloud.servicebus.attachment import Peer
-from localcloud.servicebus.entity import SCHEMA, Entity
-from localcloud.servicebus.errors import TooLarge, UnknownEntity
-from localcloud.servicebus.nodes import Authorize
+from localcloud.servicebus.claims import Authorize, Claims, Key
+from localcloud.servicebus.contents import Memory
+from localcloud.servicebus.entity import Entity
+from localcloud.servicebus.errors import TooLarge
+from localcloud.servicebus.ground import Ground
+from localcloud.servicebus.ledger import SCHEMA
+from localcloud.servicebus.namespace import Limits, Namespace
 from localcloud.servicebus.performatives import Properties
-from localcloud.servicebus.queue import Queue, Room
-from localcloud.servicebus.wire import GOODBYE_SECONDS, HANDSHAKE_SECONDS, Wire
+from localcloud.servicebus.websocket import Conversation
+from localcloud.servicebus.wire import GOODBYE_SECONDS, Wire
+
+LARGEST_REQUEST: Final = 262_144  # bytes, of the administration client
+LIMITS: Final = Limits()
+NONE: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 class Counts(NamedTuple):
@@ -30,32 +41,31 @@ class Counts(NamedTuple):
     oldest_enqueued: datetime | None  # of those that are not dead
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What one queue holds, its dead letters included."""
-
-    messages: int = 100_000
-    bytes: int = 256 * 1024 * 1024
-
-
 class Broker:
-    def __init__(self, entities: Mapping[str, Entity], authorize: Authorize) -> None:
-        self._entities, self._authorize = entities, authorize
+    def __init__(self, namespace: Namespace, claims: Claims) -> None:
+        self.namespace, self.claims = namespace, claims
         self._wires: set[Wire] = set()
 
     @classmethod
     @asynccontextmanager
     async def open(
-        cls, queues: Mapping[str, topology.Queue], path: Path, authorize: Authorize, *, limits: Limits = Limits()
+        cls,
+        queues: Mapping[str, topology.Queue],
+        path: Path,
+        authorize: Authorize,
+        *,
+        topics: Mapping[str, topology.BusTopic] = NONE,
+        keys: Mapping[str, Key] = NONE,
+        limits: Limits = LIMITS,
     ) -> AsyncIterator["Broker"]:
         """With what the journal at `path` holds."""
-        async with Journal.open(path, SCHEMA) as journal:
-            entities = {name.lower(): _load(name, of, journal, limits) for name, of in queues.items()}
+        async with Journal.open(path, SCHEMA, survives="kill") as journal:
+            namespace = Namespace(Ground(journal, _now, uuid4, Memory(limits.memory)), limits)
+            namespace.load({**queues, **topics})
             try:
-                yield cls(entities, authorize)
+                yield cls(namespace, Claims(authorize, _now, keys))
             finally:
-                for entity in entities.values():
-                    entity.close()
+                namespace.close()
 
     async def serve(self, host: str, port: int, tls: ssl.SSLContext | None) -> None:
         """Until cancelled; then connections are closed."""
@@ -65,22 +75,17 @@ class Broker:
     @asynccontextmanager
     async def listen(self, host: str, port: int, tls: ssl.SSLContext | None) -> AsyncIterator[int]:
         """The port, which is a free one where `port` is 0."""
-        handshake = HANDSHAKE_SECONDS if tls else None
-        server = await asyncio.get_running_loop().create_server(
-            self._wire, host, port, ssl=tls, ssl_handshake_timeout=handshake
-        )
-        try:
-            yield server.sockets[0].getsockname()[1]
-        finally:
-            server.close()
-            await self._say_goodbye()
+        async with door.opened((host, port), tls, self._wire, self._app()) as opened:
+            try:
+                yield opened
+            finally:
+                await self._say_goodbye()
 
     async def send(
         self, queue: str, body: bytes, *, message_id: str, content_type: str, properties: Mapping[str, str]
     ) -> None:
-        """On disk when it returns. Raises UnknownEntity, TooLarge, QueueFull or Busy."""
-        if (entity := self._entities.get(queue.lower())) is None:
-            raise UnknownEntity(queue)
+        """On disk when it returns. Raises UnknownEntity, TooLarge, QueueFull, Disabled or Busy."""
+        entity = self.namespace[queue].entity
         said = Properties(message_id=message_id, content_type=content_type)
         written = message.write(said, dict(properties), body)
         if len(written) > message.LARGEST:
@@ -89,12 +94,22 @@ class Broker:
 
     def counts(self, queue: str) -> Counts:
         """Raises UnknownEntity."""
-        if (entity := self._entities.get(queue.lower())) is None:
-            raise UnknownEntity(queue)
-        return _counts(entity.queue)
+        return _counts(self.namespace[queue].entity)
 
     def _wire(self) -> Wire:
-        return Wire(Peer(self._entities, self._authorize), self._wires)
+        return Wire(Peer(self.namespace, self.claims), self._wires)
+
+    def _app(self) -> web.Application:
+        administration = Administration(self.namespace, self.claims)
+
+        async def answer(request: web.Request) -> web.StreamResponse:
+            if request.headers.get("Upgrade", "").lower() == "websocket":
+                return await Conversation(Peer(self.namespace, self.claims)).hold(request)
+            return await administration.answer(request)
+
+        app = web.Application(client_max_size=LARGEST_REQUEST)
+        app.router.add_route("*", "/{path:.*}", answer)
+        return app
 
     async def _say_goodbye(self) -> None:
         gone = [wire.gone for wire in self._wires]
@@ -104,24 +119,15 @@ class Broker:
             await asyncio.wait(gone, timeout=GOODBYE_SECONDS + 1)
 
 
-def _load(name: str, of: topology.Queue, journal: Journal, limits: Limits) -> Entity:
-    room, lock_ms = Room(limits.messages, limits.bytes), of.lock_seconds * 1000
-    dead_letters = Queue(lock_ms, room)
-    queue = Queue(lock_ms, room, most_deliveries=of.max_delivery_count, dead_letters=dead_letters)
-    entity = Entity(name.lower(), queue, journal, clock=_now, new_token=uuid4)
-    entity.load()
-    return entity
-
-
 def _now() -> int:
     return time.time_ns() // 1_000_000
 
 
-def _counts(queue: Queue) -> Counts:
-    oldest = next(iter(queue.entries.values()), None)
+def _counts(entity: Entity) -> Counts:
+    oldest = next(iter(entity.queue.entries.values()), None)
     return Counts(
-        queue.active,
-        len(queue.locked),
-        len(queue.dead_letters.entries) if queue.dead_letters else 0,
+        entity.queue.active,
+        len(entity.queue.locked),
+        len(entity.dead_letters.queue.entries) if entity.dead_letters else 0,
         datetime.fromtimestamp(oldest.enqueued / 1000, UTC) if oldest else None,
     )

@@ -13,7 +13,7 @@ from localcloud.servicebus.links import problem
 from localcloud.servicebus.performatives import Begin, Close, End, Open, SaslInit, SaslMechanisms, SaslOutcome
 from localcloud.servicebus.session import Session
 
-MOST_SESSIONS: Final = 8
+MOST_SESSIONS: Final = 256  # some SDKs open one for each link
 CONTAINER: Final = "localcloud"
 AUTHENTICATION_FAILED: Final = 1  # sasl-code
 

@@ -81,6 +81,20 @@ def long(value: int) -> bytes:
     return struct.pack(">Bb", 0x55, value) if -128 <= value < 128 else _LONG.pack(0x81, value)
 
 
+def wide_long(value: int) -> bytes:
+    """Of an array, whose elements have one form."""
+    return _LONG.pack(0x81, value)
+
+
+def wide_string(value: str) -> bytes:
+    encoded = value.encode()
+    return _UINT.pack(0xB1, len(encoded)) + encoded
+
+
+def double(value: float) -> bytes:
+    return struct.pack(">Bd", 0x82, value)
+
+
 def timestamp(value: int) -> bytes:
     return _LONG.pack(0x83, value)
 
@@ -139,6 +153,7 @@ _ENCODERS: Final[dict[type, Callable[[Any], bytes]]] = {
     Int: int32,
     int: long,
     ULong: ulong,
+    float: double,
     Timestamp: timestamp,
     UUID: uuid,
     bytes: binary,

@@ -1,207 +1,295 @@
-"""What an address names: a queue (or its dead letters) that is kept on disk, and whoever waits there for a message.
+"""What an address names: a queue, a subscription or a topic, kept on disk, and whoever waits there for a message.
 
 Memory changes first and an answer waits for the disk; only a new message is seen by no one before it is stored. A
 write that fails is answered with an error: memory is then ahead of the disk, and at worst a message comes once more.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Sequence
-from functools import partial
-from typing import Final, Protocol
-from uuid import UUID
+from typing import Final
 
 import structlog
 
-from localcloud.journal import Full, Journal, Statement
-from localcloud.servicebus.errors import Busy, NotImplementedHere
-from localcloud.servicebus.message import Message, split
-from localcloud.servicebus.performatives import Accepted, Modified, Outcome, Rejected
-from localcloud.servicebus.queue import Entry, Queue
+from localcloud.journal import Statement
+from localcloud.servicebus import ledger
+from localcloud.servicebus.arrivals import Arrival, Inlet
+from localcloud.servicebus.contents import Contents
+from localcloud.servicebus.entry import Entry, State
+from localcloud.servicebus.errors import Disabled, Refused, SessionLockLost, UnknownEntity
+from localcloud.servicebus.ground import Ground
+from localcloud.servicebus.lanes import Consumer, Lane
+from localcloud.servicebus.message import DEAD_LETTER_SOURCE, Message
+from localcloud.servicebus.queue import Queue
+from localcloud.servicebus.remembrance import Remembrance
+from localcloud.servicebus.sessions import Sessions
 
-SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS messages (
-    queue      TEXT NOT NULL,
-    number     INTEGER NOT NULL,
-    enqueued   INTEGER NOT NULL,           -- milliseconds since the epoch
-    deliveries INTEGER NOT NULL DEFAULT 0, -- how often it was handed out
-    dead       INTEGER NOT NULL DEFAULT 0,
-    content    BLOB NOT NULL,
-    PRIMARY KEY (queue, number)
-);
-CREATE TABLE IF NOT EXISTS numbers (queue TEXT PRIMARY KEY, last INTEGER NOT NULL) -- outlives the messages
-"""
-STORE: Final = "INSERT INTO messages (queue, number, enqueued, content) VALUES (?, ?, ?, ?)"
-NUMBER: Final = "INSERT INTO numbers VALUES (?, ?) ON CONFLICT DO UPDATE SET last = excluded.last"
-COUNT: Final = "UPDATE messages SET deliveries = ? WHERE queue = ? AND number = ?"
-BURY: Final = "UPDATE messages SET dead = 1, content = ? WHERE queue = ? AND number = ?"
-REMOVE: Final = "DELETE FROM messages WHERE queue = ? AND number = ?"
-LOAD: Final = "SELECT number, enqueued, deliveries, dead, content FROM messages WHERE queue = ? ORDER BY number"
-LAST: Final = "SELECT last FROM numbers WHERE queue = ?"
+MOST_AT_ONCE: Final = 500  # whose time has come, before others get their turn
+AGAIN_MS: Final = 1_000  # after which what is due is tried again, where there was no room
+EXPIRED: Final = ("TTLExpiredException", "The message expired and was dead lettered.")
 
 log = structlog.get_logger()
-
-
-class Consumer(Protocol):
-    deletes: bool  # what it gets is not locked but gone
-
-    @property
-    def ready(self) -> bool: ...
-
-    def reserve(self) -> None:
-        """It will be given a message."""
-
-    def deliver(self, entry: Entry, token: UUID) -> None: ...
+Onward = Callable[[Message], "Sequence[tuple[Inlet, Message]] | None"]
 
 
 class Entity:
     def __init__(
-        self, name: str, queue: Queue, journal: Journal, *, clock: Callable[[], int], new_token: Callable[[], UUID]
+        self, name: str, queue: Queue, ground: Ground, *, under: "Entity | None" = None, place: int = ledger.MAIN
     ) -> None:
-        self.name, self.queue = name, queue
-        self._journal, self._clock, self._new_token = journal, clock, new_token
-        self._waiting = deque[Consumer]()
-        self._timer: asyncio.TimerHandle | None = None
+        self.name, self.queue, self.place = name, queue, place
+        self.ground, self.main = ground, under or self
+        self.contents = Contents(name, ground.journal, ground.memory)
+        self.sessions = Sessions(queue)
+        self.seen: Remembrance | None = None
+        self.ttl_ms: int | None = None
         self.dead_letters: Entity | None = None
-        if queue.dead_letters:
-            self.dead_letters = Entity(name, queue.dead_letters, journal, clock=clock, new_token=new_token)
+        self.stuck: Entity | None = None  # what could not be forwarded
+        self.buries_expired = False
+        self.exit: Onward | None = None  # a topic's, or of what is forwarded
+        self.dead_exit: Callable[[], Entity | None] = lambda: None  # where dead letters are forwarded to
+        self.consumers: set[Consumer] = set()  # that are attached
+        self.takes = self.gives = True  # it is not disabled
+        self.is_gone = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0
 
-    def load(self) -> None:
-        """What was locked is active again: the delivery that it was locked for was counted then."""
-        died = list[Entry | None]()
-        for number, enqueued, deliveries, dead, content in self._journal.rows(LOAD, self.name):
-            message = split(content)
-            entry = Entry(number, enqueued, message, message.size, deliveries)
-            queue = self.queue.dead_letters if dead and self.queue.dead_letters else self.queue
-            died.append(queue.restore(entry))
-        for (last,) in self._journal.rows(LAST, self.name):
-            self.queue.last_number = last
-        self._bury(*died)
-
-    def close(self) -> None:
-        for entity in filter(None, (self, self.dead_letters)):
-            if entity._timer:
-                entity._timer.cancel()
+    # --- arriving -----------------------------------------------------------------------------------------------------
 
     def send(self, messages: Sequence[Message]) -> asyncio.Future[None]:
-        """Done when they are on disk. Raises QueueFull."""
-        entries = self.queue.accept(messages, self._clock())
-        rows = [(STORE, (self.name, e.number, e.enqueued, e.message.encoded({}, 0))) for e in entries]
-        done = self._write(*rows, (NUMBER, (self.name, self.queue.last_number)))
-        done.add_done_callback(partial(self._stored, entries))
-        return done
+        """Done when they are on disk. Raises what `arrive` does."""
+        return self.arrive(messages)[1]
 
-    def settle(self, token: UUID, outcome: Outcome) -> asyncio.Future[None]:
-        """Done when it is on disk. Raises LockLost, or NotImplementedHere for a deferral."""
-        match outcome:
-            case Accepted():
-                return self._write((REMOVE, (self.name, self.queue.remove(token, self._clock()).number)))
-            case Rejected(error):
-                return self._dead_letter(token, (error and error.info) or {})
-            case Modified(undeliverable_here=True):
-                raise NotImplementedHere("deferral")
-            case Modified():
-                return self._bury(self.queue.abandon(token, self._clock()))
-            case _:
-                return self._release(token)
+    def arrive(self, messages: Sequence[Message]) -> tuple[Arrival, asyncio.Future[None]]:
+        """Raises QueueFull, NotAllowed, Disabled, UnknownEntity or Malformed."""
+        if self.is_gone:
+            raise UnknownEntity(self.name)
+        if not self.takes:
+            raise Disabled(self.name)
+        arrival = Arrival(self.ground.clock())
+        try:
+            for message in messages:
+                arrival.bring(self, message)
+        except Refused:
+            arrival.undo()
+            raise
+        done = self.write(*arrival.statements())
+        done.add_done_callback(arrival.settle)
+        return arrival, done
 
-    def renew(self, token: UUID) -> int:
-        """Until when the lock holds, in milliseconds since the epoch. Raises LockLost."""
-        return self.queue.renew(token, self._clock())
+    def onward(self, message: Message) -> "Sequence[tuple[Inlet, Message]] | None":
+        return self.exit(message) if self.exit else None
+
+    def sub_queue(self, place: int) -> "Entity":
+        main = self.main
+        return {ledger.MAIN: main, ledger.DEAD: main.dead_letters, ledger.STUCK: main.stuck}[place] or main
+
+    def appear(self, entry: Entry, message: Message) -> None:
+        self.contents.stored(entry, message)
+        self.put(entry)
+
+    def put(self, entry: Entry) -> None:
+        self.queue.put(entry)
+        if self.queue.sessions:
+            self.sessions.offer(self.queue.lane(entry.session))
+
+    def content(self, entry: Entry) -> Message:
+        return self.contents.of(entry, self.queue.entries)
+
+    def encoded(self, entry: Entry) -> bytes:
+        until = self.queue.lane(entry.session).held_until if self.queue.sessions and entry.token else None
+        return entry.encoded(self.content(entry), until)
+
+    # --- giving -------------------------------------------------------------------------------------------------------
 
     def wait(self, consumer: Consumer) -> None:
         """It is given messages for as long as it is ready, in turn with others."""
-        if consumer not in self._waiting:
-            self._waiting.append(consumer)
-        self._dispatch()
+        self.consumers.add(consumer)
+        if consumer not in consumer.lane.waiting:
+            consumer.lane.waiting.append(consumer)
+        self._dispatch(consumer.lane)
 
     def leave(self, consumer: Consumer) -> None:
-        if consumer in self._waiting:
-            self._waiting.remove(consumer)
+        self.consumers.discard(consumer)
+        if consumer in consumer.lane.waiting:
+            consumer.lane.waiting.remove(consumer)
 
-    def _dead_letter(self, token: UUID, info: dict[str, object]) -> asyncio.Future[None]:
-        reason, description = info.get("DeadLetterReason"), info.get("DeadLetterErrorDescription")
-        entry = self.queue.dead_letter(
-            token,
-            self._clock(),
-            reason=reason if isinstance(reason, str) else None,
-            description=description if isinstance(description, str) else None,
-        )
-        return self._bury(entry)
+    def attend(self) -> None:
+        if self.queue.sessions:
+            for lane in list(self.queue.held.values()):
+                self._dispatch(lane)
+            self.sessions.serve(self.ground.clock())
+        else:
+            self._dispatch(self.queue.lane(None))
+        self.arm()
 
-    def _release(self, token: UUID) -> asyncio.Future[None]:
-        entry = self.queue.release(token, self._clock())
-        done = self._write((COUNT, (entry.deliveries, self.name, entry.number)))
-        self._dispatch()
-        return done
-
-    def _bury(self, *dead: Entry | None) -> asyncio.Future[None]:
-        """Nothing to write where none died: the count was written when the lock was given, and this waits for that."""
-        rows = [(BURY, (e.message.encoded({}, 0), self.name, e.number)) for e in dead if e]
-        done = self._write(*rows)
-        self._dispatch()
-        if rows and self.dead_letters:
-            self.dead_letters._dispatch()
-        return done
-
-    def _stored(self, entries: list[Entry], done: asyncio.Future[None]) -> None:
-        if done.exception():
-            self.queue.withdraw(entries)
-            return
-        for entry in entries:
-            self.queue.put(entry)
-        self._dispatch()
-
-    def _dispatch(self) -> None:
+    def _dispatch(self, lane: Lane) -> None:
         counts: list[Statement] = []
-        while self.queue.active and (consumer := self._next()):
+        while lane.count and self.main.gives and (consumer := lane.next_consumer()):
             consumer.reserve()
             if consumer.deletes:
-                self._hand_over(consumer)
+                self._hand_over(consumer, lane)
                 continue
-            token = self._new_token()
-            entry = self.queue.lock(token, self._clock())
-            counts.append((COUNT, (entry.deliveries, self.name, entry.number)))
-            consumer.deliver(entry, token)
+            token = self.ground.new_token()
+            entry = self.queue.lock_first(lane, token, self.ground.clock())
+            counts.append(ledger.counted(self.name, entry))
+            consumer.deliver(self.encoded(entry), token)
         if counts:
-            self._write(*counts)
-            self._arm()
+            self.ground.write_soon(self.name, *counts)
+            self.arm()
 
-    def _next(self) -> Consumer | None:
-        while self._waiting:
-            consumer = self._waiting.popleft()
-            if consumer.ready:
-                self._waiting.append(consumer)
-                return consumer
-        return None
-
-    def _hand_over(self, consumer: Consumer) -> None:
+    def _hand_over(self, consumer: Consumer, lane: Lane) -> None:
         """At most once: it is gone from disk before it is sent."""
-        entry = self.queue.take()
-        done = self._write((REMOVE, (self.name, entry.number)))
-        done.add_done_callback(lambda done: None if done.exception() else consumer.deliver(entry, self._new_token()))
+        entry = self.queue.take(lane)
+        encoded = self.encoded(entry)
+        self.contents.forget(entry)
+        done = self.write(ledger.removed(self.name, entry.number))
+        done.add_done_callback(
+            lambda done: None if done.exception() else consumer.deliver(encoded, self.ground.new_token())
+        )
 
-    def _arm(self) -> None:
-        first = next(iter(self.queue.locked.values()), None)
-        if self._timer is None and first and first.locked_until:
-            seconds = max(first.locked_until - self._clock(), 1) / 1000
-            self._timer = asyncio.get_running_loop().call_later(seconds, self._expire)
+    # --- losing -------------------------------------------------------------------------------------------------------
 
-    def _expire(self) -> None:
-        self._timer = None
-        self._bury(*self.queue.expire(self._clock()))
-        self._arm()
+    def remove(self, entry: Entry) -> asyncio.Future[None]:
+        self.queue.remove(entry)
+        self.contents.forget(entry)
+        return self.write(ledger.removed(self.name, entry.number))
 
-    def _write(self, *statements: Statement) -> asyncio.Future[None]:
-        try:
-            done = self._journal.write(*statements)
-        except Full:
-            done = asyncio.get_running_loop().create_future()
-            done.set_exception(Busy())
-        done.add_done_callback(partial(_report, self.name))
+    def expire(self, entry: Entry) -> None:
+        if self.buries_expired and self.dead_letters:
+            self.bury(entry, *EXPIRED)
+        else:
+            self.remove(entry)
+
+    def rewrite(self, entry: Entry, message: Message) -> None:
+        self.contents.change(entry, message, self.write(ledger.rewritten(self.name, self.place, entry, message)))
+
+    def bury(self, entry: Entry, reason: str | None, description: str | None) -> asyncio.Future[None]:
+        """Into the dead letters, or where these are forwarded to."""
+        dead_letters = self.sub_queue(ledger.DEAD)
+        message = self.content(entry).dead_lettered(reason, description)
+        if (to := self.dead_exit()) and (done := self._forward_dead(entry, message, to)):
+            return done
+        self.queue.leave(entry)
+        entry.state, entry.expires = State.ACTIVE, None
+        done = self.write(ledger.rewritten(self.name, ledger.DEAD, entry, message))
+        self.contents.forget(entry)
+        dead_letters.contents.change(entry, message, done)
+        dead_letters.put(entry)
+        dead_letters.attend()
         return done
 
+    def _forward_dead(self, entry: Entry, message: Message, to: "Entity") -> asyncio.Future[None] | None:
+        arrival = Arrival(self.ground.clock())
+        try:
+            arrival.bring(to, message.annotated(DEAD_LETTER_SOURCE, self.name), hops=1)
+        except Refused:
+            arrival.undo()
+            return None
+        self.queue.remove(entry)
+        self.contents.forget(entry)
+        done = self.write(*arrival.statements(ledger.removed(self.name, entry.number)))
+        done.add_done_callback(arrival.settle)
+        return done
 
-def _report(queue: str, done: asyncio.Future[None]) -> None:
-    if error := done.exception():
-        log.error("queue.not_written", queue=queue, reason=str(error))
+    def recover(self, entry: Entry) -> None:
+        """Its delivery counts and is over: it comes again, or is dead."""
+        if self.queue.is_exhausted(entry):
+            description = f"Message could not be consumed after {self.queue.most_deliveries} delivery attempts."
+            self.bury(entry, "MaxDeliveryCountExceeded", description)
+        else:
+            self.give_back(entry)
+
+    def give_back(self, entry: Entry) -> None:
+        """To where it was before it was locked."""
+        self.queue.unlock(entry)
+        self.put(entry)
+
+    def bury_exhausted(self) -> None:
+        """What was locked for the last time when the broker ended."""
+        if self.queue.most_deliveries and self.dead_letters:
+            for entry in [each for each in self.queue.entries.values() if each.deliveries and not each.token]:
+                if self.queue.is_exhausted(entry) and entry.state == State.ACTIVE:
+                    self.recover(entry)
+
+    def dismiss(self, why: Refused) -> None:
+        """It is no more."""
+        self.is_gone = True
+        self.sessions.dismiss(why)
+        for entity in filter(None, (self, self.dead_letters, self.stuck)):
+            for consumer in list(entity.consumers):
+                consumer.dismiss(why)
+
+    def let_go(self, lane: Lane, why: Refused) -> None:
+        """Who held the session has lost it."""
+        for entry in self.queue.let_go(lane):
+            self.recover(entry)
+        for consumer in [each for each in self.consumers if each.lane is lane]:
+            consumer.dismiss(why)
+        self.sessions.offer(lane)
+        self.queue.forget_if_empty(lane)
+
+    # --- time ---------------------------------------------------------------------------------------------------------
+
+    def arm(self) -> None:
+        alarm = self.queue.next_alarm
+        if alarm is None or (self._timer and self._timer_at <= alarm):
+            return
+        if self._timer:
+            self._timer.cancel()
+        seconds = max(alarm - self.ground.clock(), 1) / 1000
+        self._timer, self._timer_at = asyncio.get_running_loop().call_later(seconds, self._ring), alarm
+
+    def close(self) -> None:
+        if not self.is_gone:
+            self.write(ledger.numbered(self.name, self.queue.last_number))
+        for entity in filter(None, (self, self.dead_letters, self.stuck)):
+            if entity._timer:
+                entity._timer.cancel()
+            entity._timer = None
+
+    def _ring(self) -> None:
+        self._timer = None
+        at = self.ground.clock()
+        for lane in [lane for lane in self.queue.held.values() if not lane.is_held(at)]:
+            self.let_go(lane, SessionLockLost())
+        for entry in self.queue.rung(at, MOST_AT_ONCE):
+            if entry.token:
+                self.recover(entry)
+            elif entry.state == State.SCHEDULED:
+                self._enqueue(entry, at)
+            else:
+                self.expire(entry)
+        self.attend()
+
+    def _enqueue(self, entry: Entry, at: int) -> None:
+        """A scheduled one is due: it gets a new number, as if it were sent now."""
+        message, before = self.content(entry), entry.number
+        if self.exit:
+            return self._enqueue_onward(entry, message)
+        self.queue.leave(entry)
+        self.contents.forget(entry)
+        entry.number, entry.state = self.queue.next_number(), State.ACTIVE
+        entry.expires = entry.expires and entry.expires - entry.enqueued + at
+        entry.enqueued = at
+        self.queue.reserved = max(self.queue.reserved, entry.number)
+        numbered = ledger.numbered(self.name, self.queue.reserved)
+        done = self.write(ledger.enqueued(self.name, before, entry), numbered)
+        self.contents.change(entry, message, done)
+        self.put(entry)
+        return None
+
+    def _enqueue_onward(self, entry: Entry, message: Message) -> None:
+        arrival = Arrival(self.ground.clock())
+        try:
+            arrival.pass_on(self, message._replace(due=None))
+        except Refused as refused:
+            arrival.undo()
+            log.warning("message.not_forwarded", entity=self.name, reason=str(refused))
+            return self.queue.postpone(entry, arrival.at + AGAIN_MS)
+        self.queue.remove(entry)
+        self.contents.forget(entry)
+        done = self.write(*arrival.statements(ledger.removed(self.name, entry.number)))
+        done.add_done_callback(arrival.settle)
+        return None
+
+    def write(self, *statements: Statement) -> asyncio.Future[None]:
+        return self.ground.write(self.name, *statements)

@@ -83,3 +83,45 @@ class Busy(Refused):
     """More is waiting to be written than the broker holds; try again."""
 
     condition, status = "com.microsoft:server-busy", 503
+
+
+class SessionLockLost(Refused):
+    """The session lock has expired on the session receiver. Accept the session again."""
+
+    condition, status = "com.microsoft:session-lock-lost", 410
+
+
+class SessionCannotBeLocked(Refused):
+    """The requested session cannot be accepted: another receiver holds it."""
+
+    condition, status = "com.microsoft:session-cannot-be-locked", 409
+
+
+class NoSession(Refused):
+    """The operation did not complete within the allotted time: there is no session with messages."""
+
+    condition, status = "com.microsoft:timeout", 408
+
+
+class MessageNotFound(Refused):
+    """The messages with these sequence numbers are not there in the state that this needs."""
+
+    condition, status = "com.microsoft:message-not-found", 404
+
+
+class Disabled(Refused):
+    """The messaging entity is disabled for this operation."""
+
+    condition, status = "com.microsoft:entity-disabled", 400
+
+
+class OutOfRange(Refused):
+    """The argument is out of the allowed range."""
+
+    condition, status = "com.microsoft:argument-out-of-range", 400
+
+
+class AlreadyExists(Refused):
+    """An entity or a rule with this name is there already."""
+
+    condition, status = "com.microsoft:entity-already-exists", 409

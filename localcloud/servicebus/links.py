@@ -6,11 +6,12 @@ from functools import partial
 from typing import Final, Protocol
 from uuid import UUID
 
+from localcloud.servicebus import settling
 from localcloud.servicebus.entity import Entity
 from localcloud.servicebus.errors import IllegalState, Refused, TooLarge
+from localcloud.servicebus.lanes import Lane
 from localcloud.servicebus.message import LARGEST
 from localcloud.servicebus.performatives import Accepted, Disposition, Error, Flow, Outcome, Rejected, Transfer
-from localcloud.servicebus.queue import Entry
 
 CREDIT: Final = 1_000  # deliveries that a peer may send ahead
 SERIAL: Final = 0xFFFFFFFF  # ids and counts wrap (RFC 1982)
@@ -36,6 +37,8 @@ class Session(Protocol):
 
     def lend(self, delivery_id: int, link: "Receiver", token: UUID) -> None:
         """The delivery waits to be settled."""
+
+    def detach(self, handle: int, why: Refused) -> None: ...
 
 
 class Incoming:
@@ -136,27 +139,39 @@ class Outgoing:
 class Receiver(Outgoing):
     """Messages of an entity go to the peer, to be settled by it; or settled, and gone from the entity (`deletes`)."""
 
-    def __init__(self, session: Session, handle: int, entity: Entity, *, deletes: bool) -> None:
+    def __init__(self, session: Session, handle: int, entity: Entity, lane: Lane, *, deletes: bool) -> None:
         super().__init__(session, handle)
-        self.deletes = deletes
+        self.deletes, self.lane = deletes, lane
         self._entity = entity
+        entity.consumers.add(self)
 
     def use(self) -> None:
         if self.ready:
             self._entity.wait(self)
 
-    def deliver(self, entry: Entry, token: UUID) -> None:
-        delivery_id = self.transfer(entry.encoded(), token.bytes_le, settled=self.deletes)  # the tag is a .NET Guid
+    def deliver(self, encoded: bytes, token: UUID) -> None:
+        delivery_id = self.transfer(encoded, token.bytes_le, settled=self.deletes)  # the tag is a .NET Guid
         if delivery_id is not None and not self.deletes:
             self._session.lend(delivery_id, self, token)
 
     def settle(self, token: UUID, outcome: Outcome) -> asyncio.Future[None]:
         """Raises Refused."""
-        return self._entity.settle(token, outcome)
+        return settling.settle(self._entity, token, outcome)
+
+    def dismiss(self, why: Refused) -> None:
+        self._session.detach(self._handle, why)
 
     def detached(self) -> None:
         super().detached()
         self._entity.leave(self)
+
+
+class SessionReceiver(Receiver):
+    """It holds the session for as long as it is attached, if it renews its lock in time."""
+
+    def detached(self) -> None:
+        super().detached()
+        settling.close_session(self._entity, self.lane)
 
 
 def problem(error: BaseException) -> Error:

@@ -1,17 +1,19 @@
 """A message as bytes: taken apart no further than the broker must (OASIS AMQP 1.0, part 3.2).
 
 The broker rewrites header and annotations. What the sender wrote as properties, application properties, body and
-footer is passed on as it came; only a dead letter gets two application properties more.
+footer is passed on as it came; only a dead letter, a rule's action and who abandons with
+changes get other application properties.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from enum import IntEnum
 from typing import Any, Final, NamedTuple
+from uuid import UUID
 
 from localcloud.servicebus import composites, encoding
 from localcloud.servicebus.decoding import bounds, decode, skip
-from localcloud.servicebus.encoding import Symbol
-from localcloud.servicebus.errors import Malformed, NotImplementedHere
+from localcloud.servicebus.encoding import Symbol, Timestamp
+from localcloud.servicebus.errors import BadArgument, Malformed
 from localcloud.servicebus.performatives import Header, Properties
 
 LARGEST: Final = 262_144  # bytes, as on the Standard tier
@@ -34,12 +36,16 @@ class Section(IntEnum):
 BODY: Final = (Section.DATA, Section.SEQUENCE, Section.VALUE)
 OURS: Final = [f"x-opt-{what}" for what in ("sequence-number", "enqueued-time", "locked-until", "message-state")]
 SCHEDULED: Final = "x-opt-scheduled-enqueue-time"
+ENQUEUED_NUMBER, DEAD_LETTER_SOURCE = Symbol("x-opt-enqueue-sequence-number"), Symbol("x-opt-deadletter-source")
+REASON, DESCRIPTION = "DeadLetterReason", "DeadLetterErrorDescription"
+PLAIN: Final = (int, float, bool, str, Symbol, bytes, UUID, Timestamp, type(None))  # of application properties
 
 
 class Message(NamedTuple):
     header: Header
     annotations: tuple[bytes, ...]  # the sender's, each key and value encoded
     bare: bytes  # from the properties to the footer
+    due: int | None = None  # when its sender wants it to be enqueued, in milliseconds since the epoch
 
     @property
     def size(self) -> int:
@@ -51,19 +57,45 @@ class Message(NamedTuple):
         pairs = [encoding.encode(key) + encoding.encode(value) for key, value in own.items()]
         return header + _map(Section.ANNOTATIONS, [*self.annotations, *pairs]) + self.bare
 
+    @property
+    def properties(self) -> Properties:
+        """Raises Malformed."""
+        first = next(parts(self.bare), None)
+        if first is None or first.section is not Section.PROPERTIES:
+            return Properties()
+        said: Properties = composites.compose(decode(first.data, first.start)[0])
+        return said
+
+    @property
+    def application(self) -> dict[Any, Any]:
+        found = next((part for part in parts(self.bare) if part.section is Section.APPLICATION_PROPERTIES), None)
+        return found.content() if found else {}
+
+    def annotated(self, key: Symbol, value: Any) -> "Message":
+        """With one of ours, that goes on to the next queue."""
+        encoded = encoding.encode(key)
+        others = [pair for pair in self.annotations if not pair.startswith(encoded)]
+        return self._replace(annotations=(*others, encoded + encoding.encode(value)), due=None)
+
     def dead_lettered(self, reason: str | None, description: str | None) -> "Message":
-        new = {"DeadLetterReason": reason, "DeadLetterErrorDescription": description}
-        said = {key: value[:LONGEST_REASON] for key, value in new.items() if value is not None}
-        properties, pairs, rest = b"", list[bytes](), b""
+        new = {REASON: reason, DESCRIPTION: description}
+        return self.changed({key: value[:LONGEST_REASON] for key, value in new.items() if value is not None})
+
+    def changed(
+        self, new: Mapping[str, Any], removed: Collection[str] = (), properties: Properties | None = None
+    ) -> "Message":
+        """With other application properties, or also properties. Raises BadArgument."""
+        head, pairs, rest = b"", list[bytes](), b""
         for part in parts(self.bare):
             if part.section is Section.PROPERTIES:
-                properties = part.whole
+                head = part.whole
             elif part.section is Section.APPLICATION_PROPERTIES:
-                pairs = [pair for key, pair in part.pairs() if key not in said]
+                pairs = [pair for key, pair in part.pairs() if key not in new and key not in removed]
             else:
                 rest += part.whole
-        pairs += [encoding.string(key) + encoding.string(value) for key, value in said.items()]
-        return self._replace(bare=properties + _map(Section.APPLICATION_PROPERTIES, pairs) + rest)
+        pairs += [encoding.string(key) + _plain(value) for key, value in new.items()]
+        head = head if properties is None else composites.encode(properties)
+        return self._replace(bare=head + _map(Section.APPLICATION_PROPERTIES, pairs) + rest)
 
 
 class Part(NamedTuple):
@@ -116,37 +148,38 @@ def _descriptor(data: bytes, at: int) -> tuple[int, int]:
 
 
 def split(data: bytes) -> Message:
-    """Raises Malformed, or NotImplementedHere for a message that asks for what the broker does not do."""
-    header, annotations, bare = Header(), tuple[bytes, ...](), len(data)
+    """Raises Malformed."""
+    header, pairs, bare = Header(), dict[Any, bytes](), len(data)
     found = set()
     for part in parts(data):
         found.add(part.section)
         if part.section is Section.HEADER:
-            header = _header(part)
+            header = composites.compose(decode(part.data, part.start)[0])
         elif part.section is Section.ANNOTATIONS:
-            annotations = tuple(_foreign(part))
+            pairs = {key: pair for key, pair in part.pairs() if key not in OURS}
         elif part.section is Section.APPLICATION_PROPERTIES:
             list(part.pairs())  # a dead letter's are rewritten, so they must be a map
         if part.section >= Section.PROPERTIES:
             bare = min(bare, part.start)
     if found.isdisjoint(BODY):
         raise Malformed("no body")
-    return Message(header, annotations, data[bare:])
+    return Message(header, tuple(pairs.values()), data[bare:], _due(pairs.get(SCHEDULED)))
 
 
-def _header(part: Part) -> Header:
-    header: Header = composites.compose(decode(part.data, part.start)[0])
-    if header.ttl is not None:
-        raise NotImplementedHere("time to live")
-    return header
+def _due(pair: bytes | None) -> int | None:
+    if pair is None:
+        return None
+    _, at = decode(pair)
+    value, _ = decode(pair, at)
+    if type(value) is not Timestamp:
+        raise Malformed(SCHEDULED)
+    return int(value)
 
 
-def _foreign(part: Part) -> Iterator[bytes]:
-    for key, pair in part.pairs():
-        if key == SCHEDULED:
-            raise NotImplementedHere("scheduling")
-        if key not in OURS:
-            yield pair
+def _plain(value: Any) -> bytes:
+    if type(value) not in PLAIN:
+        raise BadArgument("a property that is neither text nor a number")
+    return encoding.ulong(value) if type(value) is int and value >= 1 << 63 else encoding.encode(value)
 
 
 def batch(data: bytes) -> list[Message]:

@@ -1,42 +1,17 @@
-"""The queue aggregate: what waits, what is locked until when, what is dead. No clock and no disk in here."""
+"""The queue aggregate: what waits, what is locked until when, which session is held. No clock and no disk in here."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from heapq import heappop, heappush, nsmallest
-from itertools import takewhile
+from heapq import heapify, heappop, heappush, nsmallest
+from itertools import islice
 from typing import Final
 from uuid import UUID
 
-from localcloud.servicebus.encoding import Int, Symbol, Timestamp
-from localcloud.servicebus.errors import LockLost, NotAllowed, QueueFull
-from localcloud.servicebus.message import Message
+from localcloud.servicebus.entry import Entry, State
+from localcloud.servicebus.errors import LockLost, MessageNotFound, QueueFull, SessionLockLost
+from localcloud.servicebus.lanes import Lane
 
-EXHAUSTED: Final = "MaxDeliveryCountExceeded"
-ACTIVE: Final = Int(0)  # x-opt-message-state
-SEQUENCE_NUMBER, ENQUEUED = Symbol("x-opt-sequence-number"), Symbol("x-opt-enqueued-time")
-LOCKED_UNTIL, STATE = Symbol("x-opt-locked-until"), Symbol("x-opt-message-state")
-
-
-@dataclass(slots=True, eq=False)
-class Entry:
-    """A message in its queue. Times are in milliseconds since the epoch."""
-
-    number: int
-    enqueued: int
-    message: Message
-    size: int  # bytes; the sender's part
-    deliveries: int = 0  # how often it was handed out
-    locked_until: int | None = None
-
-    def lock_is_over(self, at: int) -> bool:
-        return self.locked_until is None or self.locked_until <= at
-
-    def encoded(self) -> bytes:
-        """As a receiver gets it. The delivery under way is not yet counted."""
-        own = {SEQUENCE_NUMBER: self.number, ENQUEUED: Timestamp(self.enqueued), STATE: ACTIVE}
-        if self.locked_until is None:
-            return self.message.encoded(own, self.deliveries)
-        return self.message.encoded(own | {LOCKED_UNTIL: Timestamp(self.locked_until)}, self.deliveries - 1)
+SLACK: Final = 1_024  # stale places that a heap may hold before it is made anew
 
 
 @dataclass(slots=True)
@@ -62,114 +37,168 @@ class Room:
 class Queue:
     lock_ms: int
     room: Room
-    most_deliveries: int = 0
-    dead_letters: "Queue | None" = None  # without, messages are delivered for ever
+    most_deliveries: int = 0  # 0: delivered for ever, as dead letters are
+    sessions: bool = False
     last_number: int = 0
+    reserved: int = 0  # numbers up to this one are not given again, on disk
     entries: dict[int, Entry] = field(default_factory=dict)
-    locked: dict[UUID, Entry] = field(default_factory=dict)  # the one that expires first is the first
-    _active: list[int] = field(default_factory=list)  # a heap: the lowest number goes first
+    locked: dict[UUID, Entry] = field(default_factory=dict)
+    lanes: dict[str | None, Lane] = field(default_factory=dict)
+    held: dict[str | None, Lane] = field(default_factory=dict)  # sessions that have a receiver
+    active: int = 0
+    _alarms: list[tuple[int, int]] = field(default_factory=list)  # a heap of times and numbers; stale ones too
+    _alarms_kept: int = 0
 
-    def accept(self, messages: Iterable[Message], at: int) -> list[Entry]:
-        """Gives them numbers and room; nobody sees them before `put`. Raises QueueFull."""
-        numbered = enumerate(messages, start=self.last_number + 1)
-        entries = [Entry(number, at, message, message.size) for number, message in numbered]
-        self.room.take(entries)
-        self.last_number += len(entries)
-        return entries
+    def next_number(self) -> int:
+        self.last_number += 1
+        return self.last_number
 
-    def restore(self, entry: Entry) -> Entry | None:
-        """From disk, in order; as `recover`."""
-        self.room.messages, self.room.bytes = self.room.messages - 1, self.room.bytes - entry.size
-        self.last_number = max(self.last_number, entry.number)
-        self.entries[entry.number] = entry
-        return self.recover(entry)
-
-    def withdraw(self, entries: Iterable[Entry]) -> None:
-        """They were accepted, but could not be stored."""
-        self.room.give_back(entries)
+    def lane(self, session: str | None) -> Lane:
+        key = session if self.sessions else None
+        if (lane := self.lanes.get(key)) is None:
+            lane = self.lanes[key] = Lane(key)
+        return lane
 
     def put(self, entry: Entry) -> None:
+        """One that nobody holds; by its state it waits to be received, or for its time."""
         self.entries[entry.number] = entry
-        heappush(self._active, entry.number)
+        if entry.state == State.ACTIVE:
+            lane = self.lane(entry.session)
+            heappush(lane.active, entry.number)
+            lane.count, self.active = lane.count + 1, self.active + 1
+        self._ring(entry)
 
-    @property
-    def active(self) -> int:
-        return len(self._active)
+    def take(self, lane: Lane) -> Entry:
+        """The first active message, delivered and removed at once. There must be one."""
+        entry = self._first(lane)
+        del self.entries[entry.number]
+        self.room.give_back([entry])
+        return entry
 
-    def lock(self, token: UUID, at: int) -> Entry:
-        """The first active message. There must be one."""
-        entry = self.entries[heappop(self._active)]
-        entry.deliveries += 1
-        entry.locked_until = at + self.lock_ms
+    def lock_first(self, lane: Lane, token: UUID, at: int) -> Entry:
+        """There must be an active message."""
+        return self.lock(self._first(lane), token, at)
+
+    def lock(self, entry: Entry, token: UUID, at: int) -> Entry:
+        """Its lock is that of its session, where it has one."""
         self.locked[token] = entry
+        entry.deliveries += 1
+        entry.token, entry.locked_until = token, None if self.sessions else at + self.lock_ms
+        self._ring(entry)
         return entry
 
     def renew(self, token: UUID, at: int) -> int:
-        """Until when the lock holds now. Raises LockLost."""
-        entry = self.locked[token] = self._unlock(token, at)
+        """Until when the lock holds now. Raises LockLost or SessionLockLost."""
+        entry = self.holding(token, at)
+        if entry.locked_until is None:
+            raise SessionLockLost("messages of a session are locked with it: renew that")
         entry.locked_until = at + self.lock_ms
+        self._ring(entry)
         return entry.locked_until
 
-    def remove(self, token: UUID, at: int) -> Entry:
-        """Complete. Raises LockLost."""
-        entry = self._unlock(token, at)
-        del self.entries[entry.number]
-        self.room.give_back([entry])
-        return entry
-
-    def take(self) -> Entry:
-        """The first active message, delivered and removed at once. There must be one."""
-        entry = self.entries.pop(heappop(self._active))
-        self.room.give_back([entry])
-        return entry
-
-    def release(self, token: UUID, at: int) -> Entry:
-        """Active again, and the delivery does not count. Raises LockLost."""
-        entry = self._unlock(token, at)
-        entry.deliveries -= 1
-        heappush(self._active, entry.number)
-        return entry
-
-    def abandon(self, token: UUID, at: int) -> Entry | None:
-        """Active again; the entry if it is now dead, that having been its last delivery. Raises LockLost."""
-        return self.recover(self._unlock(token, at))
-
-    def expire(self, at: int) -> list[Entry]:
-        """Takes back what was locked for too long; those of it that are now dead."""
-        late = list(takewhile(lambda lock: lock[1].lock_is_over(at), self.locked.items()))
-        for token, _ in late:
-            del self.locked[token]
-        return [dead for _, entry in late if (dead := self.recover(entry))]
-
-    def recover(self, entry: Entry) -> Entry | None:
-        """As `abandon`, for one that nobody holds."""
-        entry.locked_until = None
-        if self.dead_letters is None or entry.deliveries < self.most_deliveries:
-            heappush(self._active, entry.number)
-            return None
-        description = f"Message could not be consumed after {self.most_deliveries} delivery attempts."
-        return self._bury(entry, self.dead_letters, EXHAUSTED, description)
-
-    def dead_letter(self, token: UUID, at: int, *, reason: str | None, description: str | None) -> Entry:
-        """Raises LockLost, or NotAllowed among the dead letters themselves."""
-        if self.dead_letters is None:
-            raise NotAllowed("these are dead letters already")
-        return self._bury(self._unlock(token, at), self.dead_letters, reason, description)
-
-    def peek(self, start: int, most: int) -> list[Entry]:
-        """In the order of their numbers, locked or not."""
-        return [self.entries[number] for number in nsmallest(most, (n for n in self.entries if n >= start))]
-
-    def _unlock(self, token: UUID, at: int) -> Entry:
+    def holding(self, token: UUID, at: int) -> Entry:
+        """What the token locks. Raises LockLost or SessionLockLost."""
         entry = self.locked.get(token)
-        if entry is None or entry.lock_is_over(at):
+        if self.sessions and (entry is None or not self.lane(entry.session).is_held(at)):
+            raise SessionLockLost
+        if entry is None or (entry.locked_until is not None and entry.locked_until <= at):
             raise LockLost
-        del self.locked[token]
-        entry.locked_until = None
         return entry
 
-    def _bury(self, entry: Entry, where: "Queue", reason: str | None, description: str | None) -> Entry:
+    def unlock(self, entry: Entry) -> None:
+        if entry.token:
+            del self.locked[entry.token]
+        entry.token = entry.locked_until = None
+
+    def is_exhausted(self, entry: Entry) -> bool:
+        return 0 < self.most_deliveries <= entry.deliveries
+
+    def leave(self, entry: Entry) -> None:
+        """For another place, that shares the room or takes some of its own."""
+        waits = entry.token is None and entry.state == State.ACTIVE
+        self.unlock(entry)
         del self.entries[entry.number]
-        entry.message = entry.message.dead_lettered(reason, description)
-        where.put(entry)
+        if waits:
+            self._left(self.lane(entry.session))
+
+    def remove(self, entry: Entry) -> None:
+        self.leave(entry)
+        self.room.give_back([entry])
+
+    def parked(self, number: int, state: State) -> Entry:
+        """A deferred or a scheduled one that nobody holds. Raises MessageNotFound."""
+        entry = self.entries.get(number)
+        if entry is None or entry.state != state or entry.token:
+            raise MessageNotFound(number)
         return entry
+
+    def peek(self, start: int, most: int, session: str | None = None) -> list[Entry]:
+        """In the order of their numbers, locked or not; of one session, or of all."""
+        numbers = (n for n, e in self.entries.items() if n >= start and (session is None or e.session == session))
+        chosen = islice(numbers, most) if self.most_deliveries else nsmallest(most, numbers)  # the dead came unordered
+        return [self.entries[number] for number in chosen]
+
+    # --- sessions -----------------------------------------------------------------------------------------------------
+
+    def hold(self, lane: Lane, at: int) -> int:
+        """Until when its receiver has it."""
+        self.held[lane.session] = lane
+        lane.held_until = at + self.lock_ms
+        return lane.held_until
+
+    def let_go(self, lane: Lane) -> list[Entry]:
+        """What is locked there; that is to be dealt with."""
+        self.held.pop(lane.session, None)
+        lane.held_until = None
+        return [entry for entry in self.locked.values() if entry.session == lane.session]
+
+    def forget_if_empty(self, lane: Lane) -> None:
+        if self.sessions and lane.is_forgettable:
+            self.lanes.pop(lane.session, None)
+
+    # --- time ---------------------------------------------------------------------------------------------------------
+
+    @property
+    def next_alarm(self) -> int | None:
+        held = (lane.held_until for lane in self.held.values() if lane.held_until is not None)
+        return min([*held, *(when for when, _ in self._alarms[:1])], default=None)
+
+    def rung(self, at: int, most: int) -> Iterator[Entry]:
+        """Whose lock is over, who is due, who has expired: each is dealt with before the next is asked for."""
+        while most and self._alarms and self._alarms[0][0] <= at:
+            _, number = heappop(self._alarms)
+            entry = self.entries.get(number)
+            if entry and (alarm := entry.alarm) is not None and alarm <= at:
+                most -= 1
+                yield entry
+
+    def postpone(self, entry: Entry, until: int) -> None:
+        entry.enqueued = until
+        self._ring(entry)
+
+    def _ring(self, entry: Entry) -> None:
+        if (alarm := entry.alarm) is None:
+            return
+        heappush(self._alarms, (alarm, entry.number))
+        if len(self._alarms) > 2 * self._alarms_kept + SLACK:
+            self._alarms = [(when, e.number) for e in self.entries.values() if (when := e.alarm) is not None]
+            heapify(self._alarms)
+            self._alarms_kept = len(self._alarms)
+
+    # --- places -------------------------------------------------------------------------------------------------------
+
+    def _first(self, lane: Lane) -> Entry:
+        while not self._waits(number := heappop(lane.active)):
+            pass
+        self._left(lane)
+        return self.entries[number]
+
+    def _waits(self, number: int) -> bool:
+        entry = self.entries.get(number)
+        return entry is not None and entry.token is None and entry.state == State.ACTIVE
+
+    def _left(self, lane: Lane) -> None:
+        lane.count, self.active = lane.count - 1, self.active - 1
+        if len(lane.active) > 2 * lane.count + SLACK:
+            lane.active = [number for number in lane.active if self._waits(number)]
+            heapify(lane.active)

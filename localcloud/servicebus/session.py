@@ -35,6 +35,7 @@ class Session:
         self.answers: dict[str, Outgoing] = {}  # the links on which a node's answers go, by the node's address
         self._send = send
         self._links: dict[int, Incoming | Outgoing] = {}
+        self._seeking: dict[int, Callable[[], None]] = {}  # links that wait for a session of a queue: how to give up
         self._lent: dict[int, tuple[Receiver, UUID]] = {}  # by delivery-id
         self._held = deque[tuple[Transfer, bytes]]()  # the rest of a delivery that the window cut
         self._next_incoming_id, self._window = begin.next_outgoing_id, begin.incoming_window
@@ -65,8 +66,11 @@ class Session:
     def end(self) -> None:
         """Locks stay: what was received here can be settled from elsewhere."""
         self._ended = True
+        for give_up in self._seeking.values():
+            give_up()
         for link in self._links.values():
             link.detached()
+        self._links.clear()
 
     def resume(self) -> None:
         for link in self._links.values():
@@ -118,25 +122,49 @@ class Session:
     # --- what the peer says -------------------------------------------------------------------------------------------
 
     def _attach(self, attach: Attach) -> None:
-        if attach.handle in self._links or attach.handle >= MOST_LINKS:
-            raise NotAllowed(f"handle {attach.handle}")
+        handle = attach.handle
+        if handle in self._links or handle in self._seeking or handle >= MOST_LINKS:
+            raise NotAllowed(f"handle {handle}")
+        opened = partial(self._opened, attach)
         try:
-            link = attachment.open_link(self._peer, self, attach)
+            give_up = attachment.open_link(self._peer, self, attach, opened)
         except Refused as refused:
+            opened(refused)
+        else:
+            if give_up:
+                self._seeking[handle] = give_up
+
+    def _opened(self, attach: Attach, link: Incoming | Outgoing | Refused) -> None:
+        self._seeking.pop(attach.handle, None)
+        if isinstance(link, Refused):
             self.send(attachment.refusal(attach))
-            self.send(Detach(attach.handle, closed=True, error=problem(refused)))
+            self.send(Detach(attach.handle, closed=True, error=problem(link)))
             return
         self._links[attach.handle] = link
-        self.send(attachment.acceptance(attach))
+        self.send(attachment.acceptance(attach, link))
         if isinstance(link, Incoming):
             link.grant()
 
     def _detach(self, detach: Detach) -> None:
-        if link := self._links.pop(detach.handle, None):
-            link.detached()
-            self._lent = {number: lent for number, lent in self._lent.items() if lent[0] is not link}
-            self.answers = {address: answers for address, answers in self.answers.items() if answers is not link}
+        if give_up := self._seeking.pop(detach.handle, None):
+            give_up()
             self.send(Detach(detach.handle, closed=detach.closed))
+        elif self._forget(detach.handle):
+            self.send(Detach(detach.handle, closed=detach.closed))
+
+    def detach(self, handle: int, why: Refused) -> None:
+        if self._forget(handle):
+            self.send(Detach(handle, closed=True, error=problem(why)))
+
+    def _forget(self, handle: int) -> bool:
+        """Was it there?"""
+        link = self._links.pop(handle, None)
+        if link is None:
+            return False
+        self._lent = {number: lent for number, lent in self._lent.items() if lent[0] is not link}
+        self.answers = {address: answers for address, answers in self.answers.items() if answers is not link}
+        link.detached()
+        return True
 
     def _flow(self, flow: Flow) -> None:
         expected = flow.next_incoming_id or 0  # null before our begin arrived there

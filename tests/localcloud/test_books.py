@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 import pytest
+from msgspec import structs
 
 from libs.common.database import Database
 from libs.common.entities import Change
@@ -98,7 +99,7 @@ async def keep_shop(store: catalog_store.Store) -> None:
     for product_id, count in ((MUG, 11), (LAMP, 0), (DRAFT, 0), (GONE, 0)):
         await store.add(product(product_id), NOON)
         await store.change_stock(product_id, opened_with(count))
-    await store.change(DRAFT, lambda known: known.replace(replace(known.details, status="draft"), NOON))
+    await store.change(DRAFT, lambda known: known.replace(structs.replace(known.details, status="draft"), NOON))
     await store.change(GONE, lambda known: known.delete(NOON))
     await hold(store, BOUGHT, MUG, 2)
     await store.change_reservation(

@@ -198,7 +198,7 @@ async def test_the_page_shows_letters_and_runs_nothing_in_them(office: Office) -
 
 
 async def test_a_disk_that_is_full_is_a_reason_to_try_again_later(office: Office) -> None:
-    office.kept.journal.rows("PRAGMA max_page_count = 1")
+    await office.kept.journal.read("PRAGMA max_page_count = 1")
 
     with pytest.raises(aiosmtplib.SMTPResponseException) as raised:
         await office.send(letter(text="x" * 60 + "\n" + "y" * 100_000))

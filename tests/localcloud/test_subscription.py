@@ -21,6 +21,7 @@ def read(store: Topology, *said: dict[str, Any], **more: Any) -> Topology:
     [
         ({"topic": "invoices"}, "no topic invoices"),
         ({"to": {"queue": "nowhere"}}, "no queue nowhere"),
+        ({"to": {"bus_topic": "nowhere"}}, "no topic nowhere"),
         ({"to": {}}, "one of queue"),
         ({"to": {"queue": "orders", "function": "f"}}, "one of queue"),
         ({"to": {"webhook": "ftp://x"}}, "matching regex"),

@@ -6,7 +6,7 @@ import pytest
 
 from localcloud import topology
 from localcloud.addresses import Addresses, Port
-from localcloud.topology import Topology
+from localcloud.topology import Rule, Topology
 
 STORAGE = "storage"  # the account's own topic, on which Azure tells
 
@@ -53,6 +53,19 @@ def test_a_wrong_field_is_named(tmp_path: Path, topology_file: Path, wrong: str)
 
     with pytest.raises(msgspec.ValidationError, match=field):
         topology.load(file)
+
+
+def test_topics_of_service_bus_can_be_said(tmp_path: Path, topology_file: Path) -> None:
+    file = tmp_path / "topology.yaml"
+    rule = '{sql: "n > @n", parameters: {"@n": 5}, action: "SET m = 1"}'
+    said = f"bus_topics: {{news: {{subscriptions: {{all: {{}}, few: {{sessions: true, rules: {{r: {rule}}}}}}}}}}}"
+    file.write_text(f"{topology_file.read_text()}\n{said}\n")
+
+    news = topology.load(file).bus_topics["news"]
+
+    assert news.subscriptions["all"].rules == {"$Default": Rule()}
+    assert news.subscriptions["few"].sessions
+    assert news.subscriptions["few"].rules["r"].parameters == {"@n": 5}
 
 
 def test_every_part_has_a_port_of_its_own() -> None:

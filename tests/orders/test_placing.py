@@ -58,17 +58,17 @@ async def test_fifty_repeats_at_once_are_one_order_with_one_answer(store: Store,
 
 async def test_a_repeat_waits_for_the_first_attempt_and_gets_its_answer(database: Postgres) -> None:
     await migrate(database)
-    store = await open_store(database)
-    await stock_up(store)
+    stores = [await open_store(database) for _ in range(3)]  # as of three processes
+    await stock_up(stores[0])
 
     async with asyncio.TaskGroup() as group, database.transaction() as tx:
         await tx.execute("SELECT FROM directory FOR UPDATE")
-        attempts = [group.create_task(put(store)) for _ in range(3)]
+        attempts = [group.create_task(put(store)) for store in stores]
         await until(lambda: database.fetch(HELD_UP), lambda found: len(found) == len(attempts))
 
     receipts = [attempt.result() for attempt in attempts]
     assert receipts == [receipts[0]] * 3
-    assert len(await store.page(OF_ADA, None, 9)) == 1
+    assert len(await stores[0].page(OF_ADA, None, 9)) == 1
 
 
 async def test_a_key_is_not_taken_for_another_body(store: Store) -> None:

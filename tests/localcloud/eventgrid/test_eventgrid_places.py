@@ -10,12 +10,13 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from msgspec import structs
 
 from localcloud import identity
 from localcloud.addresses import Addresses, Port
 from localcloud.azurite import Azurite
 from localcloud.eventgrid.queues import API_VERSION, StorageAccount
-from localcloud.topology import Topology
+from localcloud.topology import BusTopic, Topology
 from tests.localcloud.eventgrid.grid import NOWHERE, Cloud, Queues, event
 from tests.localcloud.eventgrid.hooks import hearing, publish
 from tests.localcloud.programs import free_ports
@@ -43,7 +44,8 @@ async def test_a_message_has_the_id_and_the_properties_that_are_mapped(
 
 
 async def test_a_topic_of_service_bus_gets_it_like_a_queue(cloud: Cloud, store: Topology, queues: Queues) -> None:
-    here = replace(cloud, topology=hearing(store, {"to": {"bus_topic": "told"}}))
+    with_topic = structs.replace(store, bus_topics={"told": BusTopic()})
+    here = replace(cloud, topology=hearing(with_topic, {"to": {"bus_topic": "told"}}))
     async with here.running(NOWHERE) as running:
         await publish(running, 1)
 

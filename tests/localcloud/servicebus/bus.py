@@ -13,12 +13,11 @@ from localcloud.access import Access
 from localcloud.addresses import HOST
 from localcloud.certificates import Certificates
 from localcloud.servicebus import Broker
-from localcloud.servicebus.broker import Limits
+from localcloud.servicebus.claims import by_role
+from localcloud.servicebus.namespace import Limits
 from localcloud.topology import Queue
 from tests.localcloud.credential import Credential
 
-AUDIENCE = "https://servicebus.azure.net"
-ROLES = {"Send": "Azure Service Bus Data Sender", "Listen": "Azure Service Bus Data Receiver"}
 QUEUES = {"catalog": Queue(), "orders": Queue(), "customers": Queue(lock_seconds=1, max_delivery_count=2)}
 PATIENCE_SECONDS = 10
 
@@ -55,11 +54,8 @@ async def opened(
     queues: Mapping[str, Queue] = QUEUES,
     limits: Limits | None = None,
 ) -> AsyncIterator[Bus]:
-    def authorize(token: str, claim: str, queue: str) -> None:
-        access.require(token, AUDIENCE, role=ROLES[claim], on=f"queues/{queue}")
-
     async with (
-        Broker.open(queues, path, authorize, limits=limits or Limits()) as broker,
+        Broker.open(queues, path, by_role(access), limits=limits or Limits()) as broker,
         broker.listen(HOST, 0, files.server_context()) as port,
     ):
         yield Bus(broker, access, files, port)

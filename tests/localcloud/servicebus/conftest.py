@@ -7,8 +7,10 @@ import pytest
 from localcloud import certificates
 from localcloud.access import Access, Issuer
 from localcloud.certificates import Certificates
+from localcloud.servicebus.performatives import Attach, Source, Target
 from localcloud.topology import Topology
 from tests.localcloud.servicebus.bus import Bus, opened
+from tests.localcloud.servicebus.peer import CATALOG, SENDS, Client, connected
 
 
 @pytest.fixture(scope="session")
@@ -32,3 +34,16 @@ def stranger(tmp_path: Path, access: Access) -> Access:
     """Another issuer by the same name."""
     issuer = Issuer.open(tmp_path / "stranger", access.issuer.url, access.issuer.tenant)
     return Access(issuer, access.topology)
+
+
+@pytest.fixture
+async def newcomer(tmp_path: Path) -> AsyncIterator[Client]:
+    async with connected(tmp_path) as client:
+        yield client
+
+
+@pytest.fixture
+async def client(newcomer: Client) -> Client:
+    newcomer.open()
+    newcomer.say(Attach("s", SENDS, role=False, source=Source(), target=Target(CATALOG)))
+    return newcomer

@@ -4,176 +4,203 @@ from uuid import UUID
 
 import pytest
 
-from localcloud.servicebus.errors import LockLost, NotAllowed, QueueFull
-from localcloud.servicebus.message import Message, split
-from localcloud.servicebus.queue import EXHAUSTED, Entry, Queue, Room
+from localcloud.servicebus.entry import Entry, State
+from localcloud.servicebus.errors import LockLost, MessageNotFound, QueueFull, SessionLockLost
+from localcloud.servicebus.queue import SLACK, Queue, Room
 
 NOON = 1_780_315_200_000
 LOCK_MS = 30_000
 A, B, C = UUID(int=1), UUID(int=2), UUID(int=3)
 
 
-def message(body: bytes = b"body") -> Message:
-    return split(b"\x00\x53\x75\xa0" + bytes([len(body)]) + body)
-
-
-def queue(waiting: int = 0, *, deliveries: int = 2, room: Room | None = None) -> Queue:
-    room = room or Room(10, 1_000)
-    made = Queue(LOCK_MS, room, most_deliveries=deliveries, dead_letters=Queue(LOCK_MS, room))
-    for entry in made.accept([message() for _ in range(waiting)], NOON):
-        made.put(entry)
+def queue(waiting: int = 0, *, deliveries: int = 2, sessions: bool = False) -> Queue:
+    made = Queue(LOCK_MS, Room(10_000, 1_000_000), most_deliveries=deliveries, sessions=sessions)
+    for _ in range(waiting):
+        put(made)
     return made
 
 
-def numbers(of: Queue | None) -> list[int]:
-    return [entry.number for entry in of.peek(0, 100)] if of else []
+def put(into: Queue, *, expires: int | None = None, session: str | None = None, state: State = State.ACTIVE) -> Entry:
+    entry = Entry(into.next_number(), NOON, 10, state=state, expires=expires, session=session)
+    into.room.take([entry])
+    into.put(entry)
+    return entry
+
+
+def lock(of: Queue, token: UUID, at: int = NOON, session: str | None = None) -> Entry:
+    return of.lock_first(of.lane(session), token, at)
+
+
+def numbers(of: Queue) -> list[int]:
+    return [entry.number for entry in of.peek(0, 100)]
+
+
+def rung(of: Queue, at: int) -> list[int]:
+    return [entry.number for entry in of.rung(at, 100)]
 
 
 def test_messages_are_numbered_in_order_and_leave_in_order() -> None:
     full = queue(3)
 
-    assert [full.lock(token, NOON).number for token in (A, B, C)] == [1, 2, 3]
+    assert [lock(full, token).number for token in (A, B, C)] == [1, 2, 3]
     assert (full.active, len(full.locked)) == (0, 3)
 
 
-def test_an_accepted_message_is_seen_by_nobody_before_it_is_put() -> None:
-    empty = queue()
-
-    empty.accept([message()], NOON)
-
-    assert (empty.active, numbers(empty)) == (0, [])
-
-
-def test_a_released_message_is_first_again_and_its_delivery_does_not_count() -> None:
+def test_what_is_given_back_is_first_again() -> None:
     full = queue(2)
-    full.lock(A, NOON)
+    entry = lock(full, A)
 
-    full.release(A, NOON)
+    full.unlock(entry)
+    full.put(entry)
 
-    again = full.lock(B, NOON)
-    assert (again.number, again.deliveries) == (1, 1)
+    again = lock(full, B)
+    assert (again.number, again.deliveries, full.active) == (1, 2, 1)
 
 
-def test_the_last_delivery_abandoned_is_a_dead_letter() -> None:
-    full = queue(1)
-    full.lock(A, NOON)
-    assert full.abandon(A, NOON) is None
-    full.lock(B, NOON)
+def test_what_was_delivered_too_often_is_exhausted_and_dead_letters_never_are() -> None:
+    full, dead = queue(1, deliveries=1), queue(1, deliveries=0)
 
-    dead = full.abandon(B, NOON)
-
-    assert dead and EXHAUSTED.encode() in dead.message.bare
-    assert (numbers(full), numbers(full.dead_letters)) == ([], [1])
+    assert full.is_exhausted(lock(full, A))
+    assert not dead.is_exhausted(lock(dead, A))
 
 
 def test_a_lock_ends_when_its_time_is_over_and_not_before() -> None:
     full = queue(2)
-    full.lock(A, NOON)
-    full.lock(B, NOON + 1)
+    lock(full, A)
+    lock(full, B, NOON + 1)
 
-    assert full.expire(NOON + LOCK_MS - 1) == []
-    assert len(full.locked) == 2
-    full.expire(NOON + LOCK_MS)
-
-    assert list(full.locked) == [B]
-    assert full.active == 1
+    assert rung(full, NOON + LOCK_MS - 1) == []
+    assert rung(full, NOON + LOCK_MS) == [1]
+    assert full.next_alarm == NOON + 1 + LOCK_MS
 
 
-def test_expiry_raises_the_count_and_buries_what_was_delivered_too_often() -> None:
+def test_a_renewed_lock_starts_anew_and_rings_no_more_at_its_old_time() -> None:
     full = queue(1)
-    full.lock(A, NOON)
-    assert full.expire(NOON + LOCK_MS) == []
-    assert full.lock(B, NOON + LOCK_MS).deliveries == 2
-
-    (dead,) = full.expire(NOON + 2 * LOCK_MS)
-
-    assert (dead.number, numbers(full), numbers(full.dead_letters)) == (1, [], [1])
-
-
-def test_a_renewed_lock_starts_anew_and_no_longer_expires_first() -> None:
-    full = queue(2)
-    full.lock(A, NOON)
-    full.lock(B, NOON)
+    lock(full, A)
 
     assert full.renew(A, NOON + 5) == NOON + 5 + LOCK_MS
-    full.expire(NOON + LOCK_MS)
 
-    assert list(full.locked) == [A]
+    assert rung(full, NOON + LOCK_MS) == []
+    assert rung(full, NOON + LOCK_MS + 5) == [1]
 
 
 def test_nothing_is_done_with_a_lock_that_is_over() -> None:
     full = queue(1)
-    full.lock(A, NOON)
-    late = NOON + LOCK_MS
+    lock(full, A)
 
-    for act in (full.renew, full.remove, full.release, full.abandon):
+    for act in (full.holding, full.renew):
         with pytest.raises(LockLost):
-            act(A, late)
+            act(A, NOON + LOCK_MS)
         with pytest.raises(LockLost):
             act(B, NOON)
-    with pytest.raises(LockLost):
-        full.dead_letter(A, late, reason=None, description=None)
 
 
-def test_dead_letters_wait_for_ever_and_have_none_of_their_own() -> None:
-    full = queue(1)
-    full.lock(A, NOON)
-    full.dead_letter(A, NOON, reason="r", description=None)
-    dead_letters = full.dead_letters
-    assert dead_letters
+def test_what_expires_rings_at_its_time_but_not_while_it_is_locked() -> None:
+    full = queue()
+    put(full, expires=NOON + 10)
+    put(full, expires=NOON + 20)
+    lock(full, A)
 
-    for _ in range(5):
-        dead_letters.lock(B, NOON)
-        dead_letters.abandon(B, NOON)
+    assert rung(full, NOON + 20) == [2]
+    assert rung(full, NOON + LOCK_MS) == [1]
 
-    dead_letters.lock(C, NOON)
-    with pytest.raises(NotAllowed):
-        dead_letters.dead_letter(C, NOON, reason=None, description=None)
-    assert numbers(dead_letters) == [1]
-    assert list(dead_letters.locked) == [C]
+
+def test_what_is_scheduled_rings_when_it_is_due_and_is_not_delivered_before() -> None:
+    full = queue()
+    entry = put(full, state=State.SCHEDULED)
+
+    assert full.active == 0
+    assert rung(full, NOON) == [entry.number]
+
+
+def test_a_parked_message_is_found_by_its_number_while_nobody_holds_it() -> None:
+    full = queue()
+    entry = put(full, state=State.DEFERRED)
+
+    assert full.parked(1, State.DEFERRED) is entry
+    full.lock(entry, A, NOON)
+
+    for number, state in ((1, State.DEFERRED), (1, State.SCHEDULED), (2, State.DEFERRED)):
+        with pytest.raises(MessageNotFound):
+            full.parked(number, state)
 
 
 def test_room_is_taken_by_all_or_none_and_given_back_when_they_leave() -> None:
-    full = queue(2, room=Room(3, 1_000))
+    full = Queue(LOCK_MS, Room(2, 25), most_deliveries=1)
+    entries = [Entry(number, NOON, 10) for number in (1, 2, 3)]
     with pytest.raises(QueueFull):
-        full.accept([message(), message()], NOON)
-    full.lock(A, NOON)
-    full.dead_letter(A, NOON, reason="it is longer now", description="and stays within its room")
-    full.accept([message()], NOON)
+        full.room.take(entries)
+    full.room.take(entries[:2])
+    full.put(entries[0])
     with pytest.raises(QueueFull):
-        full.accept([message()], NOON)
+        full.room.take(entries[2:])
 
-    full.take()
+    full.remove(entries[0])
 
-    assert [entry.number for entry in full.accept([message()], NOON)] == [4]
-
-
-def test_room_is_counted_in_bytes_too() -> None:
-    with pytest.raises(QueueFull):
-        queue(2, room=Room(10, 15))
+    full.room.take(entries[2:])
+    assert (full.room.messages, full.room.bytes) == (0, 5)
 
 
-def test_what_could_not_be_stored_gives_its_room_back() -> None:
-    full = queue(room=Room(1, 1_000))
+def test_what_leaves_from_the_middle_is_not_delivered() -> None:
+    full = queue(3)
 
-    full.withdraw(full.accept([message()], NOON))
+    full.remove(full.entries[2])
 
-    assert full.accept([message()], NOON)
+    assert [lock(full, token).number for token in (A, B)] == [1, 3]
+    assert full.active == 0
 
 
-def test_what_is_restored_keeps_its_number_and_is_dead_if_it_was_delivered_too_often() -> None:
-    full = queue()
+def test_the_places_of_what_has_left_are_given_up() -> None:
+    full = queue(1)
 
-    full.restore(Entry(7, NOON, message(), 9, deliveries=1))
-    dead = full.restore(Entry(8, NOON, message(), 9, deliveries=2))
+    for _ in range(3 * SLACK):
+        full.remove(put(full, expires=NOON + 1))
 
-    assert dead and (numbers(full), numbers(full.dead_letters)) == ([7], [8])
-    assert full.accept([message()], NOON)[0].number == 9
+    assert len(full.lane(None).active) <= SLACK + 3
+    assert len(full._alarms) <= SLACK + 3
 
 
 def test_peeking_starts_anywhere_and_shows_what_is_locked() -> None:
     full = queue(4)
-    full.lock(A, NOON)
+    lock(full, A)
 
     assert [entry.number for entry in full.peek(0, 2)] == [1, 2]
     assert [entry.number for entry in full.peek(3, 9)] == [3, 4]
+
+
+def test_dead_letters_are_peeked_in_the_order_of_their_numbers() -> None:
+    dead = queue(deliveries=0)
+
+    for number in (5, 2, 9):
+        dead.put(Entry(number, NOON, 10))
+
+    assert numbers(dead) == [2, 5, 9]
+
+
+def test_sessions_are_lanes_and_their_messages_are_locked_with_them() -> None:
+    full = queue(sessions=True)
+    put(full, session="a")
+    put(full, session="b")
+    lane = full.lane("b")
+    full.hold(lane, NOON)
+
+    entry = lock(full, A, session="b")
+
+    assert (entry.number, entry.locked_until, full.holding(A, NOON)) == (2, None, entry)
+    with pytest.raises(SessionLockLost):
+        full.holding(A, NOON + LOCK_MS)
+    assert full.next_alarm == NOON + LOCK_MS
+    assert full.let_go(lane) == [entry]
+
+
+def test_a_session_without_anything_is_forgotten() -> None:
+    full = queue(sessions=True)
+    lane = full.lane("a")
+    full.hold(lane, NOON)
+    full.forget_if_empty(lane)
+    assert "a" in full.lanes
+
+    full.let_go(lane)
+    full.forget_if_empty(lane)
+
+    assert full.lanes == {}

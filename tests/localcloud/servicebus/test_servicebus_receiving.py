@@ -7,7 +7,7 @@ import time
 import pytest
 from azure.servicebus import ServiceBusMessage, ServiceBusReceivedMessage, ServiceBusSubQueue
 from azure.servicebus.aio import ServiceBusClient
-from azure.servicebus.exceptions import MessageLockLostError, ServiceBusError
+from azure.servicebus.exceptions import MessageLockLostError
 
 from tests.localcloud.servicebus.bus import Bus, Relay, client, one, received
 
@@ -121,17 +121,6 @@ async def test_what_was_settled_cannot_be_settled_again_nor_renewed(bus: Bus) ->
             await receiver.renew_message_lock(twin)
 
 
-async def test_a_deferral_is_refused_and_the_message_stays_locked(bus: Bus) -> None:
-    async with bus.of() as sdk, sdk.get_queue_receiver("catalog") as receiver:
-        await send(sdk, "catalog", "1")
-        message = await one(receiver)
-
-        with pytest.raises(ServiceBusError, match="does not do that"):
-            await receiver.defer_message(message)
-
-    assert bus.broker.counts("catalog").locked == 1
-
-
 async def test_peeking_neither_locks_nor_removes(bus: Bus) -> None:
     async with bus.of() as sdk, sdk.get_queue_receiver("catalog") as receiver:
         assert await receiver.peek_messages(5) == []
@@ -154,8 +143,9 @@ async def test_a_waiting_receiver_gets_a_message_at_once(bus: Bus) -> None:
         start = time.perf_counter()
         await bus.broker.send("catalog", b"1", message_id="1", content_type="", properties={})
         await waiting
+        took = time.perf_counter() - start
 
-    assert time.perf_counter() - start < 0.5
+    assert took < 0.5
 
 
 async def test_two_receivers_share_what_there_is(bus: Bus) -> None:

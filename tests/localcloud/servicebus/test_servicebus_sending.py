@@ -1,6 +1,5 @@
 """What the unmodified SDK sends."""
 
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,14 +10,13 @@ from azure.servicebus.exceptions import (
     MessagingEntityNotFoundError,
     ServiceBusAuthorizationError,
     ServiceBusConnectionError,
-    ServiceBusError,
     ServiceBusQuotaExceededError,
 )
 
 from localcloud.access import Access
 from localcloud.certificates import Certificates
-from localcloud.servicebus.broker import Limits
 from localcloud.servicebus.errors import QueueFull, TooLarge, UnknownEntity
+from localcloud.servicebus.namespace import Limits
 from tests.localcloud.servicebus.bus import Bus, client, one, opened, received
 
 pytestmark = pytest.mark.real
@@ -111,22 +109,6 @@ async def test_a_full_queue_refuses(tmp_path: Path, access: Access, files: Certi
             await bus.broker.send("catalog", b"", message_id="4", content_type="", properties={})
 
     assert bus.broker.counts("catalog").active == 2
-
-
-@pytest.mark.parametrize(
-    "message",
-    [
-        ServiceBusMessage("1", time_to_live=timedelta(minutes=1)),
-        ServiceBusMessage("1", scheduled_enqueue_time_utc=datetime.now(UTC) + timedelta(days=1)),
-    ],
-    ids=["time to live", "scheduling"],
-)
-async def test_what_is_not_built_is_refused(bus: Bus, message: ServiceBusMessage) -> None:
-    async with bus.of() as sdk, sending(sdk) as sender:
-        with pytest.raises(ServiceBusError, match="does not do that"):
-            await sender.send_messages(message)
-
-    assert bus.broker.counts("catalog").active == 0
 
 
 async def test_an_unknown_queue_is_not_found(bus: Bus) -> None:

@@ -1,0 +1,5 @@
+"""What ServiceBusAdministrationClient talks to: entities and rules as ATOM over HTTP."""
+
+from localcloud.servicebus.admin.app import Administration
+
+__all__ = ["Administration"]

@@ -1,0 +1,52 @@
+"""A rule, read once: does it want a message, and what does it change?"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from localcloud.servicebus.filters.actions import Changes, read_action
+from localcloud.servicebus.filters.errors import BadFilter
+from localcloud.servicebus.filters.expressions import Reader
+from localcloud.servicebus.filters.facts import SYSTEM, Facts, plain
+from localcloud.servicebus.filters.values import equal, truth
+from localcloud.topology import Rule
+
+_SYSTEM: Final = {name.lower() for name in SYSTEM.split()}
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    wants: Callable[[Facts], bool]  # raises FilterFailed
+    act: Callable[[Facts], Changes] | None
+
+
+def compile_rule(rule: Rule) -> Compiled:
+    """Raises BadFilter."""
+    act = read_action(rule.action, rule.parameters) if rule.action else None
+    if rule.correlation is not None or (rule.properties and rule.sql is None):
+        return Compiled(_correlation(rule.correlation or {}, rule.properties), act)
+    return Compiled(_everything if rule.sql is None else _sql(rule.sql, rule.parameters), act)
+
+
+def _everything(_: Facts) -> bool:
+    return True
+
+
+def _sql(text: str, parameters: Mapping[str, Any]) -> Callable[[Facts], bool]:
+    reader = Reader(text, parameters)
+    condition = reader.condition()
+    reader.end()
+    return lambda facts: truth(condition(facts)) is True
+
+
+def _correlation(system: Mapping[str, str], user: Mapping[str, Any]) -> Callable[[Facts], bool]:
+    """All of it must be equal."""
+    if unknown := [name for name in system if name.lower() not in _SYSTEM]:
+        raise BadFilter(f"not a system property: {unknown[0]}")
+
+    def fits(facts: Facts) -> bool:
+        return all(equal(facts.of_system(name), value) for name, value in system.items()) and all(
+            equal(facts.of_user(name), plain(value)) for name, value in user.items()
+        )
+
+    return fits
