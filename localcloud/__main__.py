@@ -29,7 +29,9 @@ from localcloud.communication import MailService
 from localcloud.eventgrid import FAIR, Conditions, EventGrid, Inspection
 from localcloud.forgetting import Forgetting
 from localcloud.grid import Ground
-from localcloud.identity import ManagedIdentity, issuer_app
+from localcloud.identity.entra import Entra
+from localcloud.identity.managed import ManagedIdentity
+from localcloud.identity.switches import Switches
 from localcloud.keyvault import KeyVault
 from localcloud.mail import Letters
 from localcloud.servicebus import Broker
@@ -60,6 +62,7 @@ class Settings:
 class Cloud:
     topology: Topology
     identity: ManagedIdentity
+    entra: Entra
     broker: Broker
     grid: EventGrid
     vault: KeyVault
@@ -88,8 +91,10 @@ class Cloud:
             KeyVault.open(state.journal("keyvault"), access, keyvault.resource(addresses)) as vault,
             _front(settings, grid) as front,
         ):
-            named = ManagedIdentity(issuer, known, identity.header(state))
-            yield cls(known, named, broker, grid, vault, letters, front)
+            switches = Switches(issuer, state.identity)
+            named = ManagedIdentity(issuer, known, identity.header(state), switches)
+            entra = Entra.open(issuer, known, state, switches)
+            yield cls(known, named, entra, broker, grid, vault, letters, front)
 
     def state(self) -> dict[str, Any]:
         """How far everything is. Who can ask knows that everything listens."""
@@ -140,7 +145,7 @@ def _servers(cloud: Cloud, settings: Settings) -> dict[Port, Coroutine[Any, Any,
     tls = certificates.ensure(settings.state.certificates, datetime.now(UTC)).server_context()
     return {
         Port.IDENTITY: http.serve(cloud.identity.app(), HOST, port(Port.IDENTITY)),
-        Port.ISSUER: http.serve(issuer_app(cloud.identity.issuer), HOST, port(Port.ISSUER), tls),
+        Port.ISSUER: http.serve(cloud.entra.app(), HOST, port(Port.ISSUER), tls),
         Port.KEYVAULT: http.serve(cloud.vault.app(), HOST, port(Port.KEYVAULT), tls),
         Port.SERVICEBUS: cloud.broker.serve(HOST, port(Port.SERVICEBUS), tls),
         Port.EVENTGRID: cloud.grid.serve(HOST, port(Port.EVENTGRID), tls),

@@ -1,6 +1,6 @@
 """Who is asking, and may they? Tokens of the local issuer, checked against the topology's rights."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -12,12 +12,14 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet, RSAKey
 
-from localcloud.state import made_once
+from localcloud.state import made_once, write_private
 from localcloud.topology import Identity, Right, Topology
 
 LIFETIME = timedelta(hours=24)  # what Azure gives a managed identity
 LEEWAY_SECONDS = 60
 KEY_FILE = "issuer.json"
+EARLIER_FILE = "issuer-earlier.json"
+MOST_EARLIER = 8
 
 # What an Azure role grants beside itself.
 INCLUDED = {
@@ -35,19 +37,41 @@ class Forbidden(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Earlier:
+    """The public half of a key that signs no more, but has signed what still counts."""
+
+    key: RSAKey
+    until: int  # seconds since 1970
+
+
+@dataclass(slots=True)
 class Issuer:
-    """Makes and checks RS256 tokens in the form of Entra ID v2; the key lies in the state folder."""
+    """Makes and checks RS256 tokens in the form of Entra ID v2; the keys lie in the state folder."""
 
     url: str  # the `iss` of every token: https://…/<tenant>/v2.0
     tenant: UUID
     key: RSAKey
+    earlier: list[Earlier] = field(default_factory=list)
 
     @classmethod
     def open(cls, folder: Path, url: str, tenant: UUID) -> "Issuer":
         """The key is made on first use."""
-        key = RSAKey.import_key(msgspec.json.decode(made_once(folder / KEY_FILE, _new_key)))
-        key.ensure_kid()
-        return cls(url, tenant, key)
+        key = _key(msgspec.json.decode(made_once(folder / KEY_FILE, _new_key)))
+        earlier = msgspec.json.decode(made_once(folder / EARLIER_FILE, lambda: b"[]"))
+        return cls(url, tenant, key, [Earlier(_key(jwk), until) for jwk, until in earlier])
+
+    def rotate(self, folder: Path, at: datetime) -> None:
+        """Signs with a new key from now on; the old one counts until all it signed has ended. Blocks, to make the key.
+
+        The old one is written down first: whoever is killed before the new one is there has it twice.
+        """
+        ends = int((at + LIFETIME).timestamp()) + LEEWAY_SECONDS
+        earlier = [*self._counting(at), Earlier(_key(self.key.as_dict(private=False)), ends)][-MOST_EARLIER:]
+        kept = [(each.key.as_dict(private=False), each.until) for each in earlier]
+        write_private(folder / EARLIER_FILE, msgspec.json.encode(kept))
+        new = _new_key()
+        write_private(folder / KEY_FILE, new)
+        self.key, self.earlier = _key(msgspec.json.decode(new)), earlier
 
     def token(self, audience: str, at: datetime, lifetime: timedelta = LIFETIME, **claims: Any) -> str:
         """`claims` are added to the standard ones: `oid`, `roles`, `azp`, `idtyp`, …"""
@@ -58,7 +82,7 @@ class Issuer:
     def verify(self, token: str, audience: str, at: datetime) -> dict[str, Any]:
         """The token's claims. Raises Unauthorized."""
         try:
-            claims = jwt.decode(token, self.key, algorithms=["RS256"]).claims
+            claims = jwt.decode(token, self._keys(at), algorithms=["RS256"]).claims
             rules = jwt.JWTClaimsRegistry(
                 now=int(at.timestamp()),
                 leeway=LEEWAY_SECONDS,
@@ -71,8 +95,15 @@ class Issuer:
             raise Unauthorized(str(error)) from error
         return claims
 
-    def public_keys(self) -> dict[str, Any]:
-        return dict(KeySet([self.key]).as_dict(private=False))
+    def public_keys(self, at: datetime) -> dict[str, Any]:
+        return dict(self._keys(at).as_dict(private=False))
+
+    def _keys(self, at: datetime) -> KeySet:
+        earlier = [each.key for each in self._counting(at) if each.key.kid != self.key.kid]
+        return KeySet([self.key, *earlier])
+
+    def _counting(self, at: datetime) -> list[Earlier]:
+        return [each for each in self.earlier if each.until > at.timestamp()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +131,12 @@ class Access:
 
 def _grants(right: Right, role: str) -> bool:
     return role == right.role or role in INCLUDED.get(right.role, ())
+
+
+def _key(jwk: dict[str, Any]) -> RSAKey:
+    key = RSAKey.import_key(jwk)
+    key.ensure_kid()
+    return key
 
 
 def _new_key() -> bytes:

@@ -1,6 +1,7 @@
 """The keys of the functions host, as files: the form it reads on Container Apps (`/run/secrets/functions-keys`)."""
 
 import secrets
+import sys
 from pathlib import Path
 
 from localcloud.state import made_once
@@ -18,3 +19,7 @@ def ensure(folder: Path) -> None:
 def read(path: Path) -> str:
     """Raises FileNotFoundError."""
     return path.read_text().strip()
+
+
+if __name__ == "__main__":  # python -m localcloud.functions_keys DIR
+    ensure(Path(sys.argv[1]))

@@ -82,6 +82,7 @@ class Api(Struct, frozen=True, forbid_unknown_fields=True):
     client_id: UUID
     uri: str
     roles: list[str]
+    redirect_uris: list[str] = field(default_factory=lambda: ["http://localhost", "http://127.0.0.1"])  # of signing in
 
 
 class Route(Struct, frozen=True, forbid_unknown_fields=True):

@@ -14,7 +14,7 @@ from aiohttp import web
 
 from libs.common.auth import Role, Verifier
 from localcloud.access import Issuer
-from localcloud.identity import issuer_app
+from localcloud.identity import discovery
 
 TENANT = UUID("df6a501a-89f2-4bb6-b9e9-3ed29876719f")
 AUDIENCE = "df9c4575-bbd0-4236-b004-c82fc26ba986"
@@ -45,7 +45,9 @@ async def tokens(issuer_folder: Path) -> AsyncIterator[Tokens]:
     door = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{door.getsockname()[1]}/{TENANT}/v2.0"
     issuer = Issuer.open(issuer_folder, url, TENANT)
-    runner = web.AppRunner(issuer_app(issuer), access_log=None, shutdown_timeout=1)
+    app = web.Application()
+    app.add_routes(discovery.routes(issuer))
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
     await runner.setup()
     try:
         await web.SockSite(runner, door).start()

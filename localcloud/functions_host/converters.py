@@ -1,12 +1,13 @@
 """The binding converters that `azure-functions` ships, typed: between what the host has and what a function sees."""
 
+import typing
 from collections.abc import Mapping
 from typing import Any, TypeAlias, cast
 
 import azure.functions as func
 from azure.functions.meta import Datum, InConverter, OutConverter
 
-from localcloud.functions_host.bindings import Binding
+from localcloud.functions_host.bindings import Binding, ServiceBusTrigger
 
 Metadata: TypeAlias = Mapping[str, Datum]
 
@@ -17,7 +18,11 @@ def _of(binding: Binding) -> Any:
 
 def accepts(trigger: Binding, annotation: Any) -> bool:
     converter = cast(type[InConverter], _of(trigger))
-    return isinstance(annotation, type) and converter.check_input_type_annotation(annotation)
+    many = isinstance(trigger, ServiceBusTrigger) and trigger.cardinality == "MANY"
+    kind = typing.get_origin(annotation) or annotation
+    if not isinstance(kind, type) or many != (kind is not annotation):
+        return False
+    return bool(converter.check_input_type_annotation(annotation))
 
 
 def produces(output: Binding, annotation: Any) -> bool:

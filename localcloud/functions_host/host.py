@@ -2,42 +2,48 @@
 
 import asyncio
 import random
+import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 import structlog
 from aiohttp import web
 
-from localcloud.addresses import HOST
+from localcloud.functions_host import blob_trigger
 from localcloud.functions_host.admin import Admin
 from localcloud.functions_host.bindings import (
-    EventGridTrigger,
-    HttpTrigger,
+    BlobTrigger,
     ServiceBusOutput,
     ServiceBusTrigger,
     TimerTrigger,
-    seconds,
 )
-from localcloud.functions_host.eventgrid_trigger import EventGridWebhook
+from localcloud.functions_host.blob_trigger import Blobs
+from localcloud.functions_host.calls import Calls
 from localcloud.functions_host.host_json import HostJson
-from localcloud.functions_host.http_trigger import HttpFunction
-from localcloud.functions_host.indexing import Function
+from localcloud.functions_host.http_trigger import HttpFunctions
+from localcloud.functions_host.indexing import Function, Refused
 from localcloud.functions_host.invocation import Invoker
 from localcloud.functions_host.keys import Keys
+from localcloud.functions_host.timer_monitor import Monitor
 from localcloud.functions_host.timer_trigger import Clock, Timer
+from localcloud.functions_host.webhooks import Webhooks
 
 if TYPE_CHECKING:  # an app without such bindings does without their memory
     from azure.core.credentials_async import AsyncTokenCredential
+    from azure.storage.blob.aio import BlobServiceClient
 
     from localcloud.functions_host.servicebus import Listener, ServiceBus
 
 log = structlog.get_logger()
 
 DRAIN_SECONDS = 25.0
+THREADS, MOST_THREADS = "PYTHON_THREADPOOL_THREAD_COUNT", 1000
+BLOBS = "blobs_extension"
 BODY_LIMIT = 104_857_600  # what Azure takes where FUNCTIONS_REQUEST_BODY_SIZE_LIMIT is not set
 
 
@@ -51,31 +57,37 @@ class Host:
     clock: Clock
     chance: random.Random
     new_id: Callable[[], UUID]
+    state: Path | None = None  # where timers are remembered
 
     @asynccontextmanager
-    async def serve(self, port: int) -> AsyncIterator[int]:
-        """Yields the port once all is running; afterwards takes nothing new and lets what runs finish.
+    async def serve(self, listening: socket.socket) -> AsyncIterator[None]:
+        """Until its end; afterwards takes nothing new and lets what runs finish.
 
-        Raises Refused where a binding cannot be served, and OSError where the port is taken.
+        Raises Refused where a binding cannot be served.
         """
         stop, work = asyncio.Event(), asyncio.TaskGroup()
         async with AsyncExitStack() as stack:
             bus = await self._connect(stack)
             invoker = self._invoker(stack, bus)
+            blobs = Blobs(await self._storage(stack), invoker)
             loops: list[Timer | Listener] = [*self._timers(invoker, stop)]
             if bus:
                 loops += self._listeners(bus, invoker, stop)
-            runner = web.AppRunner(self._app(invoker, work), access_log=None, shutdown_timeout=DRAIN_SECONDS)
+            runner = web.AppRunner(self._app(invoker, blobs, work), access_log=None, shutdown_timeout=DRAIN_SECONDS)
             stack.push_async_callback(runner.cleanup)
             await runner.setup()
-            await web.TCPSite(runner, HOST, port).start()
+            await web.SockSite(runner, listening).start()
             async with work:
                 for loop in loops:
                     work.create_task(loop.run())
                 log.info("host.started", functions=len(self.functions))
-                yield int(runner.addresses[0][1])
+                yield
                 stop.set()
                 await runner.cleanup()
+
+    @property
+    def _enabled(self) -> list[Function]:
+        return [function for function in self.functions if not function.is_disabled]
 
     async def _connect(self, stack: AsyncExitStack) -> "ServiceBus | None":
         bound = [each for function in self.functions for each in (function.trigger, *function.outputs)]
@@ -86,34 +98,57 @@ class Host:
 
         return await stack.enter_async_context(servicebus.connect(queues, self.environ, self.credential()))
 
+    async def _storage(self, stack: AsyncExitStack) -> "Mapping[str, BlobServiceClient]":
+        """Raises Refused."""
+        triggers = [each.trigger for each in self.functions if isinstance(each.trigger, BlobTrigger)]
+        if triggers and BLOBS not in self.keys.system:
+            raise Refused(f"a blob trigger is called with the key host.systemKey.{BLOBS}, which is missing")
+        return await stack.enter_async_context(blob_trigger.connect(triggers, self.environ, self.credential))
+
     def _invoker(self, stack: AsyncExitStack, bus: "ServiceBus | None") -> Invoker:
-        most = int(self.environ.get("PYTHON_THREADPOOL_THREAD_COUNT", 0)) or None
-        threads = ThreadPoolExecutor(most, thread_name_prefix="function")
+        threads = ThreadPoolExecutor(self._threads(), thread_name_prefix="function")
         stack.callback(threads.shutdown, wait=False, cancel_futures=True)
-        return Invoker(bus.senders if bus else {}, threads, seconds(self.options.function_timeout), self.new_id)
+        return Invoker(
+            senders=bus.senders if bus else {},
+            threads=threads,
+            timeout=self.options.timeout,
+            new_id=self.new_id,
+            now=self.clock.now,
+            calls=Calls(function.name for function in self.functions),
+        )
+
+    def _threads(self) -> int | None:
+        """Raises Refused."""
+        said = self.environ.get(THREADS, "")
+        if said and not (said.isdecimal() and 1 <= int(said) <= MOST_THREADS):
+            raise Refused(f"{THREADS} must be a number from 1 to {MOST_THREADS}, and is {said}")
+        return int(said) if said else None
 
     def _timers(self, invoker: Invoker, stop: asyncio.Event) -> Iterator[Timer]:
-        for function in self.functions:
+        for function in self._enabled:
             if isinstance(function.trigger, TimerTrigger):
-                yield Timer(function, function.trigger, invoker, self.clock, stop)
+                monitor = Monitor(self.state if function.trigger.use_monitor else None)
+                yield Timer(function, function.trigger, invoker, self.clock, stop, monitor)
 
     def _listeners(self, bus: "ServiceBus", invoker: Invoker, stop: asyncio.Event) -> "Iterator[Listener]":
-        """As many for a function as it may have messages in hand."""
-        options = self.options.extensions.service_bus
-        for function in self.functions:
+        """As many for a function as it may have calls at a time."""
+        for function in self._enabled:
             if isinstance(function.trigger, ServiceBusTrigger):
-                for _ in range(options.max_concurrent_calls):
-                    yield bus.listener(
-                        function, function.trigger, options, invoker=invoker, stop=stop, chance=self.chance
-                    )
+                yield from bus.listeners(
+                    function,
+                    function.trigger,
+                    self.options.extensions.service_bus,
+                    invoker=invoker,
+                    stop=stop,
+                    chance=self.chance,
+                )
 
-    def _app(self, invoker: Invoker, work: asyncio.TaskGroup) -> web.Application:
+    def _app(self, invoker: Invoker, blobs: Blobs, work: asyncio.TaskGroup) -> web.Application:
         by_name = {function.name.lower(): function for function in self.functions}
-        heard = {name: function for name, function in by_name.items() if isinstance(function.trigger, EventGridTrigger)}
+        http = self.options.extensions.http
         app = web.Application(client_max_size=int(self.environ.get("FUNCTIONS_REQUEST_BODY_SIZE_LIMIT", BODY_LIMIT)))
-        app.router.add_route("*", "/runtime/webhooks/{extension}", EventGridWebhook(heard, self.keys, invoker).answer)
-        app.router.add_routes(Admin(by_name, self.keys, invoker, work).routes())
-        for function in self.functions:
-            if isinstance(function.trigger, HttpTrigger):
-                HttpFunction(function, function.trigger, self.keys, invoker).mount(app, self.options.extensions.http)
+        webhooks = Webhooks(by_name, blobs, self.keys, invoker)
+        app.router.add_route("*", "/runtime/webhooks/{extension}", webhooks.answer)
+        app.router.add_routes(Admin(by_name, self.keys, blobs, invoker, work, http.route_prefix).routes())
+        app.router.add_route("*", "/{path:.*}", HttpFunctions(self._enabled, http, self.keys, invoker).answer)
         return app

@@ -1,22 +1,27 @@
-"""`host.json`: what the app asks of the host. What is not read here is the business of the host in Azure."""
+"""`host.json` and `local.settings.json`: what the app asks of the host. What is not read here is Azure's business."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Meta, Struct, field
 
-from localcloud.functions_host.bindings import TimeSpan
+from localcloud.functions_host.timespan import PATTERN, TimeSpan, seconds
+
+UNLIMITED = "-1"
 
 
 class Http(Struct, frozen=True, rename="camel"):
     route_prefix: str = "api"
+    max_outstanding_requests: int = -1
 
 
 class ServiceBus(Struct, frozen=True, rename="camel"):
     auto_complete_messages: bool = True
-    max_concurrent_calls: int = 16
+    max_concurrent_calls: Annotated[int, Meta(ge=1, le=1000)] = 16
     max_auto_lock_renewal_duration: TimeSpan = "00:05:00"
+    prefetch_count: Annotated[int, Meta(ge=0, le=10_000)] = 0
+    max_message_batch_size: Annotated[int, Meta(ge=1, le=10_000)] = 1000
 
 
 class Extensions(Struct, frozen=True, rename="camel"):
@@ -26,10 +31,26 @@ class Extensions(Struct, frozen=True, rename="camel"):
 
 class HostJson(Struct, frozen=True, rename="camel"):
     version: Literal["2.0"]
-    function_timeout: TimeSpan = "00:05:00"
+    function_timeout: Annotated[str, Meta(pattern=f"^-1$|{PATTERN}")] = "00:05:00"
     extensions: Extensions = field(default_factory=Extensions)
+
+    @property
+    def timeout(self) -> float | None:
+        """Seconds."""
+        return None if self.function_timeout == UNLIMITED else seconds(self.function_timeout)
+
+
+class LocalSettings(Struct, frozen=True, rename="pascal"):
+    is_encrypted: Literal[False] = False
+    values: dict[str, str] = {}
 
 
 def read(folder: Path) -> HostJson:
     """Raises FileNotFoundError, or msgspec.DecodeError naming the field that is wrong."""
     return msgspec.json.decode((folder / "host.json").read_bytes(), type=HostJson)
+
+
+def local_settings(folder: Path) -> dict[str, str]:
+    """What `func start` would put into the environment. Raises msgspec.DecodeError."""
+    file = folder / "local.settings.json"
+    return msgspec.json.decode(file.read_bytes(), type=LocalSettings).values if file.is_file() else {}

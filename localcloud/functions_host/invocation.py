@@ -4,19 +4,22 @@ import asyncio
 import contextvars
 import re
 import threading
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import azure.functions as func
 import structlog
 from azure.functions.meta import Datum
 
-from localcloud.functions_host import converters
+from localcloud.functions_host import calls, converters
 from localcloud.functions_host.bindings import RETURN, Address, HttpOutput, ServiceBusOutput
+from localcloud.functions_host.calls import Calls, Ended
 from localcloud.functions_host.converters import Metadata
 from localcloud.functions_host.indexing import Function
 
@@ -26,7 +29,7 @@ _TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 class FunctionFailed(Exception):
-    """The text names the error, as the host tells it to Event Grid."""
+    """The text is what the host tells Event Grid: which function, and nothing of why. That is in the log."""
 
 
 class Out(func.Out[Any]):
@@ -83,21 +86,29 @@ class Call:
 class Invoker:
     senders: Mapping[Address, Callable[[Datum], Awaitable[None]]]
     threads: ThreadPoolExecutor  # of functions that are not async
-    timeout: float
+    timeout: float | None
     new_id: Callable[[], UUID]
+    now: Callable[[], datetime]
+    calls: Calls
 
     async def run(self, function: Function, call: Call) -> Datum | None:
         """What the function answers over HTTP, if it does. Raises FunctionFailed."""
-        loop, invocation_id = asyncio.get_running_loop(), str(self.new_id())
+        at, started, invocation_id = self.now(), time.perf_counter(), str(self.new_id())
         about = log.bind(function=function.name, invocation_id=invocation_id, trace_id=call.trace_id)
-        started = loop.time()
+
+        def note(outcome: Literal["succeeded", "failed"], error: Exception | None = None) -> float:
+            took = round((time.perf_counter() - started) * 1000, 1)
+            text = calls.masked(error) if error else None
+            self.calls.note(function.name, Ended(at, took, outcome, invocation_id, call.trace_id, text))
+            return took
+
         try:
             async with asyncio.timeout(self.timeout):
                 answer = await self._run(function, call, invocation_id)
         except Exception as error:  # a defect in a function is that call's fate, not the host's
-            about.error("function.failed", duration_ms=_milliseconds(loop.time() - started), exc_info=error)
-            raise FunctionFailed(f"{type(error).__name__}: {error}") from error
-        about.info("function.called", duration_ms=_milliseconds(loop.time() - started))
+            about.error("function.failed", duration_ms=note("failed", error), exc_info=error)
+            raise FunctionFailed(f"Exception while executing function: Functions.{function.name}") from error
+        about.info("function.called", duration_ms=note("succeeded"))
         return answer
 
     async def _run(self, function: Function, call: Call, invocation_id: str) -> Datum | None:
@@ -133,7 +144,3 @@ class Invoker:
             if isinstance(output, ServiceBusOutput) and datum is not None:
                 await self.senders[output.address](datum)
         return next((datum for output, datum in encoded.items() if isinstance(output, HttpOutput)), None)
-
-
-def _milliseconds(seconds: float) -> float:
-    return round(seconds * 1000, 1)

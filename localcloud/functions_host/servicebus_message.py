@@ -1,7 +1,8 @@
 """A Service Bus message as the host hands it to a function, and a function's output as messages."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -40,20 +41,44 @@ _OTHERS = {
     "ExpiresAtUtc": "expires_at_utc",
     "LockedUntil": "locked_until_utc",
 }
+_COUNTED = ("DeliveryCount", "ApplicationProperties", "UserProperties")
 
 
 class Unreadable(Exception):
     """The message has an AMQP value or sequence for a body, which a function cannot get."""
 
 
-def call(trigger: ServiceBusTrigger, message: ServiceBusReceivedMessage) -> Call:
-    """Raises Unreadable."""
-    if message.body_type is not AmqpMessageBodyType.DATA:
-        raise Unreadable(str(message.body_type))
+def call(trigger: ServiceBusTrigger, messages: Sequence[ServiceBusReceivedMessage]) -> Call:
+    """Of one, or of a batch where the trigger asks for many. Raises Unreadable."""
+    for message in messages:
+        if message.body_type is not AmqpMessageBodyType.DATA:
+            raise Unreadable(str(message.body_type))
+    if trigger.cardinality == "MANY":
+        return _batch(trigger, messages)
+    message = messages[0]
     properties = _application_properties(message)
-    traceparent = str(properties.get("traceparent") or properties.get("Diagnostic-Id") or "")
     data, merged = body(trigger, b"".join(message.body))
-    return Call(data, _metadata(message, properties) | merged, traceparent)
+    return Call(data, _metadata(message, properties) | merged, _traceparent(properties))
+
+
+def _batch(trigger: ServiceBusTrigger, messages: Sequence[ServiceBusReceivedMessage]) -> Call:
+    """The bodies as one collection; the metadata as an array for each name, with nothing merged into it."""
+    contents = [b"".join(message.body) for message in messages]
+    properties = [_application_properties(message) for message in messages]
+    about = [_texts(each) | _others(each, own) for each, own in zip(messages, properties, strict=True)]
+    metadata = {f"{name}Array": _json([each.get(name) for each in about]) for name in (*_TEXTS, *_OTHERS, *_COUNTED)}
+    return Call(_collection(trigger, contents), metadata, _traceparent(properties[0]))
+
+
+def _collection(trigger: ServiceBusTrigger, contents: list[bytes]) -> Datum:
+    if trigger.data_type != "BINARY":
+        with suppress(UnicodeDecodeError):
+            return Datum(SimpleNamespace(string=[each.decode() for each in contents]), "collection_string")
+    return Datum(SimpleNamespace(bytes=contents), "collection_bytes")
+
+
+def _traceparent(properties: Mapping[str, Any]) -> str:
+    return str(properties.get("traceparent") or properties.get("Diagnostic-Id") or "")
 
 
 def body(trigger: ServiceBusTrigger, content: bytes) -> tuple[Datum, dict[str, Datum]]:
@@ -86,15 +111,24 @@ def _binding_data(text: str) -> dict[str, Datum]:
 
 def _metadata(message: ServiceBusReceivedMessage, properties: Mapping[str, Any]) -> dict[str, Datum]:
     """What is absent is left out: a JSON null breaks the converter's dates."""
-    texts = {name: getattr(message, attribute) for name, attribute in _TEXTS.items()}
-    others = {name: getattr(message, attribute) for name, attribute in _OTHERS.items()} | {
+    texts, others = _texts(message), _others(message, properties)
+    return {name: Datum(value, "string") for name, value in texts.items()} | {
+        name: _json(value) for name, value in others.items()
+    }
+
+
+def _texts(message: ServiceBusReceivedMessage) -> dict[str, Any]:
+    said = {name: getattr(message, attribute) for name, attribute in _TEXTS.items()}
+    return {name: str(value) for name, value in said.items() if value is not None}
+
+
+def _others(message: ServiceBusReceivedMessage, properties: Mapping[str, Any]) -> dict[str, Any]:
+    said = {name: getattr(message, attribute) for name, attribute in _OTHERS.items()} | {
         "DeliveryCount": (message.delivery_count or 0) + 1,  # the Python SDK counts from 0, the host from 1
         "ApplicationProperties": properties,
         "UserProperties": properties,  # by this one the converter knows a single message from a batch
     }
-    return {name: Datum(str(value), "string") for name, value in texts.items() if value is not None} | {
-        name: _json(value) for name, value in others.items() if value is not None
-    }
+    return {name: value for name, value in said.items() if value is not None}
 
 
 def _application_properties(message: ServiceBusReceivedMessage) -> dict[str, Any]:

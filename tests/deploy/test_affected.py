@@ -29,7 +29,7 @@ ALL = list(FOLDERS)
         (["functions/host.json"], ["functions", "localcloud"]),
         (["deploy/gateway/nginx.conf"], ["gateway", "localcloud"]),
         (["deploy/gateway/template.py"], ["gateway", "localcloud"]),
-        (["localcloud/keyvault.py"], ["gateway", "localcloud"]),
+        (["localcloud/keyvault/shelf.py"], ["gateway", "localcloud"]),
         (["deploy/k8s/base/orders/settings.env"], ["orders"]),
         (["deploy/k8s/aca/functions.yaml"], ["functions"]),
         (["deploy/azure/catalog.bicep"], ["catalog"]),

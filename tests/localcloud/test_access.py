@@ -45,7 +45,7 @@ def test_the_key_survives_a_restart_and_is_for_the_owner_only(tmp_path: Path) ->
 
 
 def test_the_public_keys_hold_nothing_private(issuer: Issuer) -> None:
-    (key,) = issuer.public_keys()["keys"]
+    (key,) = issuer.public_keys(NOON)["keys"]
 
     assert set(key) == {"kty", "use", "alg", "kid", "n", "e"}
 

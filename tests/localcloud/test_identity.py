@@ -1,5 +1,6 @@
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
@@ -13,7 +14,9 @@ from joserfc.jwk import KeySet
 from localcloud import identity
 from localcloud.access import Issuer
 from localcloud.addresses import Addresses, Port
-from localcloud.identity import ManagedIdentity, Role, issuer_app, token_for
+from localcloud.identity import Role, discovery, principal, token_for
+from localcloud.identity.managed import ManagedIdentity
+from localcloud.identity.switches import Switches
 from localcloud.topology import Topology
 
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
@@ -24,8 +27,9 @@ Client = TestClient[web.Request, web.Application]
 
 
 @pytest.fixture
-async def endpoint(issuer: Issuer, store: Topology) -> AsyncIterator[Client]:
-    async with TestClient(TestServer(ManagedIdentity(issuer, store, SECRET).app())) as client:
+async def endpoint(tmp_path: Path, issuer: Issuer, store: Topology) -> AsyncIterator[Client]:
+    app = ManagedIdentity(issuer, store, SECRET, Switches(issuer, tmp_path)).app()
+    async with TestClient(TestServer(app)) as client:
         yield client
 
 
@@ -115,7 +119,9 @@ async def test_a_wrong_question_is_answered_with_what_is_wrong(
 async def test_a_service_that_knows_only_the_issuer_can_check_a_token(issuer: Issuer, store: Topology) -> None:
     token = token_for(issuer, store, "admin", None, NOON)
 
-    async with TestClient(TestServer(issuer_app(issuer))) as client:
+    app = web.Application()
+    app.add_routes(discovery.routes(issuer))
+    async with TestClient(TestServer(app)) as client:
         found = await client.get(f"/{store.tenant}/v2.0/.well-known/openid-configuration")
         configuration = await found.json()
         published = await client.get("/" + configuration["jwks_uri"].split("/", 3)[3])
@@ -144,3 +150,26 @@ def test_staff_are_the_same_person_every_time(issuer: Issuer, store: Topology, r
 
     first, second = (jwt.decode(token, issuer.key).claims for token in tokens)
     assert first["oid"] == second["oid"]
+
+
+@pytest.mark.parametrize("parameter", ["principal_id", "object_id"])
+async def test_an_identity_may_be_asked_for_by_its_object_id(endpoint: Client, store: Topology, parameter: str) -> None:
+    orders = store.identities["orders"]
+    query = ASKED | {parameter: principal(store, orders)}
+
+    async with endpoint.get("/msi/token", params=query, headers={"X-IDENTITY-HEADER": SECRET}) as answer:
+        assert (await answer.json())["client_id"] == str(orders.client_id)
+
+
+@pytest.mark.parametrize("request_", [("GET", "/switches"), ("PUT", "/switches"), ("POST", "/keys")])
+async def test_the_switches_are_behind_the_same_secret(endpoint: Client, request_: tuple[str, str]) -> None:
+    async with endpoint.request(*request_, json={"outage": True}) as answer:
+        assert answer.status == 401
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b'{"\x80":1}', b"[]", b'{"outage":1}', b'{"lifetime_seconds":0}', b'{"more":true}']
+)
+async def test_a_switch_that_is_none_is_refused(endpoint: Client, body: bytes) -> None:
+    async with endpoint.put("/switches", data=body, headers={"X-IDENTITY-HEADER": SECRET}) as answer:
+        assert answer.status == 400

@@ -1,8 +1,8 @@
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,16 @@ from localcloud import certificates, keyvault
 from localcloud.access import Access, Issuer
 from localcloud.addresses import Addresses, Port
 from localcloud.certificates import Certificates
-from localcloud.keyvault import LARGEST_VALUE, KeyVault
+from localcloud.journal import Journal
+from localcloud.keyvault import KeyVault
+from localcloud.keyvault.wire import LARGEST_VALUE
 from localcloud.topology import Topology
 from tests.localcloud.credential import Credential
 
 PASSWORD = "orders-database-password"
+BEFORE = """CREATE TABLE secrets (number INTEGER PRIMARY KEY, name TEXT NOT NULL, version TEXT NOT NULL,
+    created INTEGER NOT NULL, body BLOB NOT NULL)"""
+API = {"api-version": "7.4"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +47,7 @@ class Vault:
         """As the operator, past the SDK. The answer's status, body and challenge."""
         operator = Credential(self.access.issuer, self.access.topology, "operator")
         token = await operator.get_token(keyvault.resource(self.addresses))
-        options = {"headers": {"Authorization": f"Bearer {token.token}"}} | options
+        options = {"headers": {"Authorization": f"Bearer {token.token}"}, "params": API} | options
         async with (
             aiohttp.ClientSession() as session,
             session.request(method, self.url + path, ssl=self.files.client_context(), **options) as answer,
@@ -51,10 +56,12 @@ class Vault:
 
 
 @asynccontextmanager
-async def opened(folder: Path, access: Access, files: Certificates) -> AsyncIterator[Vault]:
+async def opened(
+    folder: Path, access: Access, files: Certificates, clock: Callable[[], datetime] | None = None
+) -> AsyncIterator[Vault]:
     listening = socket.create_server(("127.0.0.1", 0))
     addresses = Addresses(listening.getsockname()[1] - Port.KEYVAULT)
-    async with KeyVault.open(folder / "vault.sqlite", access, keyvault.resource(addresses)) as vault:
+    async with KeyVault.open(folder / "vault.sqlite", access, keyvault.resource(addresses), clock) as vault:
         server = TestServer(vault.app(), socket_factory=lambda *_: listening)
         await server.start_server(ssl=files.server_context())
         async with server:
@@ -168,7 +175,19 @@ async def test_a_value_may_have_25_kilobytes(vault: Vault) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"{", b"[]", b"{}", b'{"value":1}', b'{"value":"\\ud800"}', b'{"value":"x","attributes":{"exp":1}}']
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"{}",
+        b'{"value":1}',
+        b'{"value":"\\ud800"}',
+        b'{"value":"x","kind":1}',
+        b'{"value":"x","attributes":{"exp":1,"nbf":2}}',
+        b'{"value":"x","attributes":{"exp":-1}}',
+        b"[" * 9000,
+    ],
 )
 async def test_a_body_that_says_something_else_is_refused(vault: Vault, body: bytes) -> None:
     status, answer, _ = await vault.ask("PUT", f"/secrets/{PASSWORD}", data=body)
@@ -183,3 +202,87 @@ async def test_whoever_has_no_good_token_is_told_where_to_get_one(vault: Vault, 
     assert (status, body["error"]["code"]) == (401, "Unauthorized")
     assert f'resource="https://0.0.1:{vault.addresses.port(Port.KEYVAULT)}"' in challenge
     assert f'/{vault.access.topology.tenant}"' in challenge
+
+
+@pytest.mark.parametrize("query", [{}, {"api-version": "1.0"}, {"api-version": ""}])
+async def test_a_request_names_the_version_of_the_api(vault: Vault, query: dict[str, str]) -> None:
+    status, body, _ = await vault.ask("GET", "/secrets", params=query)
+
+    assert (status, body["error"]["code"]) == (400, "BadParameter")
+
+
+@pytest.mark.parametrize("query", [{"maxresults": "0"}, {"maxresults": "26"}, {"maxresults": "x"}, {"$skiptoken": "?"}])
+async def test_a_page_that_is_none_is_refused(vault: Vault, query: dict[str, str]) -> None:
+    status, body, _ = await vault.ask("GET", "/secrets", params=API | query)
+
+    assert (status, body["error"]["code"]) == (400, "BadParameter")
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/keys"), ("POST", "/secrets"), ("DELETE", "/secrets")])
+async def test_what_the_vault_does_not_know_it_says_in_its_own_form(vault: Vault, method: str, path: str) -> None:
+    status, body, _ = await vault.ask(method, path)
+
+    assert status in (404, 405)
+    assert body["error"]["code"] == "BadParameter"
+
+
+async def test_a_service_lists_the_versions_of_its_own_secret_and_nothing_else(vault: Vault) -> None:
+    async with vault.of("operator") as operator, vault.of("orders") as orders:
+        await operator.set_secret(PASSWORD, "one")
+
+        assert len([each async for each in orders.list_properties_of_secret_versions(PASSWORD)]) == 1
+        for listing in (orders.list_properties_of_secrets(), orders.list_deleted_secrets()):
+            with pytest.raises(HttpResponseError) as raised:
+                [each async for each in listing]
+            assert raised.value.status_code == 403
+
+
+@pytest.mark.parametrize("call", ["delete_secret", "backup_secret", "get_deleted_secret", "purge_deleted_secret"])
+async def test_a_service_changes_nothing_not_even_its_own(vault: Vault, call: str) -> None:
+    async with vault.of("operator") as operator, vault.of("orders") as orders:
+        await operator.set_secret(PASSWORD, "one")
+
+        with pytest.raises(HttpResponseError) as raised:
+            await getattr(orders, call)(PASSWORD)
+
+    assert raised.value.status_code == 403
+
+
+async def test_what_is_deleted_is_purged_by_itself_after_ninety_days(
+    tmp_path: Path, access: Access, files: Certificates
+) -> None:
+    now = [datetime.now(UTC)]
+    async with opened(tmp_path, access, files, lambda: now[0]) as vault, vault.of("operator") as operator:
+        await operator.set_secret(PASSWORD, "one")
+        deleted = await operator.delete_secret(PASSWORD)
+
+        now[0] += timedelta(days=90)
+
+        assert deleted.scheduled_purge_date is not None
+        assert [each async for each in operator.list_deleted_secrets()] == []
+        await operator.set_secret(PASSWORD, "two")
+        assert len([each async for each in operator.list_properties_of_secret_versions(PASSWORD)]) == 1
+
+
+async def test_another_vaults_backup_is_refused(tmp_path: Path, access: Access, files: Certificates) -> None:
+    async with opened(tmp_path / "one", access, files) as vault, vault.of("operator") as operator:
+        await operator.set_secret(PASSWORD, "one")
+        backup = await operator.backup_secret(PASSWORD)
+
+    async with opened(tmp_path / "two", access, files) as vault, vault.of("operator") as operator:
+        with pytest.raises(HttpResponseError) as raised:
+            await operator.restore_secret_backup(backup)
+
+    assert raised.value.status_code == 400
+
+
+async def test_a_secret_of_an_earlier_local_cloud_is_read(tmp_path: Path, access: Access, files: Certificates) -> None:
+    row = ("orders-cursor-key", "0" * 32, 1_700_000_000, b'{"value":"old"}')
+    async with Journal.open(tmp_path / "vault.sqlite", BEFORE) as journal:
+        await journal.write(("INSERT INTO secrets (name, version, created, body) VALUES (?, ?, ?, ?)", row))
+
+    async with opened(tmp_path, access, files) as vault, vault.of("orders") as orders:
+        got = await orders.get_secret("orders-cursor-key")
+
+    assert (got.value, got.properties.enabled) == ("old", True)
+    assert got.properties.updated_on == got.properties.created_on

@@ -2,7 +2,7 @@
 
 import random
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +18,14 @@ from localcloud.functions_host.keys import Keys
 from localcloud.functions_host.timer_trigger import WallClock
 
 SAMPLE = Path(__file__).parent / "sample_app"
-KEYS = Keys(master="master-key", function="function-key", event_grid="grid-key")
+KEYS = Keys(
+    master="master-key",
+    host={"default": "function-key"},
+    system={"eventgrid_extension": "grid-key", "blobs_extension": "blobs-key"},
+    functions={"echo": {"default": "echo-key"}},
+)
+
+NOTHING: Mapping[str, str] = {}
 
 Serve = Callable[..., AbstractAsyncContextManager[ClientSession]]
 
@@ -27,12 +34,12 @@ def no_credential() -> Any:
     raise AssertionError("no binding needs a credential")
 
 
-def host(folder: Path) -> Host:
+def host(folder: Path, environ: Mapping[str, str]) -> Host:
     return Host(
-        functions=indexing.load(folder),
+        functions=indexing.load(folder, environ),
         options=host_json.read(folder),
         keys=KEYS,
-        environ={},
+        environ=environ,
         credential=no_credential,
         clock=WallClock(),
         chance=random.Random(1),
@@ -41,12 +48,16 @@ def host(folder: Path) -> Host:
 
 
 @asynccontextmanager
-async def _serve(folder: Path = SAMPLE, **changes: Any) -> AsyncIterator[ClientSession]:
-    async with (
-        replace(host(folder), **changes).serve(0) as port,
-        ClientSession(f"http://127.0.0.1:{port}", headers={"x-functions-key": "function-key"}) as client,
-    ):
-        yield client
+async def _serve(
+    folder: Path = SAMPLE, *, environ: Mapping[str, str] = NOTHING, **changes: Any
+) -> AsyncIterator[ClientSession]:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        async with (
+            replace(host(folder, environ), **changes).serve(listening),
+            ClientSession(url, headers={"x-functions-key": "function-key"}) as client,
+        ):
+            yield client
 
 
 @pytest.fixture

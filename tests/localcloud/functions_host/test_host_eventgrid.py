@@ -120,7 +120,10 @@ async def test_every_event_of_a_batch_is_a_call_of_its_own(grid: ClientSession) 
 async def test_one_failure_in_a_batch_fails_the_request_and_tells_why(grid: ClientSession) -> None:
     events = [cloud_event(id="good"), cloud_event(id="bad", data={"fail": True})]
 
-    assert await deliver(grid, "hear_fact", events, **KEY) == (500, "ValueError: bad was asked to fail")
+    assert await deliver(grid, "hear_fact", events, **KEY) == (
+        500,
+        "Exception while executing function: Functions.hear_fact",
+    )
     assert (await heard(grid))["id"] == "good"
 
 
@@ -128,8 +131,7 @@ async def test_one_failure_in_a_batch_fails_the_request_and_tells_why(grid: Clie
 async def test_a_time_with_an_offset_fails_as_it_fails_in_azure(grid: ClientSession, time: str) -> None:
     status, text = await deliver(grid, "hear_fact", cloud_event(time=time), **KEY)
 
-    assert status == 500
-    assert text.startswith("ValueError: time data")
+    assert (status, text) == (500, "Exception while executing function: Functions.hear_fact")
 
 
 @pytest.mark.parametrize(

@@ -10,21 +10,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp import ClientSession
+from aiohttp import ClientSession, web
+from aiohttp.test_utils import TestServer
 from azure.core.credentials import AccessToken
 from azure.servicebus import ServiceBusMessage, ServiceBusReceivedMessage, TransportType
 from azure.servicebus.aio import ServiceBusClient
 
-from localcloud import certificates, topology
+from localcloud import certificates, functions_keys, topology
 from localcloud.access import Issuer
 from localcloud.certificates import Certificates
+from localcloud.functions_host.host_json import Extensions, HostJson, ServiceBus
 from localcloud.servicebus import Broker
+from tests.localcloud.functions_host.test_host_process import process, until
 
 pytestmark = pytest.mark.real
 
-QUEUES = {
-    name: topology.Queue(lock_seconds=2, max_delivery_count=5) for name in ("first", "second", "binary", "text", "slow")
-}
+ENTITIES = ("first", "second", "binary", "text", "slow", "batch", "news/Subscriptions/mine", "echoes")
+QUEUES = {name: topology.Queue(lock_seconds=2, max_delivery_count=5) for name in ENTITIES}
 QUEUE_APP = Path(__file__).parent / "queue_app"
 AUDIENCE = "https://servicebus.azure.net"
 NAMESPACE = "store.servicebus.windows.net"
@@ -70,15 +72,19 @@ class Cloud:
         ):
             yield broker
 
-    def host(self) -> AbstractAsyncContextManager[ClientSession]:
-        environ = {
-            "ServiceBus__fullyQualifiedNamespace": NAMESPACE,
-            "SERVICE_BUS_ENDPOINT": f"sb://127.0.0.1:{self.port}",
-        }
+    def host(self, **changes: Any) -> AbstractAsyncContextManager[ClientSession]:
         serving: AbstractAsyncContextManager[ClientSession] = self.serve(
-            QUEUE_APP, environ=environ, credential=lambda: Identity(self.issuer)
+            QUEUE_APP, environ=self.environ(), credential=lambda: Identity(self.issuer), **changes
         )
         return serving
+
+    def environ(self) -> dict[str, str]:
+        return {
+            "ServiceBus__fullyQualifiedNamespace": NAMESPACE,
+            "SERVICE_BUS_ENDPOINT": f"sb://127.0.0.1:{self.port}",
+            "WHERE": "ServiceBus",
+            "READER": "mine",
+        }
 
     def client(self) -> ServiceBusClient:
         return ServiceBusClient(
@@ -171,7 +177,7 @@ async def test_a_function_that_fails_sends_nothing(cloud: Cloud) -> None:
 async def test_a_message_that_cannot_be_sent_fails_the_call_and_no_other(cloud: Cloud) -> None:
     async with cloud.broker(), cloud.host() as client:
         status, text = await deliver(client, "lose", {})
-        assert (status, text.split(":")[0]) == (500, "MessagingEntityNotFoundError")
+        assert (status, text) == (500, "Exception while executing function: Functions.lose")
 
         assert (await deliver(client, "command", {"first": {}}))[0] == 202
 
@@ -249,6 +255,68 @@ async def test_a_host_that_dies_with_a_message_in_hand_loses_nothing(cloud: Clou
 
         async with cloud.host() as client:
             assert (await heard(client))["delivery_count"] == 2
+
+
+async def test_a_batch_is_one_call_and_settled_together(cloud: Cloud) -> None:
+    async with cloud.broker() as broker:
+        for body in (b"fail once", b"second", b"third"):
+            await cloud.put("batch", body, subject=body.decode())
+        async with cloud.host() as client:
+            first, again = (await heard(client))["batch"], (await heard(client))["batch"]
+
+            assert [each["body"] for each in first] == ["fail once", "second", "third"]
+            assert [each["subject"] for each in first] == ["fail once", "second", "third"]
+            assert {each["delivery_count"] for each in first} == {1}
+            assert {each["delivery_count"] for each in again} == {2}
+        assert broker.counts("batch")[:3] == (0, 0, 0)
+
+
+async def test_a_subscription_is_heard_and_a_topic_is_sent_to(cloud: Cloud) -> None:
+    """On the wire both are addresses, as queues are: this broker's are queues of those names."""
+    async with cloud.broker() as broker, cloud.host() as client:
+        await cloud.put("news/Subscriptions/mine", b"extra", message_id="n-1")
+
+        assert (await heard(client))["message_id"] == "n-1"
+        assert bodies(await cloud.sent("echoes", 1)) == ["extra"]
+    assert broker.counts("news/Subscriptions/mine")[:3] == (0, 0, 0)
+
+
+async def test_where_the_host_completes_nothing_the_lock_runs_out(cloud: Cloud) -> None:
+    options = HostJson("2.0", extensions=Extensions(service_bus=ServiceBus(auto_complete_messages=False)))
+    async with cloud.broker(), cloud.host(options=options) as client:
+        await cloud.put("binary", b"kept")
+        first = await heard(client)
+
+        assert first["delivery_count"] == 1
+    async with cloud.broker() as broker:
+        assert sum(broker.counts("binary")[:2]) == 1
+
+
+async def test_a_message_in_hand_comes_again_after_kill_9(
+    cloud: Cloud, issuer: Issuer, tmp_path: Path, free_port: int
+) -> None:
+    async def give_token(_: web.Request) -> web.Response:
+        token = issuer.token(AUDIENCE, datetime.now(UTC))
+        return web.json_response(
+            {"access_token": token, "expires_on": str(2**32), "resource": "", "token_type": "Bearer"}
+        )
+
+    functions_keys.ensure(tmp_path / "keys")
+    identity = web.Application()
+    identity.router.add_get("/", give_token)
+    url = f"http://127.0.0.1:{free_port}"
+    async with TestServer(identity) as server, cloud.broker(), ClientSession(url) as client, asyncio.timeout(50):
+        await cloud.put("slow", b"precious")
+        counts = list[int]()
+        for _ in range(2):
+            environ = cloud.environ() | {"IDENTITY_ENDPOINT": str(server.make_url("/")), "IDENTITY_HEADER": "h"}
+            async with process(QUEUE_APP, tmp_path / "keys", free_port, environ=environ) as host:
+                await until(host, "host.started")
+                counts.append((await heard(client))["delivery_count"])
+
+                host.kill()
+
+        assert counts == [1, 2]
 
 
 async def hold(cloud: Cloud, in_hand: asyncio.Future[dict[str, Any]]) -> None:

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from localcloud.functions_host import servicebus_message
 from localcloud.functions_host.bindings import ServiceBusTrigger
 
-TEXT = ServiceBusTrigger("message", "IN", "ServiceBus", "q")
-BINARY = ServiceBusTrigger("message", "IN", "ServiceBus", "q", data_type="BINARY")
+TEXT = ServiceBusTrigger("message", "IN", connection="ServiceBus", queue_name="q")
+BINARY = ServiceBusTrigger("message", "IN", "BINARY", connection="ServiceBus", queue_name="q")
 
 
 def sent(datum: Datum) -> list[bytes]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from typing import Any
+from typing import Any, List  # noqa: UP035
 
 import azure.functions as func
 
@@ -68,6 +68,22 @@ async def hold(message: func.ServiceBusMessage) -> None:
     heard.put_nowait(describe(message))
     if message.delivery_count == 1:
         await asyncio.Event().wait()
+
+
+@app.service_bus_queue_trigger(arg_name="messages", connection=CONNECTION, queue_name="batch", cardinality="many")
+async def take_batch(messages: List[func.ServiceBusMessage]) -> None:  # noqa: UP006  the SDK knows no other batch
+    heard.put_nowait({"batch": [describe(message) for message in messages]})
+    if messages[0].get_body() == b"fail once" and messages[0].delivery_count == 1:
+        raise ValueError("asked to fail")
+
+
+@app.service_bus_topic_trigger(
+    arg_name="message", connection="%WHERE%", topic_name="news", subscription_name="%READER%"
+)
+@app.service_bus_topic_output(arg_name="out", connection=CONNECTION, topic_name="echoes")
+async def read_news(message: func.ServiceBusMessage, out: func.Out[str]) -> None:
+    heard.put_nowait(describe(message))
+    out.set(message.get_body().decode())
 
 
 @app.route("heard")

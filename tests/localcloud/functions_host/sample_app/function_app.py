@@ -86,6 +86,16 @@ def for_admins(req: func.HttpRequest) -> str:
     return "welcome"
 
 
+@app.route("keys/plain")
+def plain(req: func.HttpRequest) -> str:
+    return "welcome"
+
+
+@app.route("personal")
+def personal(req: func.HttpRequest) -> str:
+    raise LookupError("no letter for 'Ada Lovelace' of ada@example.org, +49 30 123456\nand more")
+
+
 @app.route("broken")
 async def broken(req: func.HttpRequest) -> func.HttpResponse:
     raise RuntimeError("the secret of this house")

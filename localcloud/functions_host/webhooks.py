@@ -1,4 +1,4 @@
-"""`/runtime/webhooks/EventGrid`: the handshake, and one invocation for each event.
+"""`/runtime/webhooks/EventGrid` and `…/blobs`: the handshake, and one invocation for each event.
 
 Source: HttpRequestProcessor of Microsoft.Azure.WebJobs.Extensions.EventGrid 3.4. Any failure answers 500, and Event
 Grid then sends the whole request again; 400 and 401 it never repeats.
@@ -13,10 +13,13 @@ from aiohttp import web
 from azure.functions.meta import Datum
 from msgspec import Raw, Struct
 
+from localcloud.functions_host.bindings import BlobTrigger, EventGridTrigger
+from localcloud.functions_host.blob_trigger import Blobs
 from localcloud.functions_host.indexing import Function
-from localcloud.functions_host.invocation import Call, Invoker
+from localcloud.functions_host.invocation import Call, FunctionFailed, Invoker
 from localcloud.functions_host.keys import Keys
 
+TRIGGERS: Mapping[str, type[EventGridTrigger | BlobTrigger]] = {"eventgrid": EventGridTrigger, "blobs": BlobTrigger}
 EVENT_GRIDS = ("eventgrid.azure.net", "eventgrid.azure.us", "eventgrid.azure.cn")
 
 
@@ -35,19 +38,21 @@ class _Handshake(Struct):
 
 
 @dataclass(frozen=True, slots=True)
-class EventGridWebhook:
+class Webhooks:
     functions: Mapping[str, Function]  # by name in lower case
+    blobs: Blobs
     keys: Keys
     invoker: Invoker
 
     async def answer(self, request: web.Request) -> web.Response:
-        if request.match_info["extension"].lower() != "eventgrid":
+        extension = request.match_info["extension"].lower()
+        if extension not in TRIGGERS:
             return web.Response(status=404)
-        if not self.keys.open_event_grid(request):
+        if not self.keys.open_webhook(request, extension):
             return web.Response(status=401)
         name = request.query.get("functionName", "")
-        function = self.functions.get(name.lower())
-        if function is None:
+        function = self.functions.get(name.lower().removeprefix("host.functions."))
+        if function is None or function.is_disabled or not isinstance(function.trigger, TRIGGERS[extension]):
             return web.Response(status=404, text=f"cannot find function: '{name}'")
         if request.method == "OPTIONS":
             return _allow(request)
@@ -68,9 +73,19 @@ class EventGridWebhook:
                 return web.Response(status=400)
 
     async def _notify(self, function: Function, calls: list[Call]) -> web.Response:
-        ended = await asyncio.gather(*(self.invoker.run(function, call) for call in calls), return_exceptions=True)
+        ended = await asyncio.gather(*(self._call(function, call) for call in calls), return_exceptions=True)
         failed = [each for each in ended if isinstance(each, BaseException)]
+        for each in failed:
+            if not isinstance(each, FunctionFailed):
+                raise each
         return web.Response(status=500, text=str(failed[0])) if failed else web.Response(status=202)
+
+    async def _call(self, function: Function, call: Call) -> None:
+        """Raises FunctionFailed."""
+        if isinstance(function.trigger, BlobTrigger):
+            await self.blobs.call(function, function.trigger, call)
+        else:
+            await self.invoker.run(function, call)
 
 
 def _allow(request: web.Request) -> web.Response:

@@ -1,0 +1,32 @@
+"""One place for the whole run; names of its own for each test."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+
+from tests.conformance.keyvault.place import WHERE, Place, Vault, Way, opened
+
+
+@pytest.fixture(scope="session")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    opening = opened(tmp_path_factory.mktemp("conformance"))
+    with asyncio.Runner() as runner:  # each test has a loop of its own
+        yield runner.run(opening.__aenter__())
+        runner.run(opening.__aexit__(None, None, None))
+
+
+@pytest.fixture(params=["async", "sync"])
+async def vault(place: Place, request: pytest.FixtureRequest) -> AsyncIterator[Vault]:
+    way: Way = request.param
+    async with place.client(way) as sdk:
+        made = Vault(sdk)
+        try:
+            yield made
+        finally:
+            await made.remove_all()
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    terminalreporter.write_line(f"conformance of Key Vault: ran against {WHERE}")
