@@ -16,7 +16,6 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
-from uuid import uuid5
 
 import msgspec
 import structlog
@@ -27,9 +26,9 @@ from localcloud import certificates, functions_keys, http, identity, keyvault, m
 from localcloud.access import Access, Issuer
 from localcloud.addresses import HOST, Addresses, Port
 from localcloud.communication import MailService
-from localcloud.eventgrid import FAIR, Conditions, EventGrid, FunctionsAddress
-from localcloud.eventgrid.dead_letters import Container
+from localcloud.eventgrid import FAIR, Conditions, EventGrid, Inspection
 from localcloud.forgetting import Forgetting
+from localcloud.grid import Ground
 from localcloud.identity.entra import Entra
 from localcloud.identity.managed import ManagedIdentity
 from localcloud.identity.switches import Switches
@@ -43,12 +42,11 @@ from localcloud.servicebus import Broker
 from localcloud.servicebus.claims import Key, by_role
 from localcloud.state import State, made_once
 from localcloud.storage import StorageFront
-from localcloud.topology import Identity, Topology
+from localcloud.topology import Topology
 
 START_SECONDS = 30
 KNOCK_SECONDS = 0.01
 ROOT_KEY = "RootManageSharedAccessKey"  # of Service Bus, for who comes with a connection string
-EVENT_GRID = "https://eventgrid.azure.net"
 CONDITIONS_HELP = 'how events are delivered: {"time_scale": 0.01, "seed": 7, "duplicate": 0.1, …}'
 
 log = structlog.get_logger()
@@ -81,19 +79,19 @@ class Cloud:
     async def open(cls, settings: Settings) -> AsyncIterator["Cloud"]:
         known, state, addresses = settings.topology, settings.state, settings.addresses
         issuer = Issuer.open(state.identity, identity.issuer_url(addresses, known.tenant), known.tenant)
-        access = Access(issuer, known)
+        access, ground, tls = Access(issuer, known), Ground(known, state, addresses, issuer), _tls(settings)
         async with (
-            _dead_letters(settings, issuer) as dead_letters,
+            ground.dead_letters(tls) as dead_letters,
             _broker(settings, access) as broker,
             Letters.open(state.journal("mail")) as letters,
             EventGrid.open(
                 known,
                 state.journal("eventgrid"),
-                authorize=partial(_may_publish, access),
-                enqueue=Forgetting(broker.send, letters),
-                functions=FunctionsAddress(addresses.http(Port.FUNCTIONS), settings.functions_key),
+                door=ground.door(),
+                reach=ground.reach(Forgetting(broker.send, letters), settings.functions_key),
                 bury=dead_letters.put,
                 conditions=settings.conditions,
+                tls=tls,
             ) as grid,
             KeyVault.open(state.journal("keyvault"), access, keyvault.resource(addresses)) as vault,
             _front(settings, grid) as front,
@@ -118,22 +116,6 @@ def _broker(settings: Settings, access: Access) -> AbstractAsyncContextManager[B
 
 def _new_key() -> bytes:
     return secrets.token_urlsafe(32).encode()
-
-
-def _may_publish(access: Access, token: str, topic: str) -> None:
-    access.require(token, EVENT_GRID, role="EventGrid Data Sender", on=f"topics/{topic}")
-
-
-def _dead_letters(settings: Settings, issuer: Issuer) -> AbstractAsyncContextManager[Container]:
-    """Event Grid writes them as itself."""
-    known = settings.topology
-    itself = Identity(client_id=uuid5(known.tenant, "eventgrid"), rights=[])
-
-    def token() -> str:
-        return identity.identity_token(issuer, known, itself, resource=identity.STORAGE, at=datetime.now(UTC))
-
-    url = f"{settings.addresses.https(Port.AZURITE)}/{known.storage_account}/{known.dead_letters}"
-    return Container.open(url, _tls(settings), token)
 
 
 def _tls(settings: Settings) -> ssl.SSLContext:
@@ -191,21 +173,9 @@ def _letters_and_state(cloud: Cloud) -> web.Application:
     async def state(_: web.Request) -> web.Response:
         return web.Response(body=msgspec.json.encode(cloud.state()), content_type="application/json")
 
-    async def conditions(_: web.Request) -> web.Response:
-        return web.Response(body=msgspec.json.encode(cloud.grid.conditions), content_type="application/json")
-
-    async def change_conditions(request: web.Request) -> web.Response:
-        """By PUT, so that no page elsewhere can have a browser do it."""
-        try:
-            cloud.grid.change(msgspec.json.decode(await request.read(), type=Conditions))
-        except msgspec.DecodeError as error:
-            raise web.HTTPUnprocessableEntity(text=str(error)) from error
-        return await conditions(request)
-
     app = mail.app(cloud.letters)
     app.router.add_get("/state", state)
-    app.router.add_get("/event-grid", conditions)
-    app.router.add_put("/event-grid", change_conditions)
+    Inspection(cloud.grid).add_to(app)
     return app
 
 

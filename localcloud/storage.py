@@ -19,11 +19,11 @@ from aiohttp import web
 from multidict import CIMultiDict
 from yarl import URL
 
+from localcloud.eventgrid.schemas import GROUP
 from localcloud.eventgrid.wire import Event
+from localcloud.topology import STORAGE
 
 TYPE = "Microsoft.Storage.BlobCreated"
-TOPIC = "storage"
-GROUP = "/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/store/providers"
 PIECE_BYTES = 256 * 1024
 TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=60)
 # RFC 9110, section 7.6.1: of one connection only. The host is Azurite's.
@@ -82,7 +82,7 @@ class StorageFront:
                 written = written_by(request)
                 if written and answer.status in (HTTPStatus.CREATED, HTTPStatus.ACCEPTED):
                     event = _event(written, request, answer, self._clock())
-                    await self._tell(TOPIC, [event])
+                    await self._tell(STORAGE, [event])
                 return await _answered(request, answer)
         except (aiohttp.ClientError, TimeoutError):
             log.warning("azurite.away", method=request.method)

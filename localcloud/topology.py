@@ -7,6 +7,11 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct, field
 
+from localcloud.subscription import Destination, Schema, Subscription
+
+__all__ = ["Destination", "Subscription", "Topology", "load"]
+
+STORAGE = "storage"  # the account's own topic, on which Azure tells of blobs
 Status = Literal["Active", "Disabled", "SendDisabled", "ReceiveDisabled"]
 Scalar = str | int | float | bool
 
@@ -49,21 +54,6 @@ class BusTopic(Struct, frozen=True, forbid_unknown_fields=True):
     status: Status = "Active"
     subscriptions: dict[str, BusSubscription] = field(default_factory=dict)
     remarks: dict[str, str] = field(default_factory=dict)
-
-
-class Destination(Struct, frozen=True, forbid_unknown_fields=True):
-    """Exactly one of the two is set."""
-
-    queue: str | None = None
-    function: str | None = None
-
-
-class Subscription(Struct, frozen=True, forbid_unknown_fields=True):
-    name: str
-    topic: str
-    to: Destination
-    types: list[str]
-    subject_begins_with: str = ""
 
 
 class Setting(Struct, frozen=True, forbid_unknown_fields=True):
@@ -118,6 +108,29 @@ class Topology(Struct, frozen=True, forbid_unknown_fields=True):
     identities: dict[str, Identity]
     routes: list[Route]
     bus_topics: dict[str, BusTopic] = field(default_factory=dict)
+    schemas: dict[str, Schema] = field(default_factory=dict)  # of what a topic takes, where that is not CloudEvents
+
+    def __post_init__(self) -> None:
+        for place, each in enumerate(self.subscriptions):
+            if wrong := _wrong(self, each):
+                raise ValueError(f"{wrong} - at `$.subscriptions[{place}]` ({each.name})")
+        names = [each.name.lower() for each in self.subscriptions]
+        if twice := next((name for name in names if names.count(name) > 1), None):
+            raise ValueError(f"two subscriptions have the name {twice}")
+        if unknown := self.schemas.keys() - set(self.topics):
+            raise ValueError(f"there is no topic {min(unknown)} - at `$.schemas`")
+
+
+def _wrong(known: Topology, each: Subscription) -> str | None:
+    if each.topic not in (*known.topics, STORAGE):
+        return f"there is no topic {each.topic}"
+    if each.to.queue is not None and each.to.queue not in known.queues:
+        return f"there is no queue {each.to.queue}"
+    if each.to.bus_topic is not None and each.to.bus_topic not in known.bus_topics:
+        return f"there is no topic {each.to.bus_topic} among bus_topics"
+    if each.schema == "eventgrid" and each.topic != STORAGE and each.topic not in known.schemas:
+        return f"the topic {each.topic} takes CloudEvents, which can be delivered as such only"
+    return None
 
 
 def load(path: Path) -> Topology:

@@ -1,12 +1,14 @@
-"""Event Grid: takes CloudEvents for custom topics, keeps them on disk, delivers them to functions and queues."""
+"""Event Grid: takes events for custom topics, keeps them on disk, delivers them to webhooks, functions and queues."""
 
 import asyncio
 import ssl
-from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from time import time
+from typing import Any
 from uuid import uuid4
 
 import aiohttp
@@ -16,33 +18,45 @@ import structlog
 from localcloud import http
 from localcloud.eventgrid.dead_letters import Put, Undertaker
 from localcloud.eventgrid.delivery import Subscriber, SubscriptionState
-from localcloud.eventgrid.destination import Destinations, Enqueue, FunctionsAddress
+from localcloud.eventgrid.destination import FunctionsAddress, Reach
+from localcloud.eventgrid.door import Door
 from localcloud.eventgrid.faults import FAIR, Conditions, Weather
+from localcloud.eventgrid.handshake import Handshake
+from localcloud.eventgrid.inspection import Inspection
 from localcloud.eventgrid.pending import SCHEMA, Pending
+from localcloud.eventgrid.queues import Enqueue, StorageAccount
+from localcloud.eventgrid.schemas import delivered
 from localcloud.eventgrid.server import TopicEndpoints
 from localcloud.eventgrid.wire import Event
 from localcloud.journal import Journal
+from localcloud.subscription import Schema, Subscription
 from localcloud.topology import Topology
 
-__all__ = ["FAIR", "Conditions", "Enqueue", "EventGrid", "FunctionsAddress", "SubscriptionState"]
+__all__ = [
+    "FAIR",
+    "Conditions",
+    "Door",
+    "Enqueue",
+    "EventGrid",
+    "FunctionsAddress",
+    "Inspection",
+    "Reach",
+    "StorageAccount",
+    "SubscriptionState",
+]
 
 log = structlog.get_logger()
 
 
+@dataclass(frozen=True, slots=True)
 class EventGrid:
-    def __init__(
-        self,
-        topics: list[str],
-        subscribers: list[Subscriber],
-        pending: Pending,
-        *,
-        authorize: Callable[[str, str], None],
-        weather: Weather,
-        undertaker: Undertaker,
-    ) -> None:
-        self._subscribers, self._pending = subscribers, pending
-        self._weather, self._undertaker = weather, undertaker
-        self._endpoints = TopicEndpoints(topics, authorize, self.publish)
+    topics: list[str]
+    schemas: Mapping[str, Schema]
+    _by_topic: Mapping[str, list[Subscriber]]
+    _pending: Pending
+    _door: Door
+    _weather: Weather
+    _undertaker: Undertaker
 
     @classmethod
     @asynccontextmanager
@@ -51,40 +65,35 @@ class EventGrid:
         topology: Topology,
         path: Path,
         *,
-        authorize: Callable[[str, str], None],
-        enqueue: Enqueue,
-        functions: FunctionsAddress,
+        door: Door,
+        reach: Reach,
         bury: Put,
         conditions: Conditions = FAIR,
+        tls: ssl.SSLContext | None = None,
     ) -> AsyncIterator["EventGrid"]:
-        """`authorize(token, topic)` raises access.Unauthorized or access.Forbidden, `bury` dead_letters.NotTaken."""
-        connector = aiohttp.TCPConnector(limit=0)  # the lanes are the limit, so that no function waits for another
+        """`bury` raises dead_letters.NotTaken; `tls` says whom to trust of those who are reached by it."""
+        connector = aiohttp.TCPConnector(ssl=tls or True, limit=0)  # the lanes are the limit, none waits for another
         async with Journal.open(path, SCHEMA) as journal, aiohttp.ClientSession(connector=connector) as session:
             pending, weather = Pending(journal), Weather.under(conditions)
-            destinations = Destinations(session, functions, enqueue)
-            undertaker = Undertaker(pending, bury, weather.chance)
-            subscribers = [
-                Subscriber(each, destinations.of(each.to), pending, weather=weather, undertaker=undertaker)
-                for each in topology.subscriptions
-            ]
-            _resume(subscribers, undertaker, pending)
-            yield cls(
-                topology.topics, subscribers, pending, authorize=authorize, weather=weather, undertaker=undertaker
-            )
+            ground = _Ground(session, pending, weather, Undertaker(pending, bury, weather.chance), reach)
+            by_topic = ground.subscribers(topology.subscriptions)
+            _resume([each for of in by_topic.values() for each in of], ground.undertaker, pending)
+            yield cls(topology.topics, topology.schemas, by_topic, pending, door, weather, ground.undertaker)
 
     async def serve(self, host: str, port: int, tls: ssl.SSLContext) -> None:
         """Takes and delivers events until cancelled."""
+        endpoints = TopicEndpoints(self.topics, self.schemas, self._door, self.publish, self._agree)
         async with asyncio.TaskGroup() as loops:
-            loops.create_task(http.serve(self._endpoints.app(), host, port, tls))
+            loops.create_task(http.serve(endpoints.app(), host, port, tls))
             loops.create_task(self._undertaker.run())
-            for subscriber in self._subscribers:
+            for subscriber in self._subscribers():
                 loops.create_task(subscriber.run())
 
     def state(self) -> list[SubscriptionState]:
-        return [subscriber.state() for subscriber in self._subscribers]
+        return [subscriber.state() for subscriber in self._subscribers()]
 
     def subscriber(self, name: str) -> Subscriber | None:
-        return next((each for each in self._subscribers if each.name == name), None)
+        return next((each for each in self._subscribers() if each.name.lower() == name.lower()), None)
 
     @property
     def conditions(self) -> Conditions:
@@ -96,16 +105,59 @@ class EventGrid:
         log.info("conditions.changed", **msgspec.structs.asdict(to))
 
     async def publish(self, topic: str, events: list[Event]) -> None:
-        """Returns when the events are on disk; one that nobody wants is dropped, as in Azure.
+        """Returns when the events are on disk; one that nobody wants is dropped, as in Azure. Raises Malformed.
 
         `topic` is a custom one, or that of a resource of Azure's, which tells by itself.
         """
-        wanted = [(each, event) for event in events for each in self._subscribers if each.wants(topic, event)]
+        hearers = self._by_topic.get(topic, [])
+        wanted = [(to, event) for event in events for to in _those_who_want(event, hearers)]
         if wanted:
-            await self._pending.add(((each.name, str(uuid4()), event.content) for each, event in wanted), time())
-        for subscriber, count in Counter(each for each, _ in wanted).items():
-            subscriber.added(count)
+            rows = ((to.name, str(uuid4()), delivered(event, to.subscription.schema, topic)) for to, event in wanted)
+            await self._pending.add(rows, time())
+        for to, count in Counter(to for to, _ in wanted).items():
+            to.added(count)
         log.info("events.published", topic=topic, events=len(events), deliveries=len(wanted))
+
+    def _subscribers(self) -> list[Subscriber]:
+        return [each for hearers in self._by_topic.values() for each in hearers]
+
+    def _agree(self, name: str, code: str) -> bool:
+        known = self.subscriber(name)
+        return bool(known and known.handshake and known.handshake.accept(code))
+
+
+@dataclass(frozen=True, slots=True)
+class _Ground:
+    """What every subscriber stands on."""
+
+    session: aiohttp.ClientSession
+    pending: Pending
+    weather: Weather
+    undertaker: Undertaker
+    reach: Reach
+
+    def subscribers(self, wanted: list[Subscription]) -> dict[str, list[Subscriber]]:
+        """By topic. Blocks: for the start."""
+        validated, by_topic = self.pending.validated(), defaultdict[str, list[Subscriber]](list)
+        for each in wanted:
+            known = each.to.webhook is None or validated.get(each.name) == each.to.webhook
+            destination = self.reach.destination(each, self.session)
+            handshake = None if known else self._handshake(each)
+            by_topic[each.topic].append(
+                Subscriber(each, destination, self.pending, self.weather, self.undertaker, handshake)
+            )
+        return dict(by_topic)
+
+    def _handshake(self, of: Subscription) -> Handshake:
+        def seconds() -> float:
+            return self.weather.conditions.answer_seconds
+
+        return Handshake(self.session, of, self.reach.itself, seconds, self.pending.validate)
+
+
+def _those_who_want(event: Event, hearers: list[Subscriber]) -> list[Subscriber]:
+    said: dict[str, Any] = event.read() if any(each.looks_inside for each in hearers) else {}
+    return [each for each in hearers if each.wants(event, said)]
 
 
 def _resume(subscribers: list[Subscriber], undertaker: Undertaker, pending: Pending) -> None:

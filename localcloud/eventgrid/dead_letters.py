@@ -19,6 +19,7 @@ import structlog
 from msgspec import Raw
 
 from localcloud.eventgrid.pending import Burial, Delivery, Pending
+from localcloud.subscription import Schema, Subscription
 
 AT_ONCE = 16  # read from disk
 PUT_SECONDS = 10
@@ -40,15 +41,17 @@ def blob(subscription: str, message_id: str, at: datetime) -> str:
     return f"{subscription.upper()}/{at.year}/{at.month}/{at.day}/{at.hour}/{message_id}.json"
 
 
-def content(delivery: Delivery, reason: str, outcome: str, at: datetime) -> bytes:
-    """An array of one event: as it was published, and with what became of it."""
+def content(delivery: Delivery, schema: Schema, reason: str, *, outcome: str, at: datetime) -> bytes:
+    """An array of one event: as it was to be delivered, and with what became of it."""
     about = {
-        "deadletterreason": reason,
-        "deliveryattempts": delivery.attempts,
-        "lastdeliveryoutcome": outcome,
-        "publishtime": _said(datetime.fromtimestamp(delivery.since, UTC)),
-        "lastdeliveryattempttime": _said(at),
+        "deadLetterReason": reason,
+        "deliveryAttempts": delivery.attempts,
+        "lastDeliveryOutcome": outcome,
+        "publishTime": _said(datetime.fromtimestamp(delivery.since, UTC)),
+        "lastDeliveryAttemptTime": _said(at),
     }
+    if schema == "cloudevents":  # an extension's name is in lower case
+        about = {name.lower(): value for name, value in about.items()}
     return msgspec.json.encode([msgspec.json.decode(delivery.event, type=dict[str, Raw]) | about])
 
 
@@ -97,12 +100,13 @@ class Undertaker:
     unburied: Counter[str] = field(default_factory=Counter)  # by subscription
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def take(self, delivery: Delivery, subscription: str, *, reason: str, outcome: str) -> None:
+    async def take(self, delivery: Delivery, of: Subscription, *, reason: str, outcome: str) -> None:
         """Returns when it is on disk."""
         at = datetime.now(UTC)
-        name, written = blob(subscription, delivery.message_id, at), content(delivery, reason, outcome, at)
-        self.unburied[subscription] += 1
-        await self.pending.bury(delivery, subscription, name, written)
+        name = blob(of.name, delivery.message_id, at)
+        written = content(delivery, of.schema, reason, outcome=outcome, at=at)
+        self.unburied[of.name] += 1
+        await self.pending.bury(delivery, of.name, name, written)
         self._wake.set()
 
     async def run(self) -> None:

@@ -1,11 +1,12 @@
 """Delivers one subscription's events: several at once, the fresh beside those that failed before."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
-from dataclasses import replace
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from time import time
+from typing import Any, Literal
 
 import structlog
 from msgspec import Struct
@@ -13,12 +14,18 @@ from msgspec import Struct
 from localcloud.eventgrid.dead_letters import Undertaker
 from localcloud.eventgrid.destination import Destination
 from localcloud.eventgrid.faults import Fate, Weather
+from localcloud.eventgrid.filters import passes, wants
+from localcloud.eventgrid.handshake import Handshake
+from localcloud.eventgrid.lane import READ_AT_ONCE, Lane
 from localcloud.eventgrid.pending import Delivery, Pending
-from localcloud.eventgrid.retry import Dead, Outcome, RetryPolicy
+from localcloud.eventgrid.probation import Probation
+from localcloud.eventgrid.retry import Answer, Dead, Outcome, RetryPolicy
 from localcloud.eventgrid.wire import Event
-from localcloud.topology import Subscription
+from localcloud.subscription import Subscription
 
-MOST_AT_ONCE = 8  # in each of a subscription's two lanes
+FAIR = Fate()
+
+Status = Literal["active", "paused", "probation", "not validated"]
 
 log = structlog.get_logger()
 
@@ -34,155 +41,179 @@ class SubscriptionState(Struct, frozen=True):
     dead: int
     unburied: int
     next_attempt: datetime | None
-    paused: bool
+    status: Status = "active"
+    to: dict[str, str] = {}
+    last_answer: str = ""  # Delivered 202, SocketError, …
+    last_attempt: datetime | None = None
 
 
-class Lane:
-    """Holds as many events as it delivers at once; the others wait on disk, however many."""
+@dataclass(slots=True)
+class Ledger:
+    """What has become of a subscription's events since the start."""
 
-    def __init__(self, earliest: Callable[[], Awaitable[list[Delivery]]], act: Callable[[Delivery], Awaitable[None]]):
-        self.next_attempt: float | None = None
-        self.paused = False  # what is in hand goes on
-        self._earliest, self._act = earliest, act
-        self._in_hand: set[int] = set()
-        self._wake = asyncio.Event()
+    delivered: int = 0
+    retried: int = 0
+    dead: int = 0
+    last_answer: str = ""
+    last_attempt: datetime | None = None
 
-    def wake(self) -> None:
-        """Something may be due."""
-        if len(self._in_hand) < MOST_AT_ONCE:  # else the next to finish wakes it
-            self._wake.set()
-
-    async def run(self) -> None:
-        async with asyncio.TaskGroup() as deliveries:
-            while True:
-                self._wake.clear()
-                for delivery in await self._due():
-                    self._in_hand.add(delivery.id)
-                    deliveries.create_task(self._deliver(delivery))
-                await self._sleep()
-
-    async def _due(self) -> list[Delivery]:
-        taken = frozenset(self._in_hand)  # before the disk is read: what finishes meanwhile may still be in the answer
-        waiting = [each for each in await self._earliest() if each.id not in taken]
-        now = time()
-        if self.paused:
-            self.next_attempt = None
-            return []
-        self.next_attempt = min((each.due for each in waiting if each.due > now), default=None)
-        return [each for each in waiting if each.due <= now][: MOST_AT_ONCE - len(self._in_hand)]
-
-    async def _deliver(self, delivery: Delivery) -> None:
-        await self._act(delivery)
-        self._in_hand.discard(delivery.id)
-        self.wake()
-
-    async def _sleep(self) -> None:
-        seconds = None if self.next_attempt is None else self.next_attempt - time()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._wake.wait()
+    def heard(self, answer: Answer, at: float) -> None:
+        self.last_answer = f"{answer.outcome} {answer.said}".strip()
+        self.last_attempt = datetime.fromtimestamp(at, UTC)
 
 
+@dataclass(slots=True, eq=False)
 class Subscriber:
-    def __init__(
-        self,
-        subscription: Subscription,
-        destination: Destination,
-        pending: Pending,
-        *,
-        weather: Weather,
-        undertaker: Undertaker,
-    ) -> None:
-        self._subscription, self._destination, self._pending = subscription, destination, pending
-        self._weather, self._policy, self._undertaker = weather, RetryPolicy(weather), undertaker
+    subscription: Subscription
+    destination: Destination
+    pending: Pending
+    weather: Weather
+    undertaker: Undertaker
+    handshake: Handshake | None = None  # where it has still to agree
+    waiting: int = 0  # counted when on disk; writes are done in the order of the calls
+    _paused: bool = False
+    _ledger: Ledger = field(default_factory=Ledger)
+    _probation: Probation = field(default_factory=Probation)
+    _fresh: Lane = field(init=False)
+    _retries: Lane = field(init=False)
+    _policy: RetryPolicy = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._policy = RetryPolicy(self.weather, self.subscription.retry)
         self._fresh, self._retries = self._lane(retry=False), self._lane(retry=True)
-        self._delivered = self._retried = self._dead = 0
-        self.waiting = 0  # counted when on disk; writes are done in the order of the calls
 
     @property
     def name(self) -> str:
-        return self._subscription.name
+        return self.subscription.name
 
     async def run(self) -> None:
+        if self.handshake:
+            await self.handshake.done()
         async with asyncio.TaskGroup() as lanes:
             lanes.create_task(self._fresh.run())
             lanes.create_task(self._retries.run())
 
-    def wants(self, topic: str, event: Event) -> bool:
-        """As in Azure, the case of a subject does not matter."""
-        asked = self._subscription
-        begins = event.subject.lower().startswith(asked.subject_begins_with.lower())
-        return topic == asked.topic and event.type in asked.types and begins
+    def wants(self, event: Event, said: dict[str, Any]) -> bool:
+        """`said` is the whole event, where this one `looks_inside`."""
+        by = self.subscription
+        return wants(by, event.type, event.subject) and passes(said, by.filters, arrays=by.filter_arrays)
+
+    @property
+    def looks_inside(self) -> bool:
+        return bool(self.subscription.filters)
 
     def added(self, count: int) -> None:
         self.waiting += count
         self._fresh.wake()
 
     def pause(self) -> None:
-        """What comes waits on disk, until it is resumed or Event Grid is started anew."""
-        for lane in (self._fresh, self._retries):
-            lane.paused = True
-            lane.wake()
+        """No attempt begins until `resume`; times to live go on."""
+        self._paused = True
 
     def resume(self) -> None:
-        for lane in (self._fresh, self._retries):
-            lane.paused = False
-            lane.wake()
+        self._paused = False
+        self._fresh.wake()
+        self._retries.wake()
 
     async def waiting_events(self, most: int) -> list[Delivery]:
         """What it would deliver next, the earliest first."""
-        both = [await self._pending.earliest(self.name, retry=retry, limit=most) for retry in (False, True)]
+        both = [await self.pending.earliest(self.name, retry=retry, limit=most) for retry in (False, True)]
         return sorted((each for lane in both for each in lane), key=lambda each: each.due)[:most]
 
     def state(self) -> SubscriptionState:
         due = min((lane.next_attempt for lane in (self._fresh, self._retries) if lane.next_attempt), default=None)
+        ledger = self._ledger
         return SubscriptionState(
             name=self.name,
-            topic=self._subscription.topic,
+            topic=self.subscription.topic,
             pending=self.waiting,
-            delivered=self._delivered,
-            retried=self._retried,
-            dead=self._dead,
-            unburied=self._undertaker.unburied[self.name],
+            delivered=ledger.delivered,
+            retried=ledger.retried,
+            dead=ledger.dead,
+            unburied=self.undertaker.unburied[self.name],
             next_attempt=None if due is None else datetime.fromtimestamp(due, UTC),
-            paused=self._fresh.paused,
+            status=self._status(),
+            to=self.subscription.to.shown(),
+            last_answer=ledger.last_answer,
+            last_attempt=ledger.last_attempt,
         )
 
+    def _status(self) -> Status:
+        if self._paused:
+            return "paused"
+        if self.handshake and not self.handshake.agreed.is_set():
+            return "not validated"
+        return "probation" if self._probation.until > time() else "active"
+
     def _lane(self, *, retry: bool) -> Lane:
-        return Lane(lambda: self._pending.earliest(self.name, retry=retry, limit=MOST_AT_ONCE), self._attempt)
+        size = self.subscription.batch
+        if size.events == 1:
+            return Lane(
+                lambda: self.pending.earliest(self.name, retry=retry, limit=READ_AT_ONCE),
+                self._attempt,
+                self._closed_until,
+                self._more,
+            )
+        room = size.kilobytes * 1024
+        return Lane(
+            lambda: self.pending.together(self.name, retry=retry, limit=size.events, size=room),
+            self._attempt,
+            self._closed_until,
+            self._more,
+            together=True,
+        )
 
-    async def _attempt(self, delivery: Delivery) -> None:
-        fate = self._weather.fate(delivery)
-        if fate.wait:
-            await self._postpone(replace(delivery, due=time() + fate.wait))
+    def _closed_until(self) -> float:
+        return math.inf if self._paused else self._probation.until
+
+    def _more(self) -> bool:
+        return self.waiting > len(self._fresh.in_hand) + len(self._retries.in_hand)
+
+    async def _attempt(self, group: list[Delivery]) -> None:
+        fates = [(each, self.weather.fate(each)) for each in group]
+        for each, fate in fates:
+            if fate.wait:
+                await self._postpone(replace(each, due=time() + fate.wait))
+        if not (ready := [(each, fate) for each, fate in fates if not fate.wait]):
             return
-        self._retried += delivery.attempts > 0
-        outcome = await self._outcome(delivery, fate)
-        if outcome is not Outcome.DELIVERED:
-            await self._failed(replace(delivery, attempts=delivery.attempts + 1), outcome)
+        deliveries = [each for each, _ in ready]
+        self._ledger.retried += sum(each.attempts > 0 for each in deliveries)
+        answer = await self._answer(deliveries, ready[0][1])
+        self._ledger.heard(answer, time())
+        if answer.outcome is Outcome.DELIVERED:
+            await self._delivered(deliveries)
             return
-        await self._pending.remove(delivery)
-        self._delivered += 1
-        self.waiting -= 1
+        self._probation.failed(answer.outcome, time(), self.weather.conditions.time_scale)
+        for each in deliveries:
+            await self._failed(replace(each, attempts=each.attempts + 1), answer)
 
-    async def _outcome(self, delivery: Delivery, fate: Fate) -> Outcome:
-        copies = [self._destination.deliver(delivery, self.name) for _ in range(fate.copies)]
-        outcomes = await asyncio.gather(*copies) or [Outcome.SOCKET_ERROR]
-        worst = next((each for each in outcomes if each is not Outcome.DELIVERED), Outcome.DELIVERED)
-        return worst if fate.answered else Outcome.TIMED_OUT
+    async def _answer(self, deliveries: Sequence[Delivery], fate: Fate) -> Answer:
+        seconds = self.weather.conditions.answer_seconds
+        if fate == FAIR:
+            return await self.destination.deliver(deliveries, seconds)
+        copies = [self.destination.deliver(deliveries, seconds) for _ in range(fate.copies)]
+        answers = await asyncio.gather(*copies) or [Answer(Outcome.SOCKET_ERROR)]
+        worst = next((each for each in answers if each.outcome is not Outcome.DELIVERED), answers[0])
+        return worst if fate.answered else Answer(Outcome.TIMED_OUT)
 
-    async def _failed(self, delivery: Delivery, outcome: Outcome) -> None:
-        about = {"subscription": self.name, "message_id": delivery.message_id, "outcome": outcome}
-        match self._policy.after(delivery, outcome, time()):
+    async def _delivered(self, deliveries: Sequence[Delivery]) -> None:
+        self._probation.succeeded()
+        await self.pending.remove(*deliveries)
+        self._ledger.delivered += len(deliveries)
+        self.waiting -= len(deliveries)
+
+    async def _failed(self, delivery: Delivery, answer: Answer) -> None:
+        about = {"subscription": self.name, "message_id": delivery.message_id, "outcome": answer.outcome}
+        match self._policy.after(delivery, answer, time()):
             case Dead(reason):
                 log.warning("event.dead", **about, reason=reason, attempts=delivery.attempts)
-                await self._undertaker.take(delivery, self.name, reason=reason, outcome=outcome)
+                await self.undertaker.take(delivery, self.subscription, reason=reason, outcome=answer.outcome)
                 self.waiting -= 1
-                self._dead += 1
+                self._ledger.dead += 1
             case again:
                 log.info("event.postponed", **about, attempts=again.attempts)
                 await self._postpone(again)
 
     async def _postpone(self, to: Delivery) -> None:
-        await self._pending.postpone(to)
+        await self.pending.postpone(to)
         self._retries.wake()

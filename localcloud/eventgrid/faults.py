@@ -21,6 +21,7 @@ class Conditions(Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     time_scale: Annotated[float, Meta(gt=0, le=1)] = 1.0  # 0.01: a hundred times as fast as Azure
+    answer_seconds: Annotated[float, Meta(gt=0, le=30)] = 30.0  # that a subscriber has, by the clock
     seed: int = 0
     duplicate: Share = 0.0  # it is delivered twice, at once
     delay: Share = 0.0  # by up to a minute

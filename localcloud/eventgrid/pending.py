@@ -27,14 +27,28 @@ CREATE TABLE IF NOT EXISTS burials (
     blob         TEXT NOT NULL,                     -- the name it gets, the same at every attempt
     content      BLOB NOT NULL
 );
+CREATE TABLE IF NOT EXISTS validated (
+    subscription TEXT PRIMARY KEY,
+    endpoint     TEXT NOT NULL                      -- that has said it wants the events
+);
 """
 ADD = "INSERT INTO pending (subscription, message_id, event, since, due) VALUES (?1, ?2, ?3, ?4, ?4)"
 EARLIEST = """
 SELECT id, message_id, event, since, due, attempts FROM pending
 WHERE subscription = ? AND retry = ? ORDER BY due LIMIT ?
 """
+# As many as come to so many bytes, and one at least.
+TOGETHER = """
+SELECT id, message_id, event, since, due, attempts FROM (
+    SELECT *, sum(length(event)) OVER (ORDER BY due, id) AS bytes FROM (
+        SELECT * FROM pending WHERE subscription = ? AND retry = ? ORDER BY due, id LIMIT ?
+    )
+) WHERE bytes <= ? OR bytes = length(event) ORDER BY due, id
+"""
 REMOVE = "DELETE FROM pending WHERE id = ?"
 POSTPONE = "UPDATE pending SET retry = 1, due = ?, attempts = ? WHERE id = ?"
+VALIDATE = "INSERT OR REPLACE INTO validated (subscription, endpoint) VALUES (?, ?)"
+VALIDATED = "SELECT subscription, endpoint FROM validated"
 BURY = "INSERT INTO burials (subscription, blob, content) VALUES (?, ?, ?)"
 UNBURIED = "SELECT id, subscription, blob, content FROM burials ORDER BY id LIMIT ?"
 BURIED = "DELETE FROM burials WHERE id = ?"
@@ -77,8 +91,12 @@ class Pending:
     async def earliest(self, subscription: str, *, retry: bool, limit: int) -> list[Delivery]:
         return [Delivery(*row) for row in await self.journal.read(EARLIEST, subscription, retry, limit)]
 
-    def remove(self, delivery: Delivery) -> asyncio.Future[None]:
-        return self.journal.write((REMOVE, (delivery.id,)))
+    async def together(self, subscription: str, *, retry: bool, limit: int, size: int) -> list[Delivery]:
+        """The earliest that fit into one request of so many bytes; the first in any case."""
+        return [Delivery(*row) for row in await self.journal.read(TOGETHER, subscription, retry, limit, size)]
+
+    def remove(self, *deliveries: Delivery) -> asyncio.Future[None]:
+        return self.journal.write(*((REMOVE, (each.id,)) for each in deliveries))
 
     def postpone(self, to: Delivery) -> asyncio.Future[None]:
         return self.journal.write((POSTPONE, (to.due, to.attempts, to.id)))
@@ -92,6 +110,14 @@ class Pending:
 
     def buried(self, burial: Burial) -> asyncio.Future[None]:
         return self.journal.write((BURIED, (burial.id,)))
+
+    def validate(self, subscription: str, endpoint: str) -> asyncio.Future[None]:
+        """It need not be asked again."""
+        return self.journal.write((VALIDATE, (subscription, endpoint)))
+
+    def validated(self) -> dict[str, str]:
+        """The endpoints by subscription. Blocks: for the start."""
+        return dict(self.journal.rows(VALIDATED))
 
     def counts(self) -> tuple[dict[str, int], dict[str, int]]:
         """How many are pending and how many unburied, by subscription. Blocks: for the start."""

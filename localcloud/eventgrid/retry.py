@@ -2,14 +2,16 @@
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import NamedTuple
 
 from localcloud.eventgrid.faults import Weather
 from localcloud.eventgrid.pending import Delivery
+from localcloud.subscription import Retry
 
 SCHEDULE = (10, 30, 60, 300, 600, 1_800, 3_600, 10_800, 21_600, 43_200)  # seconds; then the last again and again
 SPREAD = 0.1  # each wait is this much shorter or longer, by chance
-MOST_ATTEMPTS = 30
-TIME_TO_LIVE = 86_400
+LEAST_SECONDS = 10.0  # before another attempt, whatever the schedule says
+WANTED = Retry()
 
 
 class Outcome(StrEnum):
@@ -25,7 +27,14 @@ class Outcome(StrEnum):
     BUSY = "Busy"
     FULL = "Full"
     SOCKET_ERROR = "SocketError"
+    RESOLUTION_ERROR = "ResolutionError"
     ABORTED = "Aborted"  # any other answer
+
+
+class Answer(NamedTuple):
+    outcome: Outcome
+    said: str = ""  # the status, for a person
+    least: float = LEAST_SECONDS
 
 
 FINAL = {Outcome.BAD_REQUEST, Outcome.UNAUTHORIZED, Outcome.FORBIDDEN, Outcome.PAYLOAD_TOO_LARGE}
@@ -39,20 +48,22 @@ class Dead:
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
     weather: Weather
+    wanted: Retry = WANTED
 
-    def after(self, failed: Delivery, outcome: Outcome, at: float) -> Delivery | Dead:
+    def after(self, failed: Delivery, answer: Answer, at: float) -> Delivery | Dead:
         """The delivery as it is to be tried again; `failed` counts the attempt that failed."""
-        if outcome in FINAL:
-            return Dead(f"UndeliverableDueToHttp{outcome}")
-        due = at + self._wait(SCHEDULE[min(failed.attempts, len(SCHEDULE)) - 1])
+        if answer.outcome in FINAL:
+            return Dead(f"UndeliverableDueToHttp{answer.outcome}")
+        scheduled = SCHEDULE[min(failed.attempts, len(SCHEDULE)) - 1]
+        due = at + self._wait(max(scheduled, answer.least))
         if reason := self._exhausted(failed, due):
             return Dead(reason)
         return replace(failed, due=due)
 
     def _exhausted(self, failed: Delivery, due: float) -> str | None:
-        if failed.attempts >= MOST_ATTEMPTS:
+        if failed.attempts >= self.wanted.attempts:
             return "MaxDeliveryAttemptsExceeded"
-        if due - failed.since > TIME_TO_LIVE * self.weather.conditions.time_scale:
+        if due - failed.since > self.wanted.minutes * 60 * self.weather.conditions.time_scale:
             return "TimeToLiveExceeded"
         return None
 

@@ -1,13 +1,17 @@
 """The topics' endpoints, `POST /{topic}/api/events?api-version=2018-01-01`: an empty 200, or an error as in Azure."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from aiohttp import web
 
 from localcloud.access import Forbidden, Unauthorized
+from localcloud.eventgrid.door import Door, Refused
 from localcloud.eventgrid.wire import Event, Malformed, TooMany, parse
 from localcloud.journal import Full
+from localcloud.subscription import Schema
 
 API_VERSION = "2018-01-01"
 LARGEST_REQUEST = 1024 * 1024  # bytes; an event may fill it
@@ -19,10 +23,16 @@ class UnknownTopic(Exception):
     """There is no such topic."""
 
 
+class UnknownSubscription(Exception):
+    """There is no such subscription, or the code is not its own."""
+
+
 ANSWERS: dict[type[Exception], type[web.HTTPException]] = {
     Unauthorized: web.HTTPUnauthorized,
+    Refused: web.HTTPUnauthorized,
     Forbidden: web.HTTPForbidden,
     UnknownTopic: web.HTTPNotFound,
+    UnknownSubscription: web.HTTPNotFound,
     Malformed: web.HTTPBadRequest,
     TooMany: web.HTTPRequestEntityTooLarge,
     TimeoutError: web.HTTPRequestTimeout,
@@ -31,26 +41,27 @@ ANSWERS: dict[type[Exception], type[web.HTTPException]] = {
 HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "1"}}
 
 
+@dataclass(frozen=True, slots=True)
 class TopicEndpoints:
-    def __init__(
-        self,
-        topics: Collection[str],
-        authorize: Callable[[str, str], None],
-        publish: Callable[[str, list[Event]], Awaitable[None]],
-    ) -> None:
-        self._topics, self._authorize, self._publish = topics, authorize, publish
-        self._room = asyncio.Semaphore(MOST_AT_ONCE)
+    topics: Collection[str]
+    schemas: Mapping[str, Schema]
+    door: Door
+    publish: Callable[[str, list[Event]], Awaitable[None]]
+    agree: Callable[[str, str], bool]  # by hand, a subscription and its code
+    _room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MOST_AT_ONCE))
 
     def app(self) -> web.Application:
         app = web.Application(middlewares=[_answer_errors], client_max_size=LARGEST_REQUEST)
         app.router.add_post("/{topic}/api/events", self._receive)
+        for verb in ("GET", "POST"):  # a person's browser, and CloudEvents' callback
+            app.router.add_route(verb, "/validate", self._validate)
         return app
 
     async def _receive(self, request: web.Request) -> web.Response:
         topic = request.match_info["topic"]
-        if topic not in self._topics:
+        if topic not in self.topics:
             raise UnknownTopic
-        self._authorize(request.headers.get("Authorization", "").removeprefix("Bearer "), topic)
+        self.door.admit(request.headers, topic, datetime.now(UTC))
         if request.query.get("api-version") != API_VERSION:
             raise Malformed(f"The api-version must be {API_VERSION}.")
         if self._room.locked():
@@ -58,8 +69,14 @@ class TopicEndpoints:
         async with self._room:
             async with asyncio.timeout(BODY_SECONDS):
                 body = await request.read()
-            await self._publish(topic, parse(request.content_type, body))
+            schema = self.schemas.get(topic, "cloudevents")
+            await self.publish(topic, parse(request.content_type, body, request.headers, schema))
         return web.Response()
+
+    async def _validate(self, request: web.Request) -> web.Response:
+        if not self.agree(request.query.get("subscription", ""), request.query.get("code", "")):
+            raise UnknownSubscription
+        return web.Response(text="The endpoint is validated: events will be delivered to it.\n")
 
 
 @web.middleware

@@ -1,14 +1,22 @@
-"""What a publisher sends: CloudEvents 1.0 in structured JSON mode, one or a batch, kept as they came."""
+"""What a publisher sends, read: CloudEvents 1.0 (one, a batch, or binary) and Event Grid's own schema."""
 
+import base64
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from datetime import datetime
+from typing import Annotated, Any, Final, Literal
+from urllib.parse import unquote
 
 import msgspec
-from msgspec import Meta, Raw, Struct
+from msgspec import Meta, Raw, Struct, field
+
+from localcloud.subscription import Schema
 
 ONE = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
+OWN = "application/json"
 MOST_EVENTS = 5_000
+VERSION: Final = "ce-specversion"  # in the header, it says that the rest is there too: binary mode
 
 NonEmpty = Annotated[str, Meta(min_length=1)]
 
@@ -31,30 +39,101 @@ class Attributes(Struct, frozen=True):
     subject: str = ""
 
 
+class Own(Struct, frozen=True):
+    """Event Grid's own schema: what must be there. `topic` is Event Grid's to say."""
+
+    id: NonEmpty
+    type: NonEmpty = field(name="eventType")
+    subject: NonEmpty
+    at: datetime = field(name="eventTime")
+    version: str = field(name="dataVersion")
+    metadata_version: Literal["1", ""] | None = field(name="metadataVersion", default=None)
+
+
+REQUIRED: Final[Mapping[Schema, Any]] = {"cloudevents": Attributes, "eventgrid": Own}
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     type: str
     content: bytes  # the JSON object as published
     subject: str = ""
+    schema: Schema = "cloudevents"
+
+    def read(self) -> dict[str, Any]:
+        """Raises Malformed where it is nested too deep."""
+        try:
+            known: dict[str, Any] = msgspec.json.decode(self.content)
+        except RecursionError as error:
+            raise Malformed(str(error)) from error
+        return known
 
 
-def parse(media_type: str, body: bytes) -> list[Event]:
+def parse(
+    media_type: str, body: bytes, headers: Mapping[str, str] | None = None, schema: Schema = "cloudevents"
+) -> list[Event]:
     """Raises Malformed, naming the event by its place from 0 and the attribute, or TooMany."""
+    if schema == "eventgrid":
+        if media_type != OWN:
+            raise Malformed(f"This topic takes events in Event Grid's schema, as {OWN}, not {media_type}.")
+        return [_event(index, each, schema) for index, each in enumerate(_contents(body, batch=True))]
+    if headers and VERSION in headers:
+        return [_event(0, _structured(headers, body), schema)]
     if media_type not in (ONE, BATCH):
         raise Malformed(f"The content type must be {ONE} or {BATCH}, not {media_type}.")
+    return [_event(index, each, schema) for index, each in enumerate(_contents(body, batch=media_type == BATCH))]
+
+
+def _contents(body: bytes, *, batch: bool) -> Sequence[bytes]:
     try:
         text = body.decode()  # msgspec takes Raw without a look at its encoding
-        contents = [body] if media_type == ONE else list(map(bytes, msgspec.json.decode(text, type=list[Raw])))
+        contents = list(map(bytes, msgspec.json.decode(text, type=list[Raw]))) if batch else [body]
     except (UnicodeDecodeError, msgspec.DecodeError, RecursionError) as error:
         raise Malformed(str(error)) from error
     if len(contents) > MOST_EVENTS:
         raise TooMany(f"The batch has more than {MOST_EVENTS} events.")
-    return [_event(index, content) for index, content in enumerate(contents)]
+    return contents
 
 
-def _event(index: int, content: bytes) -> Event:
+def _event(index: int, content: bytes, schema: Schema) -> Event:
     try:
-        known = msgspec.json.decode(content, type=Attributes)
-        return Event(known.type, content, known.subject)
+        known: Attributes | Own = msgspec.json.decode(content, type=REQUIRED[schema])
+        return Event(known.type, content, known.subject, schema)
     except (msgspec.DecodeError, RecursionError) as error:
         raise Malformed(f"Event {index}: {error}") from error
+
+
+def _structured(headers: Mapping[str, str], body: bytes) -> bytes:
+    """The HTTP binding's binary mode: attributes in headers, percent-encoded, and the body is the data."""
+    said: dict[str, Any] = {
+        name[3:].lower(): unquote(value) for name, value in headers.items() if name.lower().startswith("ce-")
+    }
+    said.pop("data", None)
+    if kind := headers.get("Content-Type"):
+        said["datacontenttype"] = kind
+    if body:
+        said |= _data(kind or OWN, body)
+    try:
+        return msgspec.json.encode(said)
+    except UnicodeEncodeError as error:
+        raise Malformed(str(error)) from error
+
+
+def _data(kind: str, body: bytes) -> dict[str, Any]:
+    media_type = kind.partition(";")[0].strip().lower()
+    if media_type.endswith(("/json", "+json")):
+        return {"data": Raw(_json(body))}
+    if media_type.startswith("text/"):
+        try:
+            return {"data": body.decode()}
+        except UnicodeDecodeError as error:
+            raise Malformed(str(error)) from error
+    return {"data_base64": base64.b64encode(body).decode()}
+
+
+def _json(body: bytes) -> bytes:
+    try:
+        msgspec.json.decode(body.decode())
+    except (UnicodeDecodeError, msgspec.DecodeError, RecursionError) as error:
+        raise Malformed(f"The data is no JSON: {error}") from error
+    return body

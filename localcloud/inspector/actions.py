@@ -72,7 +72,10 @@ class Actions:
     async def _publish(self, asked: Publish) -> str:
         if asked.topic not in self.sources.topology.topics:
             raise UnknownEntity(asked.topic)
-        (event,) = wire.parse(wire.ONE, bytes(asked.event))
+        if self.sources.grid.schemas.get(asked.topic) == "eventgrid":
+            (event,) = wire.parse(wire.OWN, b"[%s]" % bytes(asked.event), schema="eventgrid")
+        else:
+            (event,) = wire.parse(wire.ONE, bytes(asked.event))
         await self.sources.grid.publish(asked.topic, [event])
         return f"Published on {asked.topic}: {event.type}."
 

@@ -90,15 +90,14 @@ def secrets(kept: list[tuple[str, Kept]]) -> list[Secret]:
 def subscribers(known: list[Subscription], states: list[SubscriptionState]) -> list[Subscriber]:
     by_name = {state.name: state for state in states}
     return [
-        Subscriber(each.name, each.topic, _destination(each), each.types, by_name[each.name])
+        Subscriber(each.name, each.topic, _said(by_name[each.name].to), each.types, by_name[each.name])
         for each in known
         if each.name in by_name
     ]
 
 
-def _destination(subscription: Subscription) -> str:
-    to = subscription.to
-    return f"queue {to.queue}" if to.queue else f"function {to.function}"
+def _said(to: dict[str, str]) -> str:
+    return ", ".join(f"{kind} {what}" for kind, what in to.items())
 
 
 def _parked(queue: Queue) -> int:

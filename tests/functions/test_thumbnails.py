@@ -24,9 +24,7 @@ from libs.common.pictures import Picture, Studio, Unfit
 from localcloud import certificates, topology
 from localcloud.addresses import Addresses, Port
 from localcloud.azurite import Azurite
-from localcloud.eventgrid.delivery import Subscriber
-from localcloud.eventgrid.faults import FAIR, Weather
-from localcloud.eventgrid.wire import Event
+from localcloud.eventgrid.filters import wants
 from localcloud.store import TOPOLOGY
 from tests.functions.surroundings import Queue, arrived_bytes
 from tests.localcloud.programs import free_ports, running
@@ -170,10 +168,9 @@ async def test_what_is_no_image_of_ours_is_refused(to: Blobs, outs: dict[Size, Q
 
 async def test_its_own_thumbnails_never_come_back_to_it() -> None:
     (asked,) = [each for each in topology.load(TOPOLOGY).subscriptions if each.to.function == "thumbnails"]
-    subscriber = Subscriber(asked, None, None, weather=Weather.under(FAIR), undertaker=None)  # type: ignore[arg-type]
 
     def wanted(name: str, kind: str = "Microsoft.Storage.BlobCreated") -> bool:
-        return subscriber.wants("storage", Event(kind, b"", FOLDER + name))
+        return wants(asked, kind, FOLDER + name)
 
     assert wanted(NAME)
     assert not any(wanted(PLACE.thumbnail(size)) for size in SIZES)

@@ -17,6 +17,7 @@ from typing import Any
 
 import aiohttp
 import aiosmtplib
+import msgspec
 import pytest
 from azure.core.exceptions import HttpResponseError
 from azure.core.messaging import CloudEvent
@@ -30,6 +31,7 @@ from azure.servicebus.exceptions import ServiceBusAuthorizationError
 from localcloud import certificates, identity
 from localcloud.addresses import HOST, Addresses, Port
 from localcloud.certificates import Certificates
+from localcloud.eventgrid import FAIR
 from localcloud.state import State
 from localcloud.topology import Topology
 
@@ -259,7 +261,7 @@ async def test_faults_of_event_grid_are_said_at_the_start_and_changed_while_it_r
         refused = await cloud.ask("/event-grid", "PUT", {"drop": 2})
         posted = await cloud.ask("/event-grid", "POST", {"drop": 1})
 
-        fair = {"time_scale": 1.0, "seed": 0, "duplicate": 0.0, "delay": 0.0, "reorder": 0.0, "fail": 0.0, "drop": 0.0}
+        fair = msgspec.to_builtins(FAIR)
         assert (at_first, twice) == (fair | {"duplicate": 1.0}, ["e-1", "e-1"])
         assert changed == fair | {"seed": 7, "time_scale": 0.01, "drop": 0.5}
         assert (refused, posted, await cloud.ask("/event-grid")) == (422, 405, changed)

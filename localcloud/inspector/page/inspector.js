@@ -119,7 +119,7 @@ function notes(all) {
     if (each.dead) add(`d${each.name}`, 'bad', 'dead', `${many(each.dead, 'dead letter')} of ${each.name}`, h('a', { href: entityLink(each, 'dead') }, `Look at those of ${each.name}`))
   }
   for (const { name, state } of all.subscriptions) {
-    if (state.paused) add(`p${name}`, 'warn', 'paused', `${name}, ${many(state.pending, 'event')} waiting`, button('resume', `Resume ${name}`, { subscription: name }))
+    if (state.status === 'paused') add(`p${name}`, 'warn', 'paused', `${name}, ${many(state.pending, 'event')} waiting`, button('resume', `Resume ${name}`, { subscription: name }))
     if (state.dead) add(`g${name}`, 'bad', 'given up', `${many(state.dead, 'event')} of ${name}; make dead-letters shows and replays them`)
     if (state.next_attempt && state.pending) add(`n${name}`, 'warn', 'retrying', [`${name}: next attempt `, when(state.next_attempt)])
   }
@@ -210,11 +210,11 @@ function sequence(steps, after) {
 
 function events(all, chosen) {
   const row = ({ name, topic, to, types, state }) => h('tr', { 'data-key': name },
-    h('th', { scope: 'row' }, h('a', { href: `#/events/${name}` }, name), h('span', { class: 'sub' }, `${topic} → ${to}, ${many(types.length, 'type')}`)),
-    h('td', {}, state.paused ? tag('warn', 'paused') : tag('good', 'delivers')),
+    h('th', { scope: 'row' }, h('a', { href: `#/events/${name}` }, name), h('span', { class: 'sub' }, `${topic} → ${to}, ${types.length ? many(types.length, 'type') : 'all types'}`)),
+    h('td', {}, state.status === 'active' ? tag('good', 'delivers') : tag('warn', state.status)),
     number(state.pending), number(state.delivered), number(state.retried, 'warn'), number(state.dead, 'bad'),
     h('td', {}, when(state.next_attempt)),
-    h('td', {}, state.paused ? button('resume', 'Resume', { subscription: name }) : button('pause', 'Pause', { subscription: name })))
+    h('td', {}, state.status === 'paused' ? button('resume', 'Resume', { subscription: name }) : button('pause', 'Pause', { subscription: name })))
   const heads = ['Subscription', 'State', '#Pending', '#Delivered', '#Retried', '#Dead', 'Next attempt', 'Do']
   return [
     h('h2', {}, 'Event Grid'),

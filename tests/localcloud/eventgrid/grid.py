@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,16 @@ from msgspec import structs
 from localcloud.access import Access
 from localcloud.addresses import HOST
 from localcloud.certificates import Certificates
-from localcloud.eventgrid import FAIR, Conditions, Enqueue, EventGrid, FunctionsAddress, SubscriptionState
+from localcloud.eventgrid import FAIR, Conditions, Door, Enqueue, EventGrid, FunctionsAddress, Reach, SubscriptionState
 from localcloud.eventgrid.dead_letters import NotTaken
+from localcloud.eventgrid.queues import StorageAccount
+from localcloud.topology import Topology
 from tests.localcloud.credential import Credential
 from tests.localcloud.programs import free_ports
 from tests.waiting import so, until
 
 KEY = "a-secret-key"
+KEYS = {topic: ["b25lIGtleSBvZiB0d28=", "dGhlIG90aGVyIGtleQ=="] for topic in ("orders", "customers")}
 NOWHERE = FunctionsAddress("http://127.0.0.1:1", KEY)
 PLACED = "store.orders.order-placed.v1"
 CONFIRMED = "store.orders.order-confirmed.v1"
@@ -150,31 +154,37 @@ class Cloud:
     access: Access
     enqueue: Enqueue
     graves: Graves = field(default_factory=Graves)
+    topology: Topology | None = None  # where not the store's
+    account: StorageAccount | None = None
 
     @asynccontextmanager
     async def running(
         self, functions: FunctionsAddress, time_scale: float = 0.001, under: Conditions = FAIR
     ) -> AsyncIterator[Running]:
         port = free_ports(1)
+        url = f"https://{HOST}:{port}"
         async with (
             EventGrid.open(
-                self.access.topology,
+                self.topology or self.access.topology,
                 self.path,
-                authorize=self._authorize,
-                enqueue=self.enqueue,
-                functions=functions,
+                door=Door(self._authorize, KEYS),
+                reach=Reach(functions, self.enqueue, self.account, self._vouch, url),
                 bury=self.graves.put,
                 conditions=structs.replace(under, time_scale=time_scale),
+                tls=self.files.client_context(),
             ) as grid,
             asyncio.TaskGroup() as tasks,
         ):
             serving = tasks.create_task(grid.serve(HOST, port, self.files.server_context()))
             await listening(port)
-            yield Running(grid, f"https://{HOST}:{port}", self.files, self.access)
+            yield Running(grid, url, self.files, self.access)
             serving.cancel()
 
     def _authorize(self, token: str, topic: str) -> None:
         self.access.require(token, "https://eventgrid.azure.net", role="EventGrid Data Sender", on=f"topics/{topic}")
+
+    def _vouch(self, audience: str) -> str:
+        return self.access.issuer.token(audience, datetime.now(UTC), roles=["AzureEventGridSecureWebhookSubscriber"])
 
 
 async def listening(port: int) -> None:

@@ -46,7 +46,7 @@ def test_name_and_content_are_as_in_azure() -> None:
     published = b'{"specversion":"1.0","id":"1","source":"/s","type":"t","data":{"b":1.50,"a":1e3},"x":"\xc3\xbc"}'
     delivery = Delivery(7, "3f0c0f6c", published, since=EARLY.timestamp() - 60, due=0.0, attempts=30)
 
-    written = content(delivery, "MaxDeliveryAttemptsExceeded", "NotFound", EARLY)
+    written = content(delivery, "cloudevents", "MaxDeliveryAttemptsExceeded", outcome="NotFound", at=EARLY)
 
     assert blob("process-order", "3f0c0f6c", EARLY) == "PROCESS-ORDER/2026/3/4/5/3f0c0f6c.json"
     assert json.loads(written) == [

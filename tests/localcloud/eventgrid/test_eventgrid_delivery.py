@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from localcloud.eventgrid.delivery import MOST_AT_ONCE
+from localcloud.eventgrid.lane import MOST_AT_ONCE
 from localcloud.servicebus.errors import Busy, QueueFull, TooLarge
 from tests.localcloud.eventgrid.grid import (
     CONFIRMED,

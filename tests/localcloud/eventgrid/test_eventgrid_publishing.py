@@ -2,18 +2,24 @@
 
 import io
 import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import aiohttp
 import pytest
 from azure.core import AsyncPipelineClient
+from azure.core.credentials import AzureKeyCredential, AzureSasCredential
 from azure.core.exceptions import ClientAuthenticationError, HttpResponseError, ResourceNotFoundError
 from azure.core.pipeline.policies import AsyncBearerTokenCredentialPolicy, HeadersPolicy
 from azure.core.rest import HttpRequest
+from azure.eventgrid import generate_sas
 from azure.eventgrid.aio import EventGridPublisherClient
 
+from localcloud.topology import Topology
 from tests.localcloud.credential import Credential
-from tests.localcloud.eventgrid.grid import CONFIRMED, PLACED, Functions, Queues, Running, event
+from tests.localcloud.eventgrid.grid import CONFIRMED, KEYS, NOWHERE, PLACED, Cloud, Functions, Queues, Running, event
+from tests.localcloud.eventgrid.hooks import hearing
 
 pytestmark = pytest.mark.real
 
@@ -198,3 +204,53 @@ async def test_another_path_is_not_found_and_says_so_in_azures_form(running: Run
     status, body = await posted(running, b"", path="/")
 
     assert (status, json.loads(body)["error"]["code"]) == (404, "NotFound")
+
+
+@pytest.mark.parametrize("key", KEYS["orders"])
+async def test_the_topics_keys_and_signatures_made_with_them_open_it(
+    running: Running, functions: Functions, key: str
+) -> None:
+    url, ca = f"{running.url}/orders/api/events", str(running.files.ca)
+    signature = AzureSasCredential(generate_sas(url, key, datetime.now(UTC) + timedelta(hours=1)))
+    for credential in (AzureKeyCredential(key), signature):
+        async with EventGridPublisherClient(url, credential, connection_verify=ca) as topic:
+            await topic.send(event(1))
+
+        assert (await functions.next()).function == "process_order"
+
+
+@pytest.mark.parametrize(
+    "headers", [{"aeg-sas-key": "d3Jvbmc="}, {"aeg-sas-token": "r=1&e=2&s=3"}, {"aeg-sas-key": KEYS["orders"][0][:-1]}]
+)
+async def test_a_wrong_key_or_signature_is_unauthorized_though_a_token_is_there_too(
+    running: Running, headers: dict[str, str]
+) -> None:
+    status, body = await posted(running, json.dumps(GOOD).encode(), headers=headers)
+
+    assert (status, json.loads(body)["error"]["code"]) == (401, "Unauthorized")
+
+
+async def test_an_event_in_binary_mode_is_taken(running: Running, functions: Functions) -> None:
+    said = {
+        "ce-specversion": "1.0",
+        "ce-id": "1",
+        "ce-source": "/s",
+        "ce-type": PLACED,
+        "Content-Type": "application/json",
+    }
+
+    assert await posted(running, b'{"n": 1}', headers=said) == (200, b"")
+    received = json.loads((await functions.next()).body)
+    assert (received["id"], received["data"], received["datacontenttype"]) == ("1", {"n": 1}, "application/json")
+
+
+@pytest.mark.parametrize("operator", ["IsNotNull", "IsNullOrUndefined"])
+async def test_data_that_is_nested_deep_breaks_nothing_where_filters_look_into_it(
+    cloud: Cloud, store: Topology, operator: str
+) -> None:
+    wanted = {"to": {"queue": "orders"}, "filters": [{"operator": operator, "key": "data.a"}]}
+    deep = json.dumps(GOOD).encode()[:-1] + b', "data": ' + b"[" * 900 + b"]" * 900 + b"}"
+    async with replace(cloud, topology=hearing(store, wanted)).running(NOWHERE) as running:
+        status, _ = await posted(running, deep)
+
+    assert status in (200, 400)

@@ -5,7 +5,7 @@ import pytest
 
 from localcloud.eventgrid.faults import Conditions, Weather
 from localcloud.eventgrid.pending import Delivery
-from localcloud.eventgrid.retry import MOST_ATTEMPTS, SCHEDULE, Dead, Outcome, RetryPolicy
+from localcloud.eventgrid.retry import SCHEDULE, WANTED, Answer, Dead, Outcome, RetryPolicy
 
 FRESH = Delivery(id=1, message_id="m", event=b"{}", since=0.0, due=0.0, attempts=0)
 
@@ -24,13 +24,17 @@ POLICY = RetryPolicy(Weather(Conditions(), Middle()))
 def test_each_failure_waits_longer(attempts: int, seconds: int) -> None:
     failed = replace(FRESH, attempts=attempts)
 
-    assert POLICY.after(failed, Outcome.ABORTED, 100.0) == replace(failed, due=100.0 + seconds)
+    assert POLICY.after(failed, Answer(Outcome.ABORTED), 100.0) == replace(failed, due=100.0 + seconds)
 
 
 def test_waits_are_scaled_and_differ_by_chance_within_a_tenth() -> None:
     policy = RetryPolicy(Weather.under(Conditions(time_scale=0.01, seed=7)))
 
-    waits = {after.due for _ in range(50) if isinstance(after := policy.after(one_failed(), Outcome.BUSY, 0), Delivery)}
+    waits = {
+        after.due
+        for _ in range(50)
+        if isinstance(after := policy.after(one_failed(), Answer(Outcome.BUSY), 0), Delivery)
+    }
 
     assert len(waits) == 50
     assert 0.09 <= min(waits) < 0.095
@@ -39,23 +43,23 @@ def test_waits_are_scaled_and_differ_by_chance_within_a_tenth() -> None:
 
 @pytest.mark.parametrize("outcome", ["BadRequest", "Unauthorized", "Forbidden", "PayloadTooLarge"])
 def test_what_will_never_be_taken_is_dead_at_once(outcome: str) -> None:
-    assert POLICY.after(one_failed(), Outcome(outcome), 0.0) == Dead(f"UndeliverableDueToHttp{outcome}")
+    assert POLICY.after(one_failed(), Answer(Outcome(outcome)), 0.0) == Dead(f"UndeliverableDueToHttp{outcome}")
 
 
 @pytest.mark.parametrize(
     ("attempts", "at", "reason"),
-    [(MOST_ATTEMPTS, 0.0, "MaxDeliveryAttemptsExceeded"), (8, 86_400 - 10_799, "TimeToLiveExceeded")],
+    [(WANTED.attempts, 0.0, "MaxDeliveryAttemptsExceeded"), (8, 86_400 - 10_799, "TimeToLiveExceeded")],
 )
 def test_the_last_attempt_and_a_day_end_it(attempts: int, at: float, reason: str) -> None:
     failed = replace(FRESH, attempts=attempts)
 
-    assert POLICY.after(failed, Outcome.TIMED_OUT, at) == Dead(reason)
+    assert POLICY.after(failed, Answer(Outcome.TIMED_OUT), at) == Dead(reason)
 
 
 def test_within_a_day_it_is_tried_again() -> None:
     failed = replace(FRESH, attempts=8)
 
-    assert POLICY.after(failed, Outcome.ABORTED, 86_400 - 10_801) == replace(failed, due=86_399)
+    assert POLICY.after(failed, Answer(Outcome.ABORTED), 86_400 - 10_801) == replace(failed, due=86_399)
 
 
 def one_failed() -> Delivery:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from localcloud import certificates, topology
 from localcloud.addresses import HOST
-from localcloud.eventgrid import Conditions, EventGrid, FunctionsAddress
+from localcloud.eventgrid import Conditions, Door, EventGrid, FunctionsAddress, Reach
 from tests.localcloud.eventgrid.grid import KEY, Graves, Queues
 
 
@@ -18,9 +18,8 @@ async def main(folder: Path, port: int, functions: str) -> None:
     async with EventGrid.open(
         topology.load(Path(__file__).parents[3] / "deploy/topology.yaml"),
         folder / "eventgrid.sqlite",
-        authorize=anyone,
-        enqueue=Queues().send,
-        functions=FunctionsAddress(functions, KEY),
+        door=Door(anyone),
+        reach=Reach(FunctionsAddress(functions, KEY), Queues().send),
         bury=Graves().put,
         conditions=Conditions(time_scale=0.001),
     ) as grid:

@@ -139,13 +139,13 @@ async def test_a_paused_subscription_keeps_what_comes_until_it_is_resumed(cloud:
 
     paused = await until(lambda: cloud.subscription("process-order"), lambda state: state["pending"] == 1)
     (waiting,) = await events(cloud, "process-order")
-    assert (paused["paused"], paused["delivered"], functions.received.empty()) == (True, 0, True)
+    assert (paused["status"], paused["delivered"], functions.received.empty()) == ("paused", 0, True)
     assert (waiting["type"], waiting["attempts"]) == ("store.orders.order-placed.v1", 0)
 
     await cloud.act("resume", {"subscription": "process-order"})
     assert (await functions.next()).function == "process_order"
     resumed = await until(lambda: cloud.subscription("process-order"), lambda state: state["delivered"] == 1)
-    assert (resumed["paused"], resumed["pending"]) == (False, 0)
+    assert (resumed["status"], resumed["pending"]) == ("active", 0)
 
 
 async def test_what_failed_waits_too_where_it_is_paused(cloud: Cloud, functions: Functions) -> None:
@@ -159,7 +159,7 @@ async def test_what_failed_waits_too_where_it_is_paused(cloud: Cloud, functions:
     await functions.next()
     await until(lambda: events(cloud, "process-order"), lambda found: found[0]["attempts"] == 1)
     state = await cloud.subscription("process-order")
-    assert (state["pending"], state["retried"], state["paused"]) == (1, 0, True)
+    assert (state["pending"], state["retried"], state["status"]) == (1, 0, "paused")
 
     functions.answer = lambda _: asyncio.sleep(0, 202)
     await cloud.act("resume", {"subscription": "process-order"})

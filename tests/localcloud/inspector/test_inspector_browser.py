@@ -169,11 +169,11 @@ async def test_a_subscription_is_paused_and_resumed(cloud: Cloud, visit: Visit) 
 
     await visit.page.get_by_role("row", name="process-order").get_by_role("button", name="Pause").click()
     await visit.says("process-order is paused")
-    assert (await cloud.subscription("process-order"))["paused"]
+    assert (await cloud.subscription("process-order"))["status"] == "paused"
     await visit.page.get_by_role("row", name="process-order").get_by_role("button", name="Resume").click()
     await visit.says("process-order goes on")
 
-    assert not (await cloud.subscription("process-order"))["paused"]
+    assert (await cloud.subscription("process-order"))["status"] == "active"
 
 
 async def test_an_event_is_published_and_a_fault_switched_on_and_off(cloud: Cloud, visit: Visit) -> None:

@@ -1,0 +1,116 @@
+"""Before events go to a webhook it says that it wants them: at once, or by calling back ("Endpoint validation")."""
+
+import asyncio
+import hmac
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final
+from uuid import uuid4
+
+import aiohttp
+import msgspec
+import structlog
+from msgspec import Struct
+
+from localcloud.eventgrid.schemas import topic_id
+from localcloud.eventgrid.webhook import ORIGIN, OWN
+from localcloud.subscription import Subscription
+
+RATE: Final = "120"  # requests a minute
+KIND: Final = "Microsoft.EventGrid.SubscriptionValidationEvent"
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0  # seconds until it is asked again
+LARGEST_ANSWER: Final = 65_536
+
+log = structlog.get_logger()
+
+
+class Proof(Struct, frozen=True):
+    code: str = msgspec.field(name="validationResponse")
+
+
+@dataclass(slots=True)
+class Handshake:
+    http: aiohttp.ClientSession
+    of: Subscription
+    itself: str  # Event Grid's own address
+    answer_seconds: Callable[[], float]
+    remember: Callable[[str, str], Awaitable[None]]
+    code: str = field(default_factory=lambda: str(uuid4()), repr=False)
+    agreed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def callback(self) -> str:
+        return f"{self.itself}/validate?subscription={self.of.name}&code={self.code}"
+
+    def accept(self, code: str) -> bool:
+        """By hand: somebody has opened the address that was sent."""
+        if good := hmac.compare_digest(code.encode(errors="surrogatepass"), self.code.encode()):
+            self.agreed.set()
+        return good
+
+    async def done(self) -> None:
+        """Returns when the endpoint has agreed, and that is on disk."""
+        pause = FIRST_PAUSE
+        while not self.agreed.is_set():
+            if await self._asked():
+                break
+            log.warning("endpoint.not_validated", subscription=self.of.name)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self.agreed.wait()
+            pause = min(2 * pause, LONGEST_PAUSE)
+        self.agreed.set()
+        await self.remember(self.of.name, self.of.to.webhook or "")
+        log.info("endpoint.validated", subscription=self.of.name)
+
+    async def _asked(self) -> bool:
+        try:
+            async with asyncio.timeout(self.answer_seconds()):
+                return await (self._offered() if self.of.schema == "cloudevents" else self._challenged())
+        except (aiohttp.ClientError, TimeoutError):
+            return False
+
+    async def _offered(self) -> bool:
+        """CloudEvents' HTTP webhooks, "Abuse protection"."""
+        headers = {
+            "WebHook-Request-Origin": ORIGIN,
+            "WebHook-Request-Rate": RATE,
+            "WebHook-Request-Callback": self.callback,
+        }
+        async with self.http.options(self.of.to.webhook or "", headers=headers, allow_redirects=False) as answer:
+            return allows(answer.status, answer.headers)
+
+    async def _challenged(self) -> bool:
+        headers = {"Content-Type": OWN, "aeg-event-type": "SubscriptionValidation"}
+        headers["aeg-subscription-name"] = self.of.name.upper()
+        body = challenge(self.of, self.code, self.callback, datetime.now(UTC))
+        post = self.http.post(self.of.to.webhook or "", data=body, headers=headers, allow_redirects=False)
+        async with post as answer:
+            return proves(answer.status, await answer.content.read(LARGEST_ANSWER), self.code)
+
+
+def allows(status: int, headers: Mapping[str, str]) -> bool:
+    return status == 200 and headers.get("WebHook-Allowed-Origin", "").strip().lower() in (ORIGIN, "*")
+
+
+def proves(status: int, body: bytes, code: str) -> bool:
+    try:
+        return status == 200 and msgspec.json.decode(body, type=Proof).code == code
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+
+
+def challenge(of: Subscription, code: str, callback: str, at: datetime) -> bytes:
+    event: dict[str, Any] = {
+        "id": code,
+        "topic": topic_id(of.topic),
+        "subject": "",
+        "data": {"validationCode": code, "validationUrl": callback},
+        "eventType": KIND,
+        "eventTime": at,
+        "metadataVersion": "1",
+        "dataVersion": "2",
+    }
+    return msgspec.json.encode([event])

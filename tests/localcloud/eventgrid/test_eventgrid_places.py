@@ -1,0 +1,95 @@
+"""Queues: Service Bus' with a message id and properties of the event's, and storage's."""
+
+import base64
+import json
+import re
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import aiohttp
+import pytest
+from msgspec import structs
+
+from localcloud import identity
+from localcloud.addresses import Addresses, Port
+from localcloud.azurite import Azurite
+from localcloud.eventgrid.queues import API_VERSION, StorageAccount
+from localcloud.topology import BusTopic, Topology
+from tests.localcloud.eventgrid.grid import NOWHERE, Cloud, Queues, event
+from tests.localcloud.eventgrid.hooks import hearing, publish
+from tests.localcloud.programs import free_ports
+from tests.localcloud.programs import running as started
+
+pytestmark = pytest.mark.real
+
+TEXT = re.compile("<MessageText>(.+?)</MessageText>")
+TOOLS = Path(__file__).parents[3] / ".tools"
+
+
+async def test_a_message_has_the_id_and_the_properties_that_are_mapped(
+    cloud: Cloud, store: Topology, queues: Queues
+) -> None:
+    attributes = {"MessageId": {"from": "id"}, "shop": {"value": "tea"}, "number": {"from": "data.number"}}
+    here = replace(cloud, topology=hearing(store, {"to": {"queue": "orders"}, "attributes": attributes}))
+    async with here.running(NOWHERE) as running:
+        await publish(running, 7)
+        message = await queues.next()
+
+    assert (message.queue, message.message_id) == ("orders", "e-7")
+    assert (message.properties["shop"], message.properties["number"]) == ("tea", "7")
+    assert message.properties["aeg-output-event-id"] != "e-7"
+    assert "MessageId" not in message.properties
+
+
+async def test_a_topic_of_service_bus_gets_it_like_a_queue(cloud: Cloud, store: Topology, queues: Queues) -> None:
+    with_topic = structs.replace(store, bus_topics={"told": BusTopic()})
+    here = replace(cloud, topology=hearing(with_topic, {"to": {"bus_topic": "told"}}))
+    async with here.running(NOWHERE) as running:
+        await publish(running, 1)
+
+        assert (await queues.next()).queue == "told"
+
+
+@pytest.fixture
+async def azurite(tmp_path: Path, cloud: Cloud) -> AsyncIterator[Azurite]:
+    azurite = Azurite.open(tmp_path, "store", Addresses(free_ports(len(Port))), cloud.files)
+    async with started(azurite.program(TOOLS), tmp_path / "azurite.log"):
+        yield azurite
+
+
+async def test_a_queue_in_storage_gets_it_in_base64(cloud: Cloud, store: Topology, azurite: Azurite) -> None:
+    def token() -> str:
+        itself = store.identities["operator"]
+        at = datetime.now(UTC)
+        return identity.identity_token(cloud.access.issuer, store, itself, resource=identity.STORAGE, at=at)
+
+    account = StorageAccount(f"{azurite.addresses.https(Port.QUEUE)}/store", token)
+    here = replace(cloud, topology=hearing(store, {"to": {"storage_queue": "heard"}}), account=account)
+    async with here.running(NOWHERE) as running:
+        await publish(running, 1, 2)
+        await running.until("hook", lambda state: state.delivered == 2)
+
+    texts = TEXT.findall(await received(f"{account.url}/heard/messages?numofmessages=9", token(), cloud))
+    assert sorted(json.loads(base64.b64decode(text))["id"] for text in texts) == ["e-1", "e-2"]
+
+
+async def received(url: str, token: str, cloud: Cloud) -> str:
+    headers = {"Authorization": f"Bearer {token}", "x-ms-version": API_VERSION}
+    async with (
+        aiohttp.ClientSession() as reader,
+        reader.get(url, headers=headers, ssl=cloud.files.client_context()) as answer,
+    ):
+        return await answer.text()
+
+
+async def test_while_storage_is_away_it_waits(cloud: Cloud, store: Topology) -> None:
+    account = StorageAccount(f"https://127.0.0.1:{free_ports(1)}/store", lambda: "")
+    here = replace(cloud, topology=hearing(store, {"to": {"storage_queue": "heard"}}), account=account)
+    async with here.running(NOWHERE) as running:
+        async with running.topic("orders") as topic:
+            await topic.send(event())
+        state = await running.until("hook", lambda state: state.retried > 0)
+
+    assert (state.pending, state.last_answer) == (1, "SocketError")
