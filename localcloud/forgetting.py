@@ -11,6 +11,7 @@ from msgspec import Struct
 from localcloud.eventgrid import Enqueue
 from localcloud.journal import Full
 from localcloud.mail import Letters
+from localcloud.servicebus.broker import Envelope
 from localcloud.servicebus.errors import QueueFull
 
 ERASED = b"store.customers.customer-erased.v1"
@@ -37,16 +38,14 @@ class Forgetting:
     enqueue: Enqueue
     letters: Letters
 
-    async def __call__(
-        self, queue: str, body: bytes, *, message_id: str, content_type: str, properties: dict[str, str]
-    ) -> None:
+    async def __call__(self, queue: str, body: bytes, envelope: Envelope) -> None:
         if ERASED in body and (erasure := _erasure(body)):
             try:
                 await self.letters.forget(erasure.customer_id, erasure.at)
             except (Full, sqlite3.Error) as error:
                 raise QueueFull(f"the mail box can't forget now: {type(error).__name__}") from error
             log.info("letters.forgotten", customer_id=erasure.customer_id)
-        await self.enqueue(queue, body, message_id=message_id, content_type=content_type, properties=properties)
+        await self.enqueue(queue, body, envelope)
 
 
 def _erasure(body: bytes) -> Erasure | None:

@@ -12,6 +12,7 @@ import msgspec
 from libs.common import messages
 from libs.common.messages import Command, Fact, Message
 from libs.common.messages.views import heard
+from libs.common.openapi.parts import cleaned
 from localcloud.topology import Subscription, Topology
 
 SERVICES = ("catalog", "orders", "customers")
@@ -66,7 +67,7 @@ def told_by(service: str) -> list[str]:
 
 def schema(kind: Any) -> dict[str, Any]:
     """Of what stands in the CloudEvent's `data`, or in the body of an answer."""
-    whole = msgspec.json.schema(kind)
+    whole = cleaned(msgspec.json.schema(kind))
     inner = whole.pop("$defs", {})
     top: dict[str, Any] = inner.pop(whole["$ref"].rpartition("/")[2])
     return top | ({"$defs": inner} if inner else {})

@@ -12,6 +12,7 @@ from localcloud.eventgrid.attributes import beside
 from localcloud.eventgrid.pending import Delivery
 from localcloud.eventgrid.retry import Answer, Outcome
 from localcloud.eventgrid.webhook import about, content_type
+from localcloud.servicebus.broker import Envelope
 from localcloud.servicebus.errors import QueueFull, Refused, TooLarge, UnknownEntity
 from localcloud.subscription import Subscription
 
@@ -34,9 +35,7 @@ BY_STATUS: Final = {
 class Enqueue(Protocol):
     """Raises localcloud.servicebus.errors.Refused."""
 
-    async def __call__(
-        self, queue: str, body: bytes, *, message_id: str, content_type: str, properties: dict[str, str]
-    ) -> None: ...
+    async def __call__(self, queue: str, body: bytes, envelope: Envelope) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +48,12 @@ class BusEntity:
         (delivery,) = deliveries
         properties = beside(delivery.event, self.of.attributes)
         message_id = properties.pop("MessageId", delivery.message_id)
+        session_id = properties.pop("SessionId", "")
         properties |= about(delivery, self.of) | {"aeg-output-event-id": delivery.message_id}
+        envelope = Envelope(message_id, content_type(self.of), properties, session_id)
         try:
             async with asyncio.timeout(seconds):
-                await self.enqueue(
-                    self.name,
-                    delivery.event,
-                    message_id=message_id,
-                    content_type=content_type(self.of),
-                    properties=properties,
-                )
+                await self.enqueue(self.name, delivery.event, envelope)
         except TimeoutError:
             return Answer(Outcome.TIMED_OUT)
         except Refused as refused:

@@ -34,6 +34,15 @@ LIMITS: Final = Limits()
 NONE: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
+class Envelope(NamedTuple):
+    """What goes with a body that comes from within: Event Grid sends no more."""
+
+    message_id: str
+    content_type: str = ""
+    properties: Mapping[str, str] = NONE
+    session_id: str = ""
+
+
 class Counts(NamedTuple):
     active: int
     locked: int
@@ -81,13 +90,13 @@ class Broker:
             finally:
                 await self._say_goodbye()
 
-    async def send(
-        self, queue: str, body: bytes, *, message_id: str, content_type: str, properties: Mapping[str, str]
-    ) -> None:
+    async def send(self, queue: str, body: bytes, envelope: Envelope) -> None:
         """On disk when it returns. Raises UnknownEntity, TooLarge, QueueFull, Disabled or Busy."""
         entity = self.namespace[queue].entity
-        said = Properties(message_id=message_id, content_type=content_type)
-        written = message.write(said, dict(properties), body)
+        said = Properties(
+            message_id=envelope.message_id, content_type=envelope.content_type, group_id=envelope.session_id or None
+        )
+        written = message.write(said, dict(envelope.properties), body)
         if len(written) > message.LARGEST:
             raise TooLarge(message.LARGEST)
         await asyncio.shield(entity.send([message.split(written)]))

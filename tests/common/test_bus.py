@@ -24,7 +24,7 @@ from libs.common.queue_watch import QueueWatch
 from localcloud import certificates
 from localcloud.access import Issuer
 from localcloud.addresses import HOST
-from localcloud.servicebus import Broker
+from localcloud.servicebus.broker import Broker, Envelope
 from localcloud.topology import Queue, Topology
 from tests.localcloud.credential import Credential
 from tests.localcloud.eventgrid.grid import listening
@@ -63,9 +63,7 @@ class Bus:
 
     async def put(self, *bodies: bytes) -> None:
         for body in bodies:
-            await self.broker.send(
-                "orders", body, message_id=uuid4().hex, content_type="application/json", properties={}
-            )
+            await self.broker.send("orders", body, Envelope(uuid4().hex, "application/json"))
 
     @asynccontextmanager
     async def listened(self, store: Heard) -> AsyncIterator[None]:

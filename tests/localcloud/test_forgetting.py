@@ -4,7 +4,6 @@ import sqlite3
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 import pytest
@@ -13,6 +12,7 @@ from libs.common.messages import encode_fact
 from libs.common.messages.customers import CustomerErased, CustomerUpdated
 from localcloud.forgetting import Forgetting
 from localcloud.mail import Letters
+from localcloud.servicebus.broker import Envelope
 from localcloud.servicebus.errors import QueueFull
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -24,8 +24,8 @@ class Queues:
     def __init__(self) -> None:
         self.heard = list[tuple[str, bytes]]()
 
-    async def __call__(self, queue: str, body: bytes, **about: Any) -> None:
-        assert set(about) == {"message_id", "content_type", "properties"}
+    async def __call__(self, queue: str, body: bytes, envelope: Envelope) -> None:
+        assert envelope.message_id == "1"
         self.heard.append((queue, body))
 
 
@@ -39,7 +39,7 @@ async def letters(tmp_path: Path) -> AsyncIterator[Letters]:
 
 
 async def send(forgetting: Forgetting, body: bytes) -> None:
-    await forgetting("orders", body, message_id="1", content_type="", properties={})
+    await forgetting("orders", body, Envelope("1"))
 
 
 async def test_letters_of_the_erased_go_and_the_fact_goes_on(letters: Letters) -> None:

@@ -10,7 +10,7 @@ from aiohttp import web
 from libs.common.openapi.answers import TOLD, answers, references, refusals
 from libs.common.openapi.links import linked
 from libs.common.openapi.parameters import parameters
-from libs.common.openapi.parts import SCHEMAS, TEXT, Document, Route, Schemas, content, routes_of
+from libs.common.openapi.parts import SCHEMAS, TEXT, Document, Route, Schemas, cleaned, content, routes_of
 
 PROBLEM: Document = {
     "title": "Problem",
@@ -58,7 +58,7 @@ def _schemas(routes: Iterable[Route]) -> tuple[Schemas, dict[str, Document]]:
     """Of every type that a route takes or gives; and what those are made of, by name."""
     bodies = [each for route in routes for each in (route.operation.body, *route.operation.answers.values())]
     kinds = [each for each in dict.fromkeys(bodies) if each not in (None, bytes)]
-    refs, components = msgspec.json.schema_components(kinds, ref_template=SCHEMAS)
+    refs, components = cleaned(msgspec.json.schema_components(kinds, ref_template=SCHEMAS))
     queries = {route.operation.query for route in routes} - {None}
     schemas = dict(zip(kinds, refs, strict=True)) | {kind: _flat(kind) for kind in queries}
     return schemas, dict(sorted(components.items()))
@@ -66,7 +66,7 @@ def _schemas(routes: Iterable[Route]) -> tuple[Schemas, dict[str, Document]]:
 
 def _flat(query: Any) -> Document:
     """It is told as parameters, and needs no name; nor do the enumerations in it."""
-    (ref,), components = msgspec.json.schema_components([query], ref_template=SCHEMAS)
+    (ref,), components = cleaned(msgspec.json.schema_components([query], ref_template=SCHEMAS))
     by_ref = {SCHEMAS.format(name=name): each for name, each in components.items()}
     flat = by_ref[ref["$ref"]]
     return {**flat, "properties": {name: _inlined(each, by_ref) for name, each in flat["properties"].items()}}

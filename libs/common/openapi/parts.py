@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from inspect import cleandoc
 from typing import Any
 
 from aiohttp import web
@@ -62,3 +63,17 @@ def fields_of(kind: Any) -> Collection[str]:
 def content(kind: Any, types: Iterable[str], schemas: Schemas) -> Document:
     """Of a body. What is no JSON has no schema."""
     return {each: {} if kind is bytes else {"schema": schemas[kind]} for each in types}
+
+
+def cleaned(schema: Any) -> Any:
+    """A schema whose descriptions are docstrings, without their indentation: Python keeps it until 3.13."""
+    if isinstance(schema, str):
+        return cleandoc(schema)
+    if isinstance(schema, list | tuple):
+        return [each if isinstance(each, str) else cleaned(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        key: cleaned(value) if key == "description" or not isinstance(value, str) else value
+        for key, value in schema.items()
+    }

@@ -21,6 +21,7 @@ from localcloud.certificates import Certificates
 from localcloud.eventgrid import FAIR, Conditions, Door, Enqueue, EventGrid, FunctionsAddress, Reach, SubscriptionState
 from localcloud.eventgrid.dead_letters import NotTaken
 from localcloud.eventgrid.queues import StorageAccount
+from localcloud.servicebus.broker import Envelope
 from localcloud.topology import Topology
 from tests.localcloud.credential import Credential
 from tests.localcloud.programs import free_ports
@@ -87,7 +88,8 @@ class Enqueued:
     body: bytes
     message_id: str
     content_type: str
-    properties: dict[str, str]
+    properties: Mapping[str, str]
+    session_id: str
 
 
 @dataclass(slots=True)
@@ -95,10 +97,8 @@ class Queues:
     refusals: list[Exception] = field(default_factory=list)  # raised first, one each
     received: asyncio.Queue[Enqueued] = field(default_factory=asyncio.Queue)
 
-    async def send(
-        self, queue: str, body: bytes, *, message_id: str, content_type: str, properties: dict[str, str]
-    ) -> None:
-        self.received.put_nowait(Enqueued(queue, body, message_id, content_type, properties))
+    async def send(self, queue: str, body: bytes, envelope: Envelope) -> None:
+        self.received.put_nowait(Enqueued(queue, body, *envelope))
         if self.refusals:
             raise self.refusals.pop(0)
 

@@ -31,7 +31,12 @@ TOOLS = Path(__file__).parents[3] / ".tools"
 async def test_a_message_has_the_id_and_the_properties_that_are_mapped(
     cloud: Cloud, store: Topology, queues: Queues
 ) -> None:
-    attributes = {"MessageId": {"from": "id"}, "shop": {"value": "tea"}, "number": {"from": "data.number"}}
+    attributes = {
+        "MessageId": {"from": "id"},
+        "SessionId": {"from": "data.number"},
+        "shop": {"value": "tea"},
+        "number": {"from": "data.number"},
+    }
     here = replace(cloud, topology=hearing(store, {"to": {"queue": "orders"}, "attributes": attributes}))
     async with here.running(NOWHERE) as running:
         await publish(running, 7)
@@ -40,7 +45,8 @@ async def test_a_message_has_the_id_and_the_properties_that_are_mapped(
     assert (message.queue, message.message_id) == ("orders", "e-7")
     assert (message.properties["shop"], message.properties["number"]) == ("tea", "7")
     assert message.properties["aeg-output-event-id"] != "e-7"
-    assert "MessageId" not in message.properties
+    assert not {"MessageId", "SessionId"} & message.properties.keys()
+    assert message.session_id == "7"
 
 
 async def test_a_topic_of_service_bus_gets_it_like_a_queue(cloud: Cloud, store: Topology, queues: Queues) -> None:

@@ -19,6 +19,7 @@ from localcloud import certificates
 from localcloud.access import Access
 from localcloud.certificates import Certificates
 from localcloud.program import Program, listening
+from localcloud.servicebus.broker import Envelope
 from tests.localcloud.programs import free_ports, running
 from tests.localcloud.servicebus.bus import client, one, opened, received
 
@@ -61,7 +62,7 @@ async def test_numbers_go_on_though_the_queue_was_empty(tmp_path: Path, access: 
 
     for _ in range(2):
         async with opened(path, access, files) as bus, bus.of() as sdk, sdk.get_queue_receiver("catalog") as receiver:
-            await bus.broker.send("catalog", b"1", message_id="1", content_type="", properties={})
+            await bus.broker.send("catalog", b"1", Envelope("1"))
             message = await one(receiver)
             numbers.append(message.sequence_number)
             await receiver.complete_message(message)

@@ -9,6 +9,7 @@ from azure.servicebus import ServiceBusMessage, ServiceBusReceivedMessage, Servi
 from azure.servicebus.aio import ServiceBusClient
 from azure.servicebus.exceptions import MessageLockLostError
 
+from localcloud.servicebus.broker import Envelope
 from tests.localcloud.servicebus.bus import Bus, Relay, client, one, received
 
 pytestmark = pytest.mark.real
@@ -141,7 +142,7 @@ async def test_a_waiting_receiver_gets_a_message_at_once(bus: Bus) -> None:
         assert await asyncio.wait([waiting], timeout=0.5) == (set(), {waiting})
 
         start = time.perf_counter()
-        await bus.broker.send("catalog", b"1", message_id="1", content_type="", properties={})
+        await bus.broker.send("catalog", b"1", Envelope("1"))
         await waiting
         took = time.perf_counter() - start
 
@@ -182,7 +183,7 @@ async def test_a_closed_receiver_gives_back_what_it_did_not_hand_out(bus: Bus) -
 
 async def test_a_message_can_be_settled_after_the_connection_was_lost(bus: Bus) -> None:
     async with Relay.open(bus.port) as (relay, port), client(bus.access, bus.files, port) as sdk:
-        await bus.broker.send("catalog", b"1", message_id="1", content_type="", properties={})
+        await bus.broker.send("catalog", b"1", Envelope("1"))
         async with sdk.get_queue_receiver("catalog") as receiver:
             message: ServiceBusReceivedMessage = await one(receiver)
 

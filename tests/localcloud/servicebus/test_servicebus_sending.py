@@ -15,6 +15,7 @@ from azure.servicebus.exceptions import (
 
 from localcloud.access import Access
 from localcloud.certificates import Certificates
+from localcloud.servicebus.broker import Envelope
 from localcloud.servicebus.errors import QueueFull, TooLarge, UnknownEntity
 from localcloud.servicebus.namespace import Limits
 from tests.localcloud.servicebus.bus import Bus, client, one, opened, received
@@ -106,7 +107,7 @@ async def test_a_full_queue_refuses(tmp_path: Path, access: Access, files: Certi
             with pytest.raises(ServiceBusQuotaExceededError):
                 await sender.send_messages(ServiceBusMessage("3"))
         with pytest.raises(QueueFull):
-            await bus.broker.send("catalog", b"", message_id="4", content_type="", properties={})
+            await bus.broker.send("catalog", b"", Envelope("4"))
 
     assert bus.broker.counts("catalog").active == 2
 
@@ -143,16 +144,16 @@ async def test_a_strangers_token_is_refused(bus: Bus, stranger: Access) -> None:
 
 async def test_a_message_sent_in_the_same_process_is_like_any_other(bus: Bus) -> None:
     async with bus.of() as sdk, receiving(sdk) as receiver:
-        await bus.broker.send("Catalog", b"{}", message_id="e-1", content_type="text/json", properties={"a": "b"})
+        await bus.broker.send("Catalog", b"{}", Envelope("e-1", "text/json", {"a": "b"}))
 
         message = await one(receiver)
 
     assert (b"".join(message.body), message.message_id, message.content_type) == (b"{}", "e-1", "text/json")
     assert message.application_properties == {b"a": b"b"}
     with pytest.raises(UnknownEntity):
-        await bus.broker.send("nope", b"", message_id="e-2", content_type="", properties={})
+        await bus.broker.send("nope", b"", Envelope("e-2"))
     with pytest.raises(TooLarge):
-        await bus.broker.send("catalog", bytes(300_000), message_id="e-3", content_type="", properties={})
+        await bus.broker.send("catalog", bytes(300_000), Envelope("e-3"))
 
 
 async def test_what_is_received_and_deleted_is_gone(bus: Bus) -> None:
