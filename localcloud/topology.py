@@ -96,17 +96,17 @@ class Topology(Struct, frozen=True, forbid_unknown_fields=True):
     namespace: str
     storage_account: str
     api: Api
-    topics: list[str]
-    queues: dict[str, Queue]
-    subscriptions: list[Subscription]
-    containers: list[str]
-    private_containers: list[str]
-    dead_letters: str  # one of them
-    tables: list[str]
-    secrets: list[str]
-    settings: dict[str, Setting]
     identities: dict[str, Identity]
-    routes: list[Route]
+    topics: list[str] = []
+    queues: dict[str, Queue] = {}
+    subscriptions: list[Subscription] = []
+    containers: list[str] = []
+    private_containers: list[str] = []
+    dead_letters: str = "dead-letters"  # one of them
+    tables: list[str] = []
+    secrets: list[str] = []
+    settings: dict[str, Setting] = {}
+    routes: list[Route] = []
     bus_topics: dict[str, BusTopic] = field(default_factory=dict)
     schemas: dict[str, Schema] = field(default_factory=dict)  # of what a topic takes, where that is not CloudEvents
 
