@@ -89,12 +89,12 @@ def traces(logs: Path, order_id: str) -> list[str]:
 
 
 def complete(steps: list[Step]) -> bool:
-    """The letter is posted, the catalogue has balanced its books, and the payment is where it shall be."""
+    """The letter is posted and noted, the catalogue has balanced its books, and the payment is where it shall be."""
     names = [step.name for step in steps]
     settled = [name for name in ("order-confirmed", "order-rejected") if name in names]
     paid = [name for name in names if name.startswith("payment.") and name.endswith(tuple(settled))]
     noted = 2 if CAPTURED in paid else 0
-    return "letter.posted" in names and bool(settled and paid) and names.count("record-payment") >= noted
+    return "record-letter" in names and bool(settled and paid) and names.count("record-payment") >= noted
 
 
 def lines(log: Path, *having: str) -> Iterator[dict[str, Any]]:

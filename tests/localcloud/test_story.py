@@ -59,11 +59,11 @@ ENDS: dict[str, list[dict[str, str]]] = {
 
 
 @pytest.mark.parametrize("end", ENDS.values(), ids=ENDS.keys())
-def test_it_is_complete_when_the_letter_is_posted_and_stock_and_payment_are_settled(
+def test_it_is_complete_when_the_letter_is_noted_and_stock_and_payment_are_settled(
     tmp_path: Path, end: list[dict[str, str]]
 ) -> None:
-    letter = line(9, "letter.posted")
-    write(tmp_path / "functions.log", letter, *end)
+    letter = line(9, "message.handled", type="store.orders.record-letter.v1")
+    write(tmp_path / "functions.log", line(8, "letter.posted"), letter, *end)
 
     assert story.complete(story.read(tmp_path, TRACE))
 

@@ -207,4 +207,4 @@ async def test_the_sample_order_tells_its_story_step_by_step(running: RunningSto
 
     steps = [line.split()[2] for line in told if " s  " in line]
     assert steps[:6] == ["orders", "process_order", "catalog", "orders", "take_payment", "orders"]
-    assert sorted(steps[6:]) == ["catalog", "notify_customer", "orders", "take_payment"]
+    assert sorted(steps[6:]) == ["catalog", "notify_customer", "orders", "orders", "take_payment"]
