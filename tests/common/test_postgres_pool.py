@@ -18,6 +18,8 @@ pytestmark = pytest.mark.real
 WHO = "SELECT pg_backend_pid() AS pid"
 OTHERS = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
 
+ASLEEP = "SELECT pid FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(30)' AND wait_event = 'PgSleep'"
+
 
 @pytest.fixture
 async def database(postgres: Engine) -> AsyncIterator[Postgres]:
@@ -61,15 +63,14 @@ async def test_a_refusal_leaves_it_as_it_was(database: Postgres) -> None:
 
 
 async def test_what_was_cut_off_in_the_middle_is_not_lent_again(database: Postgres) -> None:
-    known = await pid(database)
     sleeping = asyncio.create_task(database.fetchrow("SELECT pg_sleep(30)"))
-    await asyncio.sleep(0)
+    (cut_off,) = await until(lambda: database.fetch(ASLEEP), len)  # by another connection
 
     sleeping.cancel()
     with pytest.raises(asyncio.CancelledError):
         await sleeping
 
-    assert await pid(database) != known
+    assert cut_off["pid"] not in await asyncio.gather(*(pid(database) for _ in range(POOL_SIZE)))
 
 
 async def test_one_that_the_server_has_ended_costs_a_request_and_no_more(database: Postgres) -> None:

@@ -39,9 +39,15 @@ def oracle() -> Oracle:
 
 
 async def asking(together: Together[int, int], *numbers: int) -> list[asyncio.Task[int]]:
-    """One after the other, and all before the next is asked."""
-    tasks = [asyncio.create_task(together.answer(number)) for number in numbers]
-    await asyncio.sleep(0)
+    """One after the other; when it returns, each has asked or waits."""
+    come = list[int]()
+
+    async def ask(number: int) -> int:
+        come.append(number)
+        return await together.answer(number)
+
+    tasks = [asyncio.create_task(ask(number)) for number in numbers]
+    await so(lambda: len(come) == len(numbers))
     return tasks
 
 
@@ -141,13 +147,14 @@ async def test_beyond_those_who_may_wait_nobody_does(oracle: Oracle) -> None:
 
 
 async def test_nobody_hears_what_was_asked_before_they_came() -> None:
-    asked, state = 0, 0
+    asked, state, turn = 0, 0, asyncio.Semaphore(0)
 
     async def look(numbers: Sequence[int]) -> list[int]:
         nonlocal asked
         asked += 1
         seen = state
-        await asyncio.sleep(0)
+        asyncio.get_running_loop().call_soon(turn.release)
+        await turn.acquire()
         return [seen] * len(numbers)
 
     together = Together(look, most=8)
