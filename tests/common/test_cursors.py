@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from libs.common.cursors import LOOK_SECONDS, Cursors
 from libs.common.errors import Invalid, Unavailable
+from tests.waiting import so
 
 CURSORS = Cursors(b"a key")
 
@@ -37,10 +38,12 @@ class Looking:
 
     def __init__(self, key: str) -> None:
         self.key, self.looks, self.at = key, 0, 0.0
+        self.answers = asyncio.Event()
+        self.answers.set()
 
     async def look(self) -> str:
         self.looks += 1
-        await asyncio.sleep(0)
+        await self.answers.wait()
         if not self.key:
             raise Unavailable
         return self.key
@@ -54,7 +57,11 @@ async def test_a_newer_key_is_taken_up_with_the_first_cursors_that_it_has_sealed
     cursors = vault.cursors(b"former")
     known = cursors.seal(1)
 
-    opened = await asyncio.gather(*(cursors.open(newer.seal(number), int) for number in range(50)))
+    vault.answers.clear()
+    opening = asyncio.gather(*(cursors.open(newer.seal(number), int) for number in range(50)))
+    await so(lambda: vault.looks == 1)
+    vault.answers.set()
+    opened = await opening
 
     assert (opened, vault.looks) == (list(range(50)), 1)
     assert (await cursors.open(known, int), await newer.open(cursors.seal(2), int)) == (1, 2)

@@ -43,6 +43,7 @@ from localcloud import runfile
 from localcloud.logfiles import LogFiles
 from localcloud.processes import Patience, Processes
 from localcloud.program import Program
+from tests.waiting import so
 
 async def ready():
     return True
@@ -58,10 +59,9 @@ async def supervise(processes, folder):
         for name in ("first", "second"):
             argv = [sys.executable, "-S", "-c", sys.argv[2], name, str(folder / "notes")]
             await processes.start(Program(name, argv, ready))
-        while (folder / "notes").read_text().count("starts") < 2:
-            await asyncio.sleep(0.01)
+        await so(lambda: (folder / "notes").read_text().count("starts") == 2)
         print("pids", *(each.process.pid for each in processes.running.values()), flush=True)
-        await asyncio.sleep(60)
+        await asyncio.wait_for(asyncio.Event().wait(), 60)
 
 asyncio.run(main())
 """
@@ -140,7 +140,7 @@ async def test_a_program_that_dies_again_and_again_ends_everything_with_its_last
 async def test_a_program_that_is_never_ready_ends_everything(tmp_path: Path) -> None:
     with pytest.RaisesGroup(pytest.RaisesExc(Failed, match="shop is not ready"), flatten_subgroups=True):
         async with supervised(tmp_path, [], Patience(ready=0.2)) as processes:
-            await processes.start(program("shop", "import time; time.sleep(60)", ready=lambda: False))
+            await processes.start(program("shop", "import signal; signal.pause()", ready=lambda: False))
 
 
 async def test_a_step_that_fails_ends_everything_with_its_last_words(tmp_path: Path) -> None:
