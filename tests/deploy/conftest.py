@@ -47,12 +47,3 @@ def schema_folder(validators: None) -> Path:
     if not schemas.SCHEMAS.is_dir():
         pytest.skip("the schemas of CRDs, KEDA and Container Apps are not beside this repository (../shared/schemas)")
     return schemas.SCHEMAS
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    skipped = [each for each in terminalreporter.getreports("skipped") if "tests/deploy/" in each.nodeid]
-    reasons = sorted({str(each.longrepr[2]) for each in skipped if isinstance(each.longrepr, tuple)})
-    if skipped:
-        terminalreporter.write_line(f"{len(skipped)} checks of what is deployed were left out:", yellow=True)
-    for reason in reasons:
-        terminalreporter.write_line(f"  {reason.removeprefix('Skipped: ')}", yellow=True)

@@ -1,20 +1,17 @@
 """One place for the whole run."""
 
-import asyncio
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.conformance.identity.place import WHERE, Place, opened
+from tests.conformance.run import for_the_run
 
 
 @pytest.fixture(scope="session")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    opening = opened(tmp_path_factory.mktemp("conformance"))
-    with asyncio.Runner() as runner:  # each test has a loop of its own
-        yield runner.run(opening.__aenter__())
-        runner.run(opening.__aexit__(None, None, None))
+    yield from for_the_run(opened(tmp_path_factory.mktemp("conformance")))
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -1,20 +1,17 @@
 """One place for the whole run; fresh entities for each test."""
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
 
+from tests.conformance.run import for_the_run
 from tests.conformance.servicebus.place import WHERE, Namespace, Place, Way, opened
 
 
 @pytest.fixture(scope="session")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    opening = opened(tmp_path_factory.mktemp("conformance"))
-    with asyncio.Runner() as runner:  # each test has a loop of its own
-        yield runner.run(opening.__aenter__())
-        runner.run(opening.__aexit__(None, None, None))
+    yield from for_the_run(opened(tmp_path_factory.mktemp("conformance")))
 
 
 @pytest.fixture(params=["async", "sync"])
