@@ -34,7 +34,7 @@ async def look(store: TemporaryStore) -> None:
         asked = {
             "place": (files["orders"], speed.placing(bench, [orders])),
             "read": (files["catalog"], speed.reading(catalog)),
-            "list": (files["catalog"], speed.listing(catalog)),
+            "list, each other ones": (files["catalog"], speed.listing_apart(catalog)),
         }
         for what, (file, served) in asked.items():
             await speed.answer_of(served)

@@ -43,7 +43,7 @@ async def measure(bench: Bench, pace: Pace, say: Say) -> dict[str, dict[str, Fig
         served = {
             "place": placing(bench, [orders]),
             "list": listing(catalog),
-            "apart": listing(catalog, *(f"?min_price={price}" for price in range(statements.CHOSEN))),
+            "apart": listing_apart(catalog),
             "read": reading(catalog),
             "unchanged": unchanged(catalog),
         }
@@ -102,6 +102,11 @@ def _order(authorization: dict[str, str], chance: random.Random) -> bytes:
 def listing(process: tuple[int, int], *queries: str) -> Served:
     requests = [request("GET", f"{LISTED}{query}", {}) for query in queries or [""]]
     return Served([process[0]], [process[1]], requests, 200)
+
+
+def listing_apart(process: tuple[int, int]) -> Served:
+    """Each for other ones, so that none is shared."""
+    return listing(process, *(f"?min_price={price}" for price in range(statements.CHOSEN)))
 
 
 def reading(process: tuple[int, int]) -> Served:
