@@ -1,7 +1,7 @@
 """What the tests of the catalogue's store have in common."""
 
 from datetime import UTC, datetime
-from typing import NoReturn
+from typing import Literal, NoReturn
 from uuid import UUID, uuid4
 
 import pytest
@@ -10,7 +10,7 @@ from msgspec import structs
 from libs.common.messages.catalog import ReservedLine
 from services.catalog.domain import Category, Details, Media, Product
 from services.catalog.reservations import Reservation
-from services.catalog.stock import Shelves
+from services.catalog.stock import Movement, Shelves
 from services.catalog.store import (
     CategoryAction,
     ProductAction,
@@ -20,6 +20,7 @@ from services.catalog.store import (
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 LAMP, DESK = UUID(int=1), UUID(int=2)
+Verb = Literal["sell", "release", "take_back"]
 
 
 def product(product_id: UUID, *, name: str = "", price: int = 100, category_id: UUID | None = None) -> Product:
@@ -42,16 +43,19 @@ async def hold(store: Store, order_id: UUID, *wanted: tuple[UUID, int], cause: s
     )
 
 
-async def buy(store: Store, order_id: UUID, cause: str | None = None) -> None:
+async def settle(store: Store, order_id: UUID, verb: Verb, cause: str | None = None) -> None:
+    act = {"sell": Reservation.sell, "release": Reservation.release, "take_back": Reservation.take_back}[verb]
     await store.change_reservation(
-        order_id, lambda reservation, shelves: reservation.sell(shelves, NOON), cause=cause or f"confirm {uuid4()}"
+        order_id, lambda reservation, shelves: act(reservation, shelves, NOON), cause=cause or f"{verb} {uuid4()}"
     )
+
+
+async def buy(store: Store, order_id: UUID, cause: str | None = None) -> None:
+    await settle(store, order_id, "sell", cause)
 
 
 async def release(store: Store, order_id: UUID, cause: str | None = None) -> None:
-    await store.change_reservation(
-        order_id, lambda reservation, shelves: reservation.release(shelves, NOON), cause=cause or f"cancel {uuid4()}"
-    )
+    await settle(store, order_id, "release", cause)
 
 
 def renamed(name: str) -> ProductAction:
@@ -74,6 +78,11 @@ async def figures(store: Store, product_id: UUID) -> tuple[int, int, int, int]:
     stock = await store.stock(product_id)
     assert stock.received == stock.on_hand + stock.reserved + stock.sold
     return stock.on_hand, stock.reserved, stock.sold, stock.received
+
+
+async def ledger(store: Store, product_id: UUID) -> list[Movement]:
+    """The oldest first."""
+    return (await store.movements(product_id, 10**12, 10_000))[::-1]
 
 
 class Seen(Exception):

@@ -2,55 +2,26 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import timedelta, timezone
 from random import Random
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 
 from libs.common.database import Database
-from libs.common.errors import NotFound, Stale
-from libs.common.messages.catalog import ReservedLine
-from services.catalog.domain import Details, Product
-from services.catalog.reservations import Reservation, UnknownReservation
-from services.catalog.stock import BelowReserved, Counts, Kind, Movement, NotCounted, rebuild
+from libs.common.errors import NotFound
+from services.catalog.reservations import UnknownReservation
+from services.catalog.stock import BelowReserved, Counts, Kind, Movement, rebuild
 from services.catalog.store import Store, migrate, open_store
-from tests.engines import Engine, facts
+from tests.catalog.selling import DESK, LAMP, NOON, hold, ledger, sell, settle
+from tests.engines import Engine
 from tests.engines.wire import Wire
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(120)]
 
-NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 LATER = NOON + timedelta(hours=1, microseconds=123456)
-LAMP, DESK, ORDER = UUID(int=1), UUID(int=2), UUID(int=100)
+ORDER = UUID(int=100)
 STORM = {"postgres": 300, "azuresql": 150, "tables": 60}
-
-
-async def sell(store: Store, product_id: UUID, stock: int) -> None:
-    await store.add(Product(product_id, Details(f"SKU-{product_id.int}", "Lamp", "", 100, "EUR", None)), NOON)
-    await store.change_stock(product_id, lambda shelf: shelf.open(stock, NOON))
-
-
-async def hold(store: Store, order_id: UUID, *wanted: tuple[UUID, int], cause: str | None = None) -> None:
-    lines = [ReservedLine(product_id=product_id, quantity=quantity) for product_id, quantity in wanted]
-    await store.change_reservation(
-        order_id,
-        lambda reservation, shelves: reservation.hold(lines, shelves, LATER),
-        products=[line.product_id for line in lines],
-        cause=cause or f"reserve {uuid4()}",
-    )
-
-
-async def settle(store: Store, order_id: UUID, verb: str, cause: str | None = None) -> None:
-    act = {"sell": Reservation.sell, "release": Reservation.release, "take_back": Reservation.take_back}[verb]
-    await store.change_reservation(
-        order_id, lambda reservation, shelves: act(reservation, shelves, LATER), cause=cause or f"{verb} {uuid4()}"
-    )
-
-
-async def ledger(store: Store, product_id: UUID) -> list[Movement]:
-    """The oldest first."""
-    return (await store.movements(product_id, 10**12, 10_000))[::-1]
 
 
 def told(movements: Sequence[Movement]) -> list[tuple[str, int, int, int, int, UUID | None]]:
@@ -59,7 +30,7 @@ def told(movements: Sequence[Movement]) -> list[tuple[str, int, int, int, int, U
 
 async def test_every_movement_has_its_line(store: Store) -> None:
     other, third = UUID(int=101), UUID(int=102)
-    await sell(store, LAMP, 5)
+    await sell(store, LAMP, stock=5)
     await store.change_stock(LAMP, lambda stock: stock.receive(3, "delivery é 🎉", LATER))
     await hold(store, ORDER, (LAMP, 2))
     await settle(store, ORDER, "sell")
@@ -88,7 +59,7 @@ async def test_every_movement_has_its_line(store: Store) -> None:
 
 
 async def test_the_ledger_is_read_page_by_page_newest_first_also_of_what_is_no_longer_sold(store: Store) -> None:
-    await sell(store, LAMP, 5)
+    await sell(store, LAMP, stock=5)
     for count in (6, 7, 8):
         await store.change_stock(LAMP, lambda stock, count=count: stock.recount(count, "", NOON))  # type: ignore[misc]
     await store.change(LAMP, lambda lamp: lamp.delete(NOON))
@@ -105,8 +76,8 @@ async def test_the_ledger_is_read_page_by_page_newest_first_also_of_what_is_no_l
 async def test_after_a_storm_the_counts_are_rebuilt_from_the_ledger(store: Store, any_database: Database) -> None:
     """A hundred hands at once: deliveries, counts, orders that are held, sold, released, returned, in any order."""
     chance = Random(7)
-    await sell(store, LAMP, 40)
-    await sell(store, DESK, 20)
+    await sell(store, LAMP, stock=40)
+    await sell(store, DESK, stock=20)
     orders = [UUID(int=1000 + number) for number in range(20)]
 
     async def do_something() -> None:
@@ -121,8 +92,8 @@ async def test_after_a_storm_the_counts_are_rebuilt_from_the_ledger(store: Store
                     await store.change_stock(product_id, lambda stock: stock.receive(pieces, "delivery", NOON))
                 case "recount":
                     await store.change_stock(product_id, lambda stock: stock.recount(stock.count - 1, "lost", NOON))
-                case _:
-                    await settle(store, order_id, verb)
+                case "sell" | "release" | "take_back" as settled:
+                    await settle(store, order_id, settled)
         except (UnknownReservation, BelowReserved):
             pass
 
@@ -146,8 +117,8 @@ async def test_after_a_storm_the_counts_are_rebuilt_from_the_ledger(store: Store
 async def test_what_moved_before_the_ledger_or_past_it_is_made_up_for_once(
     store: Store, any_database: Database
 ) -> None:
-    await sell(store, LAMP, 5)
-    await sell(store, DESK, 3)
+    await sell(store, LAMP, stock=5)
+    await sell(store, DESK, stock=3)
     await hold(store, ORDER, (LAMP, 2))
     await forget_the_ledger(any_database)
     assert await ledger(store, LAMP) == []
@@ -203,8 +174,8 @@ async def test_the_ledger_costs_an_order_no_round_trip(sql_engine: Engine) -> No
     async with sql_engine.fresh() as url, Wire.before(url) as (wire, through), sql_engine.connect(through) as database:
         await migrate(database)
         store = await open_store(database)
-        await sell(store, LAMP, 50)
-        await sell(store, DESK, 50)
+        await sell(store, LAMP, stock=50)
+        await sell(store, DESK, stock=50)
         for number in range(12):  # until all statements are prepared
             wire.listen()
             await hold(store, UUID(int=number), (LAMP, 1), (DESK, 2))
@@ -214,102 +185,9 @@ async def test_the_ledger_costs_an_order_no_round_trip(sql_engine: Engine) -> No
         assert (held, wire.turns - held) == (7, 6)
 
 
-# --- returns -----------------------------------------------------------------------------------------------------
-
-
-async def figures(store: Store) -> tuple[int, int, int, int]:
-    stock = await store.stock(LAMP)
-    return stock.on_hand, stock.reserved, stock.sold, stock.received
-
-
-@pytest.mark.parametrize(
-    "heard",
-    [
-        ["sell", "take_back"],
-        ["take_back", "sell"],
-        ["sell", "take_back", "take_back", "sell", "release"],
-        ["take_back", "take_back", "release", "sell"],
-    ],
-    ids=" ".join,
-)
-async def test_what_comes_back_is_on_hand_once_early_late_or_twice(store: Store, heard: list[str]) -> None:
-    await sell(store, LAMP, 5)
-    await hold(store, ORDER, (LAMP, 3))
-
-    for verb in heard:
-        for _ in range(2):
-            await settle(store, ORDER, verb, cause=f"{verb} {heard.index(verb)}")
-    await hold(store, ORDER, (LAMP, 3))
-
-    assert await figures(store) == (5, 0, 0, 5)
-    assert [each.kind for each in await ledger(store, LAMP)] == ["opened", "reserved", "sold", "returned"]
-
-
-async def test_twenty_returns_and_sales_at_once_are_one_return(store: Store) -> None:
-    await sell(store, LAMP, 5)
-    await hold(store, ORDER, (LAMP, 3))
-
-    await asyncio.gather(*(settle(store, ORDER, verb) for verb in ["sell", "take_back"] * 10))
-
-    assert await figures(store) == (5, 0, 0, 5)
-
-
-async def test_a_return_of_what_was_never_held_is_a_defect_and_of_what_was_refused_is_nothing(store: Store) -> None:
-    await sell(store, LAMP, 1)
-    with pytest.raises(UnknownReservation):
-        await settle(store, ORDER, "take_back", cause="early")
-
-    await hold(store, ORDER, (LAMP, 2))
-    await settle(store, ORDER, "take_back", cause="early")
-
-    assert await figures(store) == (1, 0, 0, 1)
-
-
-# --- reorder level -----------------------------------------------------------------------------------------------
-
-
-async def test_a_level_is_kept_and_its_crossing_told_with_the_order_that_crosses_it(
-    store: Store, any_database: Database
-) -> None:
-    await sell(store, LAMP, 5)
-    await store.change_stock(LAMP, lambda stock: stock.reorder_at(3, NOON), version=1)
-    with pytest.raises(Stale):
-        await store.change_stock(LAMP, lambda stock: stock.reorder_at(4, NOON), version=1)
-
-    for number in range(3):
-        await hold(store, UUID(int=200 + number), (LAMP, 1))
-
-    stock = await store.stock(LAMP)
-    assert (stock.reorder_level, stock.version, stock.on_hand) == (3, 5, 2)
-    assert (await facts(any_database)).count("stock-low") == 1
-
-    await store.change_stock(LAMP, lambda stock: stock.receive(5, "delivery", NOON))
-    await hold(store, UUID(int=210), (LAMP, 7))
-    assert (await facts(any_database)).count("stock-low") == 2
-
-
-async def test_fifty_orders_at_once_cross_a_level_once(store: Store, any_database: Database) -> None:
-    await sell(store, LAMP, 50)
-    await store.change_stock(LAMP, lambda stock: stock.reorder_at(30, NOON))
-
-    await asyncio.gather(*(hold(store, uuid4(), (LAMP, 1)) for _ in range(50)))
-
-    assert (await facts(any_database)).count("stock-low") == 1
-
-
-async def test_what_is_not_counted_has_no_level(store: Store) -> None:
-    await store.add(Product(LAMP, Details("L", "Lamp", "", 100, "EUR", None)), NOON)
-
-    with pytest.raises(NotCounted):
-        await store.change_stock(LAMP, lambda stock: stock.reorder_at(3, NOON))
-    await store.change_stock(LAMP, lambda stock: stock.open(5, NOON))
-
-    assert (await store.stock(LAMP)).on_hand == 5
-
-
 async def test_a_time_of_another_zone_is_the_same_time(store: Store) -> None:
     elsewhere = LATER.astimezone(timezone(timedelta(hours=5)))
-    await sell(store, LAMP, 5)
+    await sell(store, LAMP, stock=5)
     await store.change_stock(LAMP, lambda stock: stock.recount(4, "", elsewhere))
 
     assert (await ledger(store, LAMP))[-1].at == LATER
