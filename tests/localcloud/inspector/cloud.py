@@ -162,3 +162,10 @@ def write_a_story(logs: Path) -> None:
         {"event": "function.failed", "function": "lost", "duration_ms": 1, "exception": "Traceback\nValueError: no"},
     )
     log(logs / "catalog.log", {"event": "message.handled", "type": "store.catalog.reserve-stock.v1"})
+
+
+async def fill(cloud: Cloud) -> None:
+    write_a_story(cloud.logs)
+    await cloud.letters.keep(b"Subject: Hello\r\n\r\nDear Ada", "store@x.example", ["ada@x.example"], NOON)
+    await cloud.dead_letter(ServiceBusMessage("poison", subject="broken"))
+    await cloud.send(ServiceBusMessage("waits", subject="fine"))

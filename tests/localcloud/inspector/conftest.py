@@ -1,3 +1,5 @@
+"""A local cloud to look into, and a browser that does."""
+
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,6 +11,7 @@ from localcloud.access import Access, Issuer
 from localcloud.certificates import Certificates
 from localcloud.topology import Topology
 from tests.localcloud.eventgrid.grid import Functions
+from tests.localcloud.inspector.browser import Visit, visiting
 from tests.localcloud.inspector.cloud import Cloud, opened
 
 
@@ -29,3 +32,9 @@ async def cloud(
 ) -> AsyncIterator[Cloud]:
     async with opened(tmp_path, Access(issuer, store), files, functions) as cloud:
         yield cloud
+
+
+@pytest.fixture
+async def visit(cloud: Cloud) -> AsyncIterator[Visit]:
+    async with visiting(cloud.url) as visit:
+        yield visit
