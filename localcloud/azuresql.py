@@ -1,10 +1,13 @@
 """Azure SQL, or SQL Server, wherever `AZURESQL_URL` says: a database for each service that is on it.
 
-Run by itself, `python -m localcloud.azuresql NAME …` makes them: the driver would double the launcher.
+Where several stores share a server, each names its own: of `…:1433/shop` the databases are `shop_catalog` and so on.
+
+Run by itself, `python -m localcloud.azuresql SERVICE …` makes them: the driver would double the launcher.
 """
 
 import os
 import platform
+import re
 import sys
 from collections.abc import Mapping
 from contextlib import closing
@@ -30,6 +33,7 @@ class Missing(Exception):
         return (
             f"For azuresql, set {VARIABLE} to a server and to one who may create databases there:"
             " mssql://user:password@host:1433 (with ?trust=yes where its certificate is of its own making)."
+            " A path of letters, digits and underscores names the store, where several share the server."
         )
 
 
@@ -37,7 +41,8 @@ def server(environment: Mapping[str, str]) -> str:
     """The URL of the server, with a password. Raises Missing."""
     url = environment.get(VARIABLE, "")
     parts = urlsplit(url)
-    if parts.scheme != "mssql" or not (parts.hostname and parts.username and parts.password):
+    named = re.fullmatch(r"/?|/\w{1,60}/?", parts.path, re.ASCII)
+    if parts.scheme != "mssql" or not (parts.hostname and parts.username and parts.password and named):
         raise Missing
     return url
 
@@ -46,13 +51,19 @@ def password(url: str) -> str:
     return unquote(urlsplit(url).password or "")
 
 
-def with_database(url: str, database: str) -> str:
-    return urlsplit(url)._replace(path=f"/{database}").geturl()
+def database_of(url: str, service: str) -> str:
+    store = urlsplit(url).path.strip("/")
+    return f"{store}_{service}" if store else service
 
 
-def without_password(url: str, database: str) -> str:
+def with_database(url: str, service: str) -> str:
+    return urlsplit(url)._replace(path=f"/{database_of(url, service)}").geturl()
+
+
+def without_password(url: str, service: str) -> str:
     parts = urlsplit(url)
-    return parts._replace(netloc=f"{parts.username}@{_place(url)}", path=f"/{database}").geturl()
+    place = f"{parts.username}@{_place(url)}"
+    return parts._replace(netloc=place, path=f"/{database_of(url, service)}").geturl()
 
 
 def connect(url: str, database: str) -> Any:
@@ -90,24 +101,24 @@ def _driver(installed: list[str]) -> str:
     return str(max(folder.glob(pattern), default="")) if folder else ""
 
 
-def make(url: str, names: list[str]) -> None:
+def make(url: str, services: list[str]) -> None:
     """What is there stays as it is."""
     with closing(connect(url, "master")) as connection:
-        for name in names:
+        for name in (database_of(url, service) for service in services):
             if not connection.execute(KNOWN, name).fetchval():
                 connection.execute(CREATE.format(name=name))
             if not connection.execute(IS_VERSIONED, name).fetchval():
                 connection.execute(VERSIONED.format(name=name))
 
 
-def main(names: list[str]) -> str | None:
+def main(services: list[str]) -> str | None:
     """What went wrong, if anything did."""
     try:
         import pyodbc
     except ImportError as missing:  # pyodbc brings its driver manager on no Linux
         return f"azuresql needs unixODBC: install the package unixodbc ({missing})."
     try:
-        make(server(os.environ), names)
+        make(server(os.environ), services)
     except pyodbc.Error as error:
         return f"The databases could not be made: {error}"
     return None

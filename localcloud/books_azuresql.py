@@ -41,10 +41,10 @@ class AzureSqlLedger:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, url: str, database: str) -> AsyncIterator["AzureSqlLedger"]:
+    async def open(cls, url: str, service: str) -> AsyncIterator["AzureSqlLedger"]:
         """`url` is of one who may read every database of the server. Raises Unreadable."""
         with _away_is_unreadable():
-            connection = await asyncio.to_thread(azuresql.connect, url, database)
+            connection = await asyncio.to_thread(azuresql.connect, url, azuresql.database_of(url, service))
         try:
             yield cls(connection)
         finally:

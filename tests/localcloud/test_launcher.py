@@ -172,7 +172,25 @@ def test_on_azuresql_a_service_is_told_its_database_without_the_password(laptop:
     assert (making.argv[-2:], making.env) == (["localcloud.azuresql", "orders"], {"AZURESQL_URL": url})
 
 
-@pytest.mark.parametrize("url", ["", "mssql://sql.example", "mssql://me@sql.example", "postgresql://me:pw@sql.example"])
+def test_stores_that_share_a_server_have_databases_of_their_own(laptop: Store) -> None:
+    url = "mssql://me:pw@sql.example/shop?trust=yes"
+
+    told = replace(laptop, engines=engines.read("orders=azuresql"), azuresql=url).store_url("orders")
+
+    assert told == "mssql://me@sql.example:1433/shop_orders?trust=yes"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "mssql://sql.example",
+        "mssql://me@sql.example",
+        "postgresql://me:pw@sql.example",
+        "mssql://me:pw@sql.example/my-shop",
+        "mssql://me:pw@sql.example/a/b",
+    ],
+)
 def test_azuresql_without_a_server_is_refused_before_anything_is_made(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, url: str
 ) -> None:

@@ -3,9 +3,12 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from urllib.parse import urlsplit
+from uuid import uuid4
 
 import pytest
 
+from localcloud import azuresql
 from localcloud.engines import SERVICES
 from tests.engines.azuresql import Server
 
@@ -21,9 +24,14 @@ class Ground:
     server: Server | None  # where azuresql is among them
 
     @asynccontextmanager
-    async def cleared(self) -> AsyncIterator[None]:
-        """A server that many stores use in turn is left as it was."""
-        yield
-        if self.server:
-            for name in SERVICES:
-                await self.server.administer(f"DROP DATABASE IF EXISTS {name}")
+    async def own(self) -> AsyncIterator[None]:
+        """Databases of its own for a store that starts inside, also where another one uses the same server."""
+        if not self.server:
+            yield
+            return
+        url = urlsplit(self.server.url)._replace(path=f"/store_{uuid4().hex[:8]}").geturl()
+        with pytest.MonkeyPatch.context() as environment:
+            environment.setenv(azuresql.VARIABLE, url)
+            yield
+        for name in SERVICES:
+            await self.server.administer(f"DROP DATABASE IF EXISTS {azuresql.database_of(url, name)}")

@@ -39,7 +39,7 @@ PERSON = {"name": f"Ada {MARK}name", "email": f"{MARK}.mail@example.org", "addre
 async def talkative(told_on: Ground, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[RunningStore]:
     monkeypatch.setenv("LOG_LEVEL", "DEBUG")
     with state_of(tmp_path) as folder:
-        async with told_on.cleared(), RunningStore.start(folder, told_on.engine) as store:
+        async with told_on.own(), RunningStore.start(folder, told_on.engine) as store:
             yield store
 
 

@@ -50,22 +50,19 @@ async def test_orders_stock_and_keys_are_there_after_a_move(
             known = (await buyer.call("GET", f"/api/orders/{bought['id']}")).body  # paid for meanwhile
 
         arguments = ["--state", str(folder), "move", "--port", str(free_ports(len(Port))), "--engine", told_on.engine]
-        assert await asyncio.to_thread(launcher.main, arguments) == 0  # it brings a loop of its own
-        assert f"moved: {said}. Start the store" in capfd.readouterr().out
+        async with told_on.own(), aiohttp.ClientSession() as session:
+            assert await asyncio.to_thread(launcher.main, arguments) == 0  # it brings a loop of its own
+            assert f"moved: {said}. Start the store" in capfd.readouterr().out
 
-        async with (
-            told_on.cleared(),
-            RunningStore.start(folder, told_on.engine) as store,
-            aiohttp.ClientSession() as session,
-        ):
-            shop = Shop(session, store.run().addresses["gateway"], store.run().addresses["letters"], store.token)
-            buyer = Buyer(shop, UUID(known["customer_id"]))
-            assert store.run().engines == read(told_on.engine)
-            assert (await buyer.call("GET", f"/api/orders/{known['id']}")).body == known
-            assert (await buyer.post_order(body, key="before-the-move")).content == first.content
-            assert (await buyer.settled(await buyer.order(product, quantity=2)))["status"] == "confirmed"
-            assert (await buyer.settled(await buyer.order(product)))["status"] == "rejected"
-            await store.quiet()
+            async with RunningStore.start(folder, told_on.engine) as store:
+                shop = Shop(session, store.run().addresses["gateway"], store.run().addresses["letters"], store.token)
+                buyer = Buyer(shop, UUID(known["customer_id"]))
+                assert store.run().engines == read(told_on.engine)
+                assert (await buyer.call("GET", f"/api/orders/{known['id']}")).body == known
+                assert (await buyer.post_order(body, key="before-the-move")).content == first.content
+                assert (await buyer.settled(await buyer.order(product, quantity=2)))["status"] == "confirmed"
+                assert (await buyer.settled(await buyer.order(product)))["status"] == "rejected"
+                await store.quiet()
 
 
 async def test_a_move_that_is_killed_again_and_again_goes_on_where_it_was(

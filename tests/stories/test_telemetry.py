@@ -51,7 +51,7 @@ async def watched(
         for name, value in {**AT_ONCE, "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url}.items():
             monkeypatch.setenv(name, value)
         with state_of(tmp_path_factory.mktemp("watched")) as folder:
-            async with told_on.cleared(), RunningStore.start(folder, told_on.engine) as store:
+            async with told_on.own(), RunningStore.start(folder, told_on.engine) as store:
                 addresses = store.run().addresses
                 shop = Shop(session, addresses["gateway"], addresses["letters"], store.token)
                 yield Watched(store, shop, collector)
