@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from libs.common.database import Database
-from libs.common.errors import Invalid, NotFound, StoreError
+from libs.common.errors import Invalid, KeyReused, NotFound, StoreError
 from libs.common.ids import uuid7_beside
 from libs.common.messages import Fact
 from libs.common.messages.customers import Status as CustomerStatus
@@ -21,7 +21,6 @@ from services.orders.store import (
     Attempt,
     Draft,
     Entry,
-    KeyReused,
     Note,
     Receipt,
     Sought,

@@ -6,29 +6,35 @@ from collections.abc import Iterable, Mapping
 from contextlib import AsyncExitStack, suppress
 from uuid import UUID
 
+import msgspec
+
 from libs.common.entities import Change
 from libs.common.errors import NotFound, Stale
 from services.catalog.domain import Product
 from services.catalog.reservations import Reservation, ReservationStatus
 from services.catalog.stock import Stock
-from services.catalog.store import ReservationAction, StockAction
+from services.catalog.store import Delivery, ReservationAction, Show, StockAction
 from services.catalog.store.rows import kept_status, status_of
 from services.catalog.store.tables_ledger import stock_of, turn_of
 from services.catalog.store.tables_products import row_of
 from services.catalog.store.tables_stock import (
     Figures,
+    Receipt,
     Record,
     Reserved,
     Settled,
     figures_of,
     partition_of,
     partition_of_stock,
+    read_receipt,
+    row_of_receipt,
 )
 from services.catalog.store.tables_waiting import TablesWaiting
 
 SCHEMA = """
 -- migration 1: categories `k|`, products `p|` and their lists `l-…|`, stock `s|`, reservations `r|`
 -- migration 2: movements `m|` and who waits `w|` beside the stock, for what each customer waits `c|`
+-- migration 3: what was answered to each delivery `i|`, beside the stock
 """
 ATTEMPT_BITS = 64
 
@@ -66,6 +72,29 @@ class TablesStore(TablesWaiting):
         stock = await self._table.retried(turn_of(product_id), attempt)
         await self.show(product_id)
         return stock
+
+    async def receive(self, delivery: Delivery, act: StockAction, show: Show) -> bytes:
+        product_id = delivery.product_id
+        where, row = partition_of_stock(product_id), row_of_receipt(product_id, delivery.key)
+
+        async def attempt() -> bytes:
+            first = await self._table.first_time(where, delivery.cause)
+            if entity := await self._table.read(where, row):  # whoever saw the mark sees it, too
+                kept = read_receipt.decode(entity.body)
+                return delivery.first_answer(kept.fingerprint, kept.answer)
+            (_, product), known = await asyncio.gather(self._on_sale(product_id), self.ledger.settled(product_id))
+            stock, change = stock_of(product, known.figures), Change(where)
+            if not first:
+                return show(stock)
+            facts, answer = act(stock), show(stock)
+            change.note(delivery.cause)
+            change.create(row, msgspec.json.encode(Receipt(delivery.key, delivery.fingerprint, answer)))
+            await self.ledger.change_stock(known, stock, change, facts)
+            return answer
+
+        answer = await self._table.retried(turn_of(product_id), attempt)
+        await self.show(product_id)
+        return answer
 
     async def change_reservation(
         self, order_id: UUID, act: ReservationAction, *, cause: str, products: Iterable[UUID] = ()

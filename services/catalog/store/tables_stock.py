@@ -14,6 +14,7 @@ reservation is written once more as it is, so that the attempt can't be committe
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 from time import monotonic
 from typing import NamedTuple
 from uuid import UUID
@@ -71,6 +72,14 @@ class Record(Struct, frozen=True):
         return [each for each in self.moved if each.product_id == product_id]
 
 
+class Receipt(Struct, frozen=True):
+    """What was answered to a delivery."""
+
+    key: str  # its row is made of a digest: a key may hold what rows may not
+    fingerprint: bytes
+    answer: bytes
+
+
 class Settled(NamedTuple):
     """What there is of a product, with nobody's intent on it; no entity where it was never counted."""
 
@@ -89,6 +98,7 @@ class Reserved(NamedTuple):
 NOTHING = Record()
 _shelf = msgspec.json.Decoder(Shelf)
 _record = msgspec.json.Decoder(Record)
+read_receipt = msgspec.json.Decoder(Receipt)
 
 
 @dataclass(slots=True)
@@ -238,6 +248,10 @@ def partition_of_stock(product_id: UUID) -> str:
 def row_of_movement(product_id: UUID, version: int) -> str:
     """The newest comes first."""
     return f"m|{product_id}|{HIGHEST_VERSION - version:012}"
+
+
+def row_of_receipt(product_id: UUID, key: str) -> str:
+    return f"i|{product_id}|{sha256(key.encode()).hexdigest()}"
 
 
 def figures_of(stock: Stock, before: Figures) -> Figures:

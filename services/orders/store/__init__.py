@@ -9,7 +9,7 @@ from uuid import UUID
 
 from libs.common.archive import Archive
 from libs.common.database import Database
-from libs.common.errors import Invalid, StoreError
+from libs.common.errors import KeyReused, StoreError
 from libs.common.messages import Fact
 from libs.common.messages.customers import Status as CustomerStatus
 from services.orders.domain import Order, Price
@@ -22,10 +22,6 @@ from services.orders.transitions import Status
 
 Draft = Callable[[Mapping[UUID, Price]], tuple[Order, bytes]]  # prices in; the order and the answer to its POST out
 Action = Callable[[Order], Fact | None]
-
-
-class KeyReused(Invalid):
-    """The same Idempotency-Key came with another body."""
 
 
 class TooWide(StoreError):
@@ -42,6 +38,12 @@ class Attempt:
     key: str
     fingerprint: bytes  # of the body, to tell a repeat from a reuse
     products: Sequence[UUID]
+
+    def receipt(self, fingerprint: bytes, order_id: UUID, answer: bytes) -> "Receipt":
+        """The first attempt's, of which these are kept. Raises KeyReused."""
+        if fingerprint != self.fingerprint:
+            raise KeyReused
+        return Receipt(order_id, answer)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from libs.common.messages import encode_fact
 from libs.common.messages.customers import Status as CustomerStatus
 from libs.common.messages.orders import OrderedLine
 from services.orders.domain import BlockedCustomer, Order, Price, UnknownCustomer
-from services.orders.store import Action, Attempt, Draft, KeyReused, Receipt, Sought
+from services.orders.store import Action, Attempt, Draft, Receipt, Sought
 from services.orders.store.azuresql_statements import (
     CHANGE,
     DISOWN,
@@ -110,11 +110,7 @@ class AzureSqlStore:
             attempt.customer_id.bytes,
             attempt.key,
         )
-        if row is None:
-            return None
-        if row.fingerprint != attempt.fingerprint:
-            raise KeyReused("Idempotency-Key", KeyReused.__doc__ or "")
-        return Receipt(UUID(bytes=row.order_id), row.answer)
+        return attempt.receipt(row.fingerprint, UUID(bytes=row.order_id), row.answer) if row else None
 
     async def _prices_of(self, products: Iterable[UUID]) -> Mapping[UUID, Price]:
         if unknown := [product_id for product_id in products if product_id not in self._prices]:

@@ -19,7 +19,7 @@ from libs.common.messages.orders import OrderedLine
 from libs.common.postgres import Postgres, Transaction
 from libs.common.together import Together
 from services.orders.domain import BlockedCustomer, Order, Price, UnknownCustomer
-from services.orders.store import Action, Attempt, Draft, KeyReused, Receipt, Sought
+from services.orders.store import Action, Attempt, Draft, Receipt, Sought
 from services.orders.store.entries import (
     MOST_ENTRIES,
     NOBODY,
@@ -119,11 +119,7 @@ class PostgresStore:
             attempt.customer_id,
             attempt.key,
         )
-        if row is None:
-            return None
-        if row["fingerprint"] != attempt.fingerprint:
-            raise KeyReused("Idempotency-Key", KeyReused.__doc__ or "")
-        return Receipt(row["order_id"], row["answer"])
+        return attempt.receipt(**row) if row else None
 
     async def _prices_of(self, products: Iterable[UUID]) -> Mapping[UUID, Price]:
         if unknown := [product_id for product_id in products if product_id not in self._prices]:

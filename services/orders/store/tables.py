@@ -23,7 +23,7 @@ from libs.common.ids import SHARDS, shard_of
 from libs.common.messages.customers import Status as CustomerStatus
 from libs.common.tables import Tables
 from services.orders.domain import BlockedCustomer, Order, Price, UnknownCustomer
-from services.orders.store import Action, Attempt, Draft, KeyReused, Receipt, Sought, TooWide
+from services.orders.store import Action, Attempt, Draft, Receipt, Sought, TooWide
 from services.orders.store.entries import (
     MOST_ENTRIES,
     NOBODY,
@@ -93,9 +93,7 @@ class TablesStore:
         if entity is None:
             return None
         key = read_key.decode(entity.body)
-        if key.fingerprint != attempt.fingerprint:
-            raise KeyReused("Idempotency-Key", KeyReused.__doc__ or "")
-        return Receipt(key.order_id, key.answer)
+        return attempt.receipt(key.fingerprint, key.order_id, key.answer)
 
     async def _prices_of(self, attempt: Attempt) -> Mapping[UUID, Price]:
         found = await asyncio.gather(*(self._table.read(PRICES, f"p|{each}") for each in set(attempt.products)))
