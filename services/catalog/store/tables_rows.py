@@ -24,19 +24,16 @@ from services.catalog.store.rows import (
 )
 from services.catalog.store.tables import TablesStore
 from services.catalog.store.tables_categories import CATALOG, row_of_category
-from services.catalog.store.tables_ledger import STOCK
+from services.catalog.store.tables_ledger import STOCK, Receipt, read_receipt, row_of_receipt
 from services.catalog.store.tables_products import lists_of, row_of
 from services.catalog.store.tables_stock import (
     Figures,
     Ledger,
-    Receipt,
     Record,
     Shelf,
     partition_of,
     partition_of_stock,
-    read_receipt,
     row_of_movement,
-    row_of_receipt,
 )
 from services.catalog.store.tables_waiting import (
     customer_in,

@@ -11,10 +11,8 @@ first writes them. Where it does not, the attempt may still be under way. If it 
 reservation is written once more as it is, so that the attempt can't be committed any more; then the intent is removed.
 """
 
-import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from hashlib import sha256
 from time import monotonic
 from typing import NamedTuple
 from uuid import UUID
@@ -22,13 +20,16 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
+from libs.common.abreast import of_each
 from libs.common.entities import Change, Entity, Overtaken, Table
+from libs.common.errors import Unavailable
 from libs.common.messages import Fact
 from libs.common.messages.catalog import ReservedLine
 from services.catalog.reservations import ReservationStatus
 from services.catalog.stock import Movement, Stock
 
 PATIENCE_SECONDS = 3.0
+PUT_AT_ONCE = 16
 HIGHEST_VERSION = 10**12 - 1
 
 
@@ -72,14 +73,6 @@ class Record(Struct, frozen=True):
         return [each for each in self.moved if each.product_id == product_id]
 
 
-class Receipt(Struct, frozen=True):
-    """What was answered to a delivery."""
-
-    key: str  # its row is made of a digest: a key may hold what rows may not
-    fingerprint: bytes
-    answer: bytes
-
-
 class Settled(NamedTuple):
     """What there is of a product, with nobody's intent on it; no entity where it was never counted."""
 
@@ -98,7 +91,6 @@ class Reserved(NamedTuple):
 NOTHING = Record()
 _shelf = msgspec.json.Decoder(Shelf)
 _record = msgspec.json.Decoder(Record)
-read_receipt = msgspec.json.Decoder(Receipt)
 
 
 @dataclass(slots=True)
@@ -190,22 +182,32 @@ class Ledger:
 
     async def intend(self, intent: Intent, shelves: Sequence[Settled]) -> list[Settled]:
         """On all of them or on none: raises Overtaken."""
-        results = await asyncio.gather(
-            *(self._put_back(*each, intent=intent) for each in shelves), return_exceptions=True
-        )
+
+        results = await of_each(lambda shelf: self._try_put_back(shelf, intent=intent), shelves, PUT_AT_ONCE)
         held = [result for result in results if isinstance(result, Settled)]
-        if failures := [result for result in results if isinstance(result, BaseException)]:
+        if failures := [result for result in results if not isinstance(result, Settled)]:
             await self.finish(held)
             raise failures[0]
         return held
 
     async def finish(self, held: Iterable[Settled], becomes: Record = NOTHING) -> None:
         """In place of the intents. Where somebody was faster, the same figures were written."""
-        writing = (self._put_back(*each, becomes.of(each.figures.product_id)) for each in held)
-        results = await asyncio.gather(*writing, return_exceptions=True)
-        for result in results:
-            if isinstance(result, BaseException) and not isinstance(result, Overtaken):
+
+        async def put(shelf: Settled) -> Settled | Overtaken | Unavailable:
+            return await self._try_put_back(shelf, becomes.of(shelf.figures.product_id))
+
+        for result in await of_each(put, list(held), PUT_AT_ONCE):
+            if isinstance(result, Unavailable):
                 raise result
+
+    async def _try_put_back(
+        self, shelf: Settled, moved: Iterable[Movement] = (), *, intent: Intent | None = None
+    ) -> Settled | Overtaken | Unavailable:
+        """What becomes of one holds up no other."""
+        try:
+            return await self._put_back(*shelf, moved, intent=intent)
+        except (Overtaken, Unavailable) as failure:
+            return failure
 
     async def _put_back(
         self,
@@ -248,10 +250,6 @@ def partition_of_stock(product_id: UUID) -> str:
 def row_of_movement(product_id: UUID, version: int) -> str:
     """The newest comes first."""
     return f"m|{product_id}|{HIGHEST_VERSION - version:012}"
-
-
-def row_of_receipt(product_id: UUID, key: str) -> str:
-    return f"i|{product_id}|{sha256(key.encode()).hexdigest()}"
 
 
 def figures_of(stock: Stock, before: Figures) -> Figures:
