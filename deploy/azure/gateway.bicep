@@ -3,6 +3,8 @@
 import { namesOf } from 'modules/names.bicep'
 
 param image string
+@description('Origins whose pages may read what is refused, with spaces between; empty: none.')
+param corsOrigins string = ''
 param environmentName string
 param location string = resourceGroup().location
 
@@ -24,6 +26,7 @@ module app 'modules/app.bicep' = {
       ORDERS_URL: 'https://orders.internal.${apps.properties.defaultDomain}'
       CUSTOMERS_URL: 'https://customers.internal.${apps.properties.defaultDomain}'
       FUNCTIONS_URL: 'https://functions.${apps.properties.defaultDomain}'
+      CORS_ORIGINS: corsOrigins
       STORAGE_URL: 'https://${names.storage}.blob.${environment().suffixes.storage}'
     }
     names: names
