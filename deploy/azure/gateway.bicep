@@ -26,9 +26,14 @@ module app 'modules/app.bicep' = {
       ORDERS_URL: 'https://orders.internal.${apps.properties.defaultDomain}'
       CUSTOMERS_URL: 'https://customers.internal.${apps.properties.defaultDomain}'
       FUNCTIONS_URL: 'https://functions.${apps.properties.defaultDomain}'
-      CORS_ORIGINS: corsOrigins
       STORAGE_URL: 'https://${names.storage}.blob.${environment().suffixes.storage}'
     }
+    more: [
+      {
+        name: 'CORS_ORIGINS'
+        value: corsOrigins
+      }
+    ]
     names: names
     location: location
     tags: { 'azd-env-name': environmentName }
