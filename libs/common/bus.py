@@ -11,6 +11,7 @@ import structlog
 from azure.core.credentials_async import AsyncTokenCredential
 from azure.servicebus import ServiceBusReceivedMessage, TransportType
 from azure.servicebus.aio import AutoLockRenewer, ServiceBusClient, ServiceBusReceiver
+from azure.servicebus.amqp import AmqpMessageBodyType
 from azure.servicebus.exceptions import MessageAlreadySettled, ServiceBusError
 
 from libs.common.errors import Malformed, StoreError, Unavailable
@@ -117,11 +118,11 @@ class _Desk:
 
     async def _try(self, message: ServiceBusReceivedMessage, reactions: Reactions[S], store: S) -> Exception | None:
         """None, or why it failed. While the database is away the message waits here, and that costs it no try."""
-        body, attempt, failures = b"".join(message.body), (message.delivery_count or 0) + 1, 0
+        attempt, failures = (message.delivery_count or 0) + 1, 0
         until = asyncio.get_running_loop().time() + PATIENCE_SECONDS
         while True:
             try:
-                await react(body, reactions, store, attempt=attempt, measures=self._watch.measures)
+                await react(_bytes_of(message), reactions, store, attempt=attempt, measures=self._watch.measures)
                 return None
             except Unavailable as error:
                 failures += 1
@@ -133,6 +134,13 @@ class _Desk:
             except Exception as error:  # a defect in a reaction is that message's fate, not the loop's
                 log.exception("message.failed", id=message.message_id)
                 return error
+
+
+def _bytes_of(message: ServiceBusReceivedMessage) -> bytes:
+    """Raises Malformed: to AMQP a body may be anything, which nobody of ours sends."""
+    if message.body_type is not AmqpMessageBodyType.DATA:
+        raise Malformed("a message's body is bytes, no value and no sequence of AMQP")
+    return b"".join(message.body)
 
 
 def _has_failed_enough(message: ServiceBusReceivedMessage, error: Exception) -> bool:

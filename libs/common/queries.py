@@ -42,7 +42,13 @@ def _check_meant(name: str, said: object, meant: object) -> None:
 
 def next_page(request: web.Request, cursor: str | None) -> dict[str, str]:
     """RFC 8288: where the list goes on, with the same filters; nothing where it does not."""
-    return {"Link": f'<{request.rel_url.update_query(cursor=cursor)}>; rel="next"'} if cursor else {}
+    if cursor is None:
+        return {}
+    if "cursor" in request.query:
+        following = str(request.rel_url.update_query(cursor=cursor))
+    else:  # a cursor is spelled as URLs are, and to take one apart costs as much as twenty products
+        following = f"{request.path_qs}{'&' if request.query_string else '?'}cursor={cursor}"
+    return {"Link": f'<{following}>; rel="next"'}
 
 
 def invalid(error: msgspec.ValidationError, whole: str) -> Invalid:

@@ -7,8 +7,9 @@ import pytest
 
 from libs.common.errors import KeyReused, NotFound
 from services.catalog.stock import NotCounted, Stock
-from services.catalog.store import Delivery, Store
+from services.catalog.store import Delivery, Store, migrate, open_store
 from tests.catalog.selling import DESK, LAMP, NOON, counted, figures, hold, product, sell
+from tests.engines import Engine
 
 pytestmark = [pytest.mark.real, pytest.mark.timeout(120)]
 
@@ -73,6 +74,18 @@ async def test_of_many_at_once_one_is_added_and_each_other_hears_of_it_or_is_ref
     on_hand = (await store.stock(LAMP)).on_hand
     assert on_hand in (8, 9)
     assert (added, len(refused), len(answers)) == ({b"v2: %d" % on_hand}, 6, 12)
+
+
+async def test_two_processes_that_hear_of_it_at_once_add_it_once(engine: Engine) -> None:
+    async with engine.fresh() as url, engine.connect(url) as one, engine.connect(url) as another:
+        await migrate(one)
+        stores = [await open_store(each) for each in (one, another)]
+        await sell(stores[0], LAMP, stock=5)
+
+        answers = await asyncio.gather(*(receive(stores[number % 2], 3) for number in range(8)))
+
+        assert set(answers) == {b"v2: 8"}
+        assert await figures(stores[1], LAMP) == (8, 0, 0, 8)
 
 
 async def test_a_key_whose_first_attempt_was_refused_can_be_used_again(store: Store) -> None:

@@ -8,11 +8,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
 from azure.servicebus import ServiceBusSubQueue, TransportType
 from azure.servicebus.aio import ServiceBusClient
+from azure.servicebus.amqp import AmqpAnnotatedMessage
 
 from libs.common.bus import MOST_TRIES, listen
 from libs.common.errors import Unavailable
@@ -145,6 +147,21 @@ async def test_what_cannot_be_understood_is_dead_lettered_at_once_with_the_reaso
 
     assert heard.subjects == [str(good.order_id)]
     assert sorted(reason or "" for reason, _ in await bus.dead()) == ["Malformed", "Malformed", "UnknownType"]
+
+
+@pytest.mark.parametrize("body", [{"value_body": "text"}, {"value_body": {"a": 1}}, {"sequence_body": [[1, "a"]]}])
+async def test_a_body_that_is_no_bytes_is_dead_lettered_and_the_others_go_on(bus: Bus, body: dict[str, Any]) -> None:
+    heard = Heard()
+    async with bus.client.get_queue_sender("orders") as sender:
+        await sender.send_messages(AmqpAnnotatedMessage(**body))
+    await bus.put(encode_fact(reserved(), ""))
+
+    async with bus.listened(heard):
+        await so(lambda: bus.broker.counts("orders").dead_lettered == 1 and bus.settled())
+
+    ((reason, description),) = await bus.dead()
+    assert (reason, len(heard.subjects)) == ("Malformed", 1)
+    assert description and "bytes" in description
 
 
 async def test_a_reaction_with_a_defect_is_tried_again_then_dead_lettered_with_its_error(bus: Bus) -> None:

@@ -136,27 +136,29 @@ class TablesStore:
         self, order_id: UUID, customer_id: UUID | None = None, *, after: Place = BEGINNING, limit: int = LONGEST_PAGE
     ) -> list[Note]:
         """All of it is looked through, for its rows are in no order: but no more is held than the page."""
-        await self._find(order_id, customer_id)
         page = list[Note]()
-        async for lines in self._lines(order_id):
+        async for lines in self._lines(order_id, customer_id):
             page = nsmallest(limit, (*page, *(each for each in lines if each.place > after)), key=_place)
         return page
 
     async def told(self, order_id: UUID, customer_id: UUID | None = None) -> list[Note]:
-        await self._find(order_id, customer_id)
-        return sorted(
-            [each async for lines in self._lines(order_id) for each in lines if each.kind == "told"], key=_place
-        )
+        lines = self._lines(order_id, customer_id)
+        return sorted([each async for some in lines for each in some if each.kind == "told"], key=_place)
 
-    async def _lines(self, order_id: UUID) -> AsyncIterator[list[Note]]:
-        """In no order, some at a time."""
-        where, past, first = partition(order_id), f"h|{order_id}|", f"t|{order_id}|"
-        settled = await self._table.range(where, past, f"{past}~")
+    async def _lines(self, order_id: UUID, customer_id: UUID | None) -> AsyncIterator[list[Note]]:
+        """In no order, some at a time. Raises NotFound."""
+        where, past, noted = partition(order_id), f"h|{order_id}|", f"t|{order_id}|"
+        _, settled, found = await abreast(
+            self._find(order_id, customer_id),
+            self._table.range(where, past, f"{past}~"),
+            self._table.range(where, noted, f"{noted}~", SOUGHT_AT_ONCE),
+        )
         yield [of_history(*structs.astuple(read_past.decode(entity.body))) for entity in settled]
-        below = f"{first}~"
-        while found := await self._table.range(where, first, below, SOUGHT_AT_ONCE):
+        while found:
             yield [read_note.decode(entity.body) for entity in found]
-            first = f"{found[-1].row}!"
+            if len(found) < SOUGHT_AT_ONCE:
+                return
+            found = await self._table.range(where, f"{found[-1].row}!", f"{noted}~", SOUGHT_AT_ONCE)
 
     async def _find(self, order_id: UUID, customer_id: UUID | None) -> tuple[Entity, Order]:
         """Raises NotFound."""
