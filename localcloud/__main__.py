@@ -26,7 +26,7 @@ from localcloud import certificates, functions_keys, http, identity, keyvault, m
 from localcloud.access import Access, Issuer
 from localcloud.addresses import HOST, Addresses, Port
 from localcloud.communication import MailService
-from localcloud.eventgrid import FAIR, Conditions, EventGrid, Inspection
+from localcloud.eventgrid import FAIR, Conditions, EventGrid
 from localcloud.forgetting import Forgetting
 from localcloud.grid import Ground
 from localcloud.identity.entra import Entra
@@ -175,7 +175,6 @@ def _letters_and_state(cloud: Cloud) -> web.Application:
 
     app = mail.app(cloud.letters)
     app.router.add_get("/state", state)
-    Inspection(cloud.grid).add_to(app)
     return app
 
 
