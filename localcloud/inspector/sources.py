@@ -1,12 +1,11 @@
 """Where the inspector looks: the emulators in this process, and the functions host and the logs beside it."""
 
-import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
 from localcloud.eventgrid import EventGrid
 from localcloud.eventgrid.delivery import Subscriber
-from localcloud.inspector import calls, overview
+from localcloud.inspector import overview
 from localcloud.inspector.calls import FunctionsHost
 from localcloud.inspector.overview import MOST_LETTERS, MOST_SECRETS, Overview
 from localcloud.keyvault import KeyVault
@@ -28,14 +27,11 @@ class Sources:
     logs: Path
 
     async def overview(self) -> Overview:
-        known, made = await asyncio.gather(
-            self.host.known(), asyncio.to_thread(calls.last_calls, self.logs / "functions.log")
-        )
         return Overview(
             topics=self.topology.topics,
             subscriptions=overview.subscribers(self.topology.subscriptions, self.grid.state()),
             entities=overview.entities(self.namespace),
-            functions=calls.functions(known, made),
+            functions=await self.host.functions(),
             secrets=overview.secrets(await self.vault.shelf.newest("", MOST_SECRETS)),
             letters=await self.letters.newest(MOST_LETTERS),
             conditions=self.grid.conditions,

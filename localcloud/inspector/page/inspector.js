@@ -124,7 +124,7 @@ function notes(all) {
     if (state.next_attempt && state.pending) add(`n${name}`, 'warn', 'retrying', [`${name}: next attempt `, when(state.next_attempt)])
   }
   if (!all.functions.answers) add('host', 'bad', 'away', 'The functions host does not answer')
-  for (const each of all.functions.known) if (each.calls[0]?.ok === false) add(`f${each.name}`, 'bad', 'failed', `${each.name}: ${each.calls[0].error}`)
+  for (const each of all.functions.known) if (each.calls?.[0]?.ok === false) add(`f${each.name}`, 'bad', 'failed', `${each.name}: ${each.calls[0].error}`)
   const faults = Object.keys(FAULTS).filter((name) => all.conditions[name])
   if (faults.length) add('faults', 'warn', 'faults on', faults.map((name) => `${name} ${all.conditions[name]}`).join(', '), button('conditions', 'Switch faults off', { time_scale: all.conditions.time_scale }))
   return found
@@ -134,8 +134,8 @@ function overview(all) {
   const pending = sum(all.subscriptions, (each) => each.state.pending)
   const waiting = sum(all.entities, (each) => each.active + each.locked)
   const dead = sum(all.entities, (each) => each.dead)
-  const failed = all.functions.known.filter((each) => each.calls[0]?.ok === false).length
-  const tile = (href, count, text, kind) => h('li', {}, h('a', { href, class: count && kind ? kind : null }, h('strong', {}, count.toLocaleString('en')), h('span', {}, text)))
+  const failed = !all.functions.answers ? null : all.functions.known.filter((each) => each.calls?.[0]?.ok === false).length
+  const tile = (href, count, text, kind) => h('li', {}, h('a', { href, class: count && kind ? kind : null }, h('strong', {}, count === null ? '?' : count.toLocaleString('en')), h('span', {}, text)))
   const found = notes(all)
   return [
     h('h2', {}, 'Overview'),
@@ -143,7 +143,7 @@ function overview(all) {
       tile('#/events', pending, 'events to deliver', 'warn'),
       tile('#/queues', waiting, 'messages waiting'),
       tile('#/queues', dead, 'dead letters', 'bad'),
-      tile('#/functions', failed, 'functions failing', 'bad'),
+      tile('#/functions', failed, failed === null ? 'functions: unknown' : 'functions failing', 'bad'),
       tile('#/letters', all.letters.length, all.letters.length < 50 ? 'letters' : 'newest letters')),
     panel('What wants a look', null, found.length ? h('ul', { class: 'notes' }, found) : none('Nothing: all is delivered, and nothing was given up.')),
     recent(),
@@ -179,8 +179,10 @@ function way(asked) {
     h('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': 'Sequence, scrolls sideways' }, sequence(found.steps, after)),
     h('div', { class: 'body' },
       h('p', { class: 'hint' }, 'Solid: HTTP or a command by Service Bus. Dashed: a fact that Event Grid has brought.'),
-      h('ol', { class: 'steps' }, found.steps.map((step) => h('li', {}, h('span', { class: 'hint' }, `${after(step)} `), h('strong', {}, step.who), `: ${step.what} `, h('span', { class: 'hint' }, `(${step.name}${step.by && `, by ${step.by}`})`))))))
+      h('ol', { class: 'steps' }, found.steps.map((step) => h('li', {}, h('span', { class: 'hint' }, `${after(step)} `), h('strong', {}, step.who), `: ${step.what} `, h('span', { class: 'hint' }, `(${told(step)}${step.by && `, by ${step.by}`})`))))))
 }
+
+const told = (step) => step.name.replace(/^[a-z]+\.[a-z_]+ /, '') // the message's type, without what the log calls the deed
 
 function sequence(steps, after) {
   const there = new Set(steps.flatMap((step) => [step.of, step.who]).filter(Boolean))
@@ -202,7 +204,7 @@ function sequence(steps, after) {
       s('text', { class: 'at', x: 12, y: y + 4 }, `+${after(step)}`),
       s('path', { class: step.by.startsWith('Event Grid') ? 'arrow facts' : 'arrow', d: path }),
       s('path', { class: 'tip', d: `M${to} ${y} l${-tip * 9} -5 v10 z` }),
-      s('text', { class: 'said', x: (from + to) / 2, y: y - 7 }, step.name.replace(/^payment\.\w+ /, '')))
+      s('text', { class: 'said', x: (from + to) / 2, y: y - 7 }, told(step)))
   }
   return s('svg', { width, height, viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': `Sequence of ${many(steps.length, 'step')} between ${lanes.join(', ')}; as text below` },
     lanes.map(head), steps.map(arrow))
@@ -213,9 +215,10 @@ function events(all, chosen) {
     h('th', { scope: 'row' }, h('a', { href: `#/events/${name}` }, name), h('span', { class: 'sub' }, `${topic} → ${to}, ${types.length ? many(types.length, 'type') : 'all types'}`)),
     h('td', {}, state.status === 'active' ? tag('good', 'delivers') : tag('warn', state.status)),
     number(state.pending), number(state.delivered), number(state.retried, 'warn'), number(state.dead, 'bad'),
+    h('td', {}, state.last_answer ? [tag(state.last_answer.startsWith('Delivered') ? 'good' : 'warn', state.last_answer), ' ', when(state.last_attempt)] : when(null)),
     h('td', {}, when(state.next_attempt)),
     h('td', {}, state.status === 'paused' ? button('resume', 'Resume', { subscription: name }) : button('pause', 'Pause', { subscription: name })))
-  const heads = ['Subscription', 'State', '#Pending', '#Delivered', '#Retried', '#Dead', 'Next attempt', 'Do']
+  const heads = ['Subscription', 'State', '#Pending', '#Delivered', '#Retried', '#Dead', 'Last attempt', 'Next attempt', 'Do']
   return [
     h('h2', {}, 'Event Grid'),
     panel('Subscriptions', h('span', { class: 'hint' }, `of the topics ${all.topics.join(', ')}`), table('Subscriptions', heads, all.subscriptions.map(row))),
@@ -302,9 +305,9 @@ function functions(all) {
     h('summary', {}, each.ok ? tag('good', `${each.milliseconds} ms`) : tag('bad', 'failed'), when(each.at)),
     h('div', {}, facts([['At', exact(each.at)], ['Took', `${each.milliseconds} ms`], ['Error', each.error], ['Trace', traced(each.trace)]]))))
   const row = (each) => h('tr', { 'data-key': each.name }, h('th', { scope: 'row' }, each.name, h('span', { class: 'sub' }, each.trigger)),
-    h('td', {}, each.calls.length ? h('ul', { class: 'calls' }, each.calls.map(call)) : h('span', { class: 'hint' }, 'not called lately')))
+    h('td', {}, each.calls?.length ? h('ul', { class: 'calls' }, each.calls.map(call)) : h('span', { class: 'hint' }, each.calls ? 'not called since the host has started' : 'unknown: the host does not tell')))
   const aside = all.functions.answers ? tag('good', 'host answers') : tag('bad', 'host is away')
-  return [h('h2', {}, 'Functions'), panel('Functions and their last calls', aside, all.functions.known.length ? table('Functions', ['Function', 'Last calls'], all.functions.known.map(row)) : none('None is known.'))]
+  return [h('h2', {}, 'Functions'), panel('Functions and their last calls', aside, all.functions.known.length ? table('Functions', ['Function', 'Last calls'], all.functions.known.map(row)) : none(all.functions.answers ? 'There is none.' : 'Unknown: the functions host does not answer.'))]
 }
 
 function letters(all, chosen) {

@@ -39,12 +39,25 @@ SECRET_VALUE = "what nobody may see"
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 ORDER = "01a2169f-f798-75cb-ae0b-2e52499c6df1"
 
+CALLS: list[dict[str, Any]] = [  # the last first
+    {"at": NOON.isoformat(), "duration_ms": 12.5, "outcome": "succeeded", "invocation_id": "i", "trace_id": TRACE},
+    {"at": NOON.isoformat(), "duration_ms": 1, "outcome": "failed", "invocation_id": "h", "error": "ValueError: no"},
+]
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     status: int
     body: Any
     headers: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """A functions host with one function, as it tells of it and of its calls."""
+
+    address: str
+    told: dict[str, Any]
 
 
 @dataclass(slots=True)
@@ -55,6 +68,7 @@ class Cloud:
     logs: Path
     bus: ServiceBusClient
     inspector: Inspector
+    host: Host
     session: aiohttp.ClientSession
     port: int
     server: TestServer = field(init=False)
@@ -114,13 +128,13 @@ async def opened(folder: Path, access: Access, files: Certificates, functions: F
         KeyVault.open(folder / "keyvault.sqlite", access, "vault") as vault,
         Letters.open(folder / "mail.sqlite") as letters,
         host_of(functions_keys.read(keys / functions_keys.MASTER)) as host,
-        FunctionsHost.open(host, keys) as known,
+        FunctionsHost.open(host.address, keys) as known,
         aiohttp.ClientSession() as session,
         client(access, files, bus_port) as bus,
     ):
         await vault.shelf.put("orders-key", "v1", Secret(SECRET_VALUE), NOON)
         sources = Sources(access.topology, broker.namespace, running.grid, vault, letters, known, logs)
-        cloud = Cloud(broker, running, letters, logs, bus, Inspector(sources, Door(port), 0), session, port)
+        cloud = Cloud(broker, running, letters, logs, bus, Inspector(sources, Door(port), 0), host, session, port)
         await cloud.serve()
         try:
             yield cloud
@@ -129,21 +143,25 @@ async def opened(folder: Path, access: Access, files: Certificates, functions: F
 
 
 @asynccontextmanager
-async def host_of(master: str) -> AsyncIterator[str]:
-    """A functions host with one function, as it tells of it."""
+async def host_of(master: str) -> AsyncIterator[Host]:
+    bindings = [{"type": "eventGridTrigger", "direction": "in", "name": "event"}]
+    told: dict[str, Any] = {
+        "functions": [{"name": "process_order", "config": {"bindings": bindings}}],
+        "calls": [{"function": "process_order", "calls": CALLS}],
+    }
 
-    async def listed(request: web.Request) -> web.Response:
+    async def tell(request: web.Request) -> web.Response:
         if request.headers.get("x-functions-key") != master:
             return web.Response(status=401)
-        bindings = [{"type": "eventGridTrigger", "direction": "in", "name": "event"}]
-        return web.json_response([{"name": "process_order", "config": {"bindings": bindings}}])
+        what = request.match_info["what"]
+        return web.json_response(told[what]) if what in told else web.Response(status=404)
 
     app = web.Application()
-    app.router.add_get("/admin/functions", listed)
+    app.router.add_get("/admin/{what}", tell)
     server = TestServer(app, host=HOST)
     await server.start_server(access_log=None)
     async with server:
-        yield str(server.make_url("")).rstrip("/")
+        yield Host(str(server.make_url("")).rstrip("/"), told)
 
 
 def log(file: Path, *lines: dict[str, Any]) -> None:
@@ -156,10 +174,8 @@ def write_a_story(logs: Path) -> None:
     log(logs / "orders.log", {"event": "request.answered", "method": "POST", "path": "/api/orders", "status": 202})
     log(
         logs / "functions.log",
-        {"event": "order.examined", "order_id": ORDER, "answer": "ReserveStock"},
-        {"event": "function.called", "function": "process_order", "duration_ms": 12.5},
-        {"event": "letter.posted", "order_id": ORDER},
-        {"event": "function.failed", "function": "lost", "duration_ms": 1, "exception": "Traceback\nValueError: no"},
+        {"event": "order.examined", "order_id": ORDER, "answer": "ReserveStock", "because": "order-placed"},
+        {"event": "letter.posted", "order_id": ORDER, "because": "order-confirmed"},
     )
     log(logs / "catalog.log", {"event": "message.handled", "type": "store.catalog.reserve-stock.v1"})
 

@@ -3,6 +3,7 @@
 import pytest
 from azure.servicebus import ServiceBusMessage
 
+from tests.localcloud.eventgrid.grid import event
 from tests.localcloud.inspector.browser import Visit, expect
 from tests.localcloud.inspector.cloud import NOON, ORDER, TRACE, Cloud, fill, write_a_story
 from tests.waiting import until
@@ -180,6 +181,45 @@ async def test_an_orders_way_is_drawn_and_told_in_words(cloud: Cloud, visit: Vis
     ]
     assert await drawing.locator("path.arrow").count() == await visit.page.locator(".steps li").count() == 4
     assert "4 steps between customer, orders" in (await drawing.get_attribute("aria-label") or "")
+
+
+async def test_a_drawing_names_what_was_told_not_what_a_log_calls_it(cloud: Cloud, visit: Visit) -> None:
+    write_a_story(cloud.logs)
+
+    await visit.see(f"orders/{ORDER}")
+
+    said = await visit.page.locator("svg text.said").all_text_contents()
+    assert sorted(said) == ["POST /api/orders", "order-confirmed", "order-placed", "reserve-stock"]
+    await expect(visit.page.locator(".steps")).to_contain_text("(order-placed, by Event Grid)")
+
+
+async def test_functions_whose_host_is_away_are_unknown_and_not_none(cloud: Cloud, visit: Visit) -> None:
+    (cloud.inspector.sources.host.keys / "host.master").write_text("another")
+
+    await visit.see("functions")
+    await expect(visit.has("Unknown: the functions host does not answer.")).to_be_visible()
+    await visit.see("overview")
+
+    await expect(visit.page.locator(".tiles a", has_text="functions: unknown")).to_contain_text("?")
+
+
+async def test_a_host_that_tells_no_calls_is_said_to_be_silent(cloud: Cloud, visit: Visit) -> None:
+    del cloud.host.told["calls"]
+
+    await visit.see("functions")
+
+    await expect(visit.has("unknown: the host does not tell")).to_be_visible()
+
+
+async def test_of_a_subscription_the_last_attempt_and_its_answer_are_shown(cloud: Cloud, visit: Visit) -> None:
+    async with cloud.grid.topic("orders") as topic:
+        await topic.send(event())
+
+    await visit.see("events")
+
+    row = visit.page.get_by_role("row", name="process-order")
+    await expect(row).to_contain_text("Delivered 202")
+    await expect(row.locator("time")).to_have_count(1)
 
 
 async def test_times_are_said_as_people_do_and_exactly(cloud: Cloud, visit: Visit) -> None:
