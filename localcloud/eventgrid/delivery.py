@@ -58,7 +58,7 @@ class Ledger:
     last_attempt: datetime | None = None
 
     def heard(self, answer: Answer, at: float) -> None:
-        self.last_answer = f"{answer.outcome} {answer.said}".strip()
+        self.last_answer = answer.text
         self.last_attempt = datetime.fromtimestamp(at, UTC)
 
 
@@ -115,6 +115,15 @@ class Subscriber:
         self._fresh.wake()
         self._retries.wake()
 
+    async def bring(self, event: bytes, event_id: str, seconds: float) -> Answer:
+        """Once and by hand, to this one alone and under the event's own id; nothing follows from how it ends."""
+        if not self._agreed:
+            return Answer(Outcome.ABORTED, "not validated")
+        now = time()
+        answer = await self.destination.deliver([Delivery(0, event_id, event, now, now, attempts=0)], seconds)
+        self._ledger.heard(answer, time())
+        return answer
+
     async def waiting_events(self, most: int) -> list[Delivery]:
         """What it would deliver next, the earliest first."""
         both = [await self.pending.earliest(self.name, retry=retry, limit=most) for retry in (False, True)]
@@ -138,10 +147,14 @@ class Subscriber:
             last_attempt=ledger.last_attempt,
         )
 
+    @property
+    def _agreed(self) -> bool:
+        return self.handshake is None or self.handshake.agreed.is_set()
+
     def _status(self) -> Status:
         if self._paused:
             return "paused"
-        if self.handshake and not self.handshake.agreed.is_set():
+        if not self._agreed:
             return "not validated"
         return "probation" if self._probation.until > time() else "active"
 

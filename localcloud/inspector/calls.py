@@ -13,12 +13,12 @@ import msgspec
 from msgspec import Meta, Struct
 from msgspec import field as named
 
-from localcloud import functions_keys
+from localcloud import functions_keys, http
 
 MOST_CALLS: Final = 5  # of each function
 LONGEST_ERROR: Final = 500  # characters
 ANSWER: Final = aiohttp.ClientTimeout(total=1)
-LARGEST_ANSWER: Final = 4 * 1024 * 1024
+LARGEST_ANSWER: Final = 4 * 1024 * 1024  # what is longer breaks off there, and is no JSON
 
 T = TypeVar("T")
 
@@ -98,19 +98,11 @@ class FunctionsHost:
         try:
             headers = {"x-functions-key": functions_keys.read(self.keys / functions_keys.MASTER)}
             async with self.session.get(f"{self.url}/admin/{what}", headers=headers, timeout=ANSWER) as answer:
-                content = await _whole(answer.content)
+                content = await http.at_most(LARGEST_ANSWER, answer.content)
             found: T = msgspec.json.decode(content, type=kind)
         except (aiohttp.ClientError, OSError, TimeoutError, msgspec.DecodeError, UnicodeDecodeError):
             return None
         return found
-
-
-async def _whole(content: aiohttp.StreamReader) -> bytes:
-    """What is longer than we take breaks off, and is no JSON then."""
-    read = bytearray()
-    while len(read) < LARGEST_ANSWER and (piece := await content.read(LARGEST_ANSWER - len(read))):
-        read += piece
-    return bytes(read)
 
 
 def _call(ended: _Ended) -> Call:

@@ -1,5 +1,6 @@
 """Where the inspector looks: the emulators in this process, and the functions host and the logs beside it."""
 
+import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,6 +8,7 @@ from localcloud.eventgrid import EventGrid
 from localcloud.eventgrid.delivery import Subscriber
 from localcloud.inspector import overview
 from localcloud.inspector.calls import FunctionsHost
+from localcloud.inspector.graveyard import Graveyard
 from localcloud.inspector.overview import MOST_LETTERS, MOST_SECRETS, Overview
 from localcloud.keyvault import KeyVault
 from localcloud.mail import Letters
@@ -25,13 +27,19 @@ class Sources:
     letters: Letters
     host: FunctionsHost
     logs: Path
+    graveyard: Graveyard
 
     async def overview(self) -> Overview:
+        known = self.topology.subscriptions
+        functions, graves = await asyncio.gather(
+            self.host.functions(), self.graveyard.counts(each.name for each in known)
+        )
+        states = {state.name: state for state in self.grid.state()}
         return Overview(
             topics=self.topology.topics,
-            subscriptions=overview.subscribers(self.topology.subscriptions, self.grid.state()),
+            subscriptions=[overview.subscriber(each, states[each.name], graves) for each in known],
             entities=overview.entities(self.namespace),
-            functions=await self.host.functions(),
+            functions=functions,
             secrets=overview.secrets(await self.vault.shelf.newest("", MOST_SECRETS)),
             letters=await self.letters.newest(MOST_LETTERS),
             conditions=self.grid.conditions,

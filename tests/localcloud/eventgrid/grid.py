@@ -19,7 +19,7 @@ from localcloud.access import Access
 from localcloud.addresses import HOST
 from localcloud.certificates import Certificates
 from localcloud.eventgrid import FAIR, Conditions, Door, Enqueue, EventGrid, FunctionsAddress, Reach, SubscriptionState
-from localcloud.eventgrid.dead_letters import NotTaken
+from localcloud.eventgrid.container import NotTaken
 from localcloud.eventgrid.queues import StorageAccount
 from localcloud.servicebus.broker import Envelope
 from localcloud.topology import Topology

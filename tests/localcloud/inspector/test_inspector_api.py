@@ -142,7 +142,7 @@ async def test_a_paused_subscription_keeps_what_comes_until_it_is_resumed(cloud:
     assert (paused["last_answer"], paused["last_attempt"]) == ("", None)
     (waiting,) = await events(cloud, "process-order")
     assert (paused["status"], paused["delivered"], functions.received.empty()) == ("paused", 0, True)
-    assert (waiting["type"], waiting["attempts"]) == ("store.orders.order-placed.v1", 0)
+    assert (waiting["event"]["type"], waiting["attempts"]) == ("store.orders.order-placed.v1", 0)
 
     await cloud.act("resume", {"subscription": "process-order"})
     assert (await functions.next()).function == "process_order"
@@ -200,7 +200,7 @@ async def test_faults_are_switched_on_and_off(cloud: Cloud) -> None:
     assert (await cloud.overview())["conditions"]["fail"] == 0
 
 
-@pytest.mark.parametrize("name", ["resend", "purge", "publish", "pause", "resume", "conditions"])
+@pytest.mark.parametrize("name", ["resend", "purge", "publish", "pause", "resume", "conditions", "bring", "discard"])
 async def test_a_body_that_nobody_understands_is_refused(cloud: Cloud, name: str) -> None:
     assert (await cloud.act(name, {"what": 1})).status == 422
     assert (await cloud.act(name, "\ud800")).status == 422
