@@ -90,6 +90,7 @@ class Enqueued:
     content_type: str
     properties: Mapping[str, str]
     session_id: str
+    partition_key: str
 
 
 @dataclass(slots=True)
