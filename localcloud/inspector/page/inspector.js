@@ -94,13 +94,14 @@ const panel = (title, aside, ...content) =>
   h('section', { class: 'panel', 'aria-label': title }, h('div', { class: 'head' }, h('h3', {}, title), aside), content)
 
 const table = (name, heads, rows) =>
-  h('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': name },
-    h('table', {},
+  h('div', { class: 'scroll', tabindex: 0, role: 'group', 'aria-label': `${name}, scrolls sideways` },
+    h('table', { 'aria-label': name },
       h('thead', {}, h('tr', {}, heads.map((head) => h('th', { scope: 'col', class: head.startsWith('#') ? 'n' : null }, head.replace('#', ''))))),
       h('tbody', {}, rows)))
 
-const button = (act, text, data = {}, sure = null) =>
-  h('button', { type: 'button', class: sure ? 'danger' : null, 'data-act': act, 'data-body': JSON.stringify(data), 'data-sure': sure }, text)
+// `of` tells apart, for who hears it, buttons that say the same; `sure` is what they would throw away.
+const button = (act, text, data = {}, { of = '', sure = null } = {}) =>
+  h('button', { type: 'button', class: sure ? 'danger' : null, 'aria-label': of && `${text} ${of}`, 'data-act': act, 'data-body': JSON.stringify(data), 'data-sure': sure }, text)
 
 const facts = (pairs) =>
   h('dl', {}, pairs.filter(([, value]) => value).map(([name, value]) => [h('dt', {}, name), h('dd', {}, value)]))
@@ -224,7 +225,7 @@ function events(all, chosen, where) {
     number(state.pending), number(state.delivered), number(state.retried, 'warn'), dead({ name, graves }),
     h('td', {}, state.last_answer ? [tag(state.last_answer.startsWith('Delivered') ? 'good' : 'warn', state.last_answer), ' ', when(state.last_attempt)] : when(null)),
     h('td', {}, when(state.next_attempt)),
-    h('td', {}, state.status === 'paused' ? button('resume', 'Resume', { subscription: name }) : button('pause', 'Pause', { subscription: name })))
+    h('td', {}, state.status === 'paused' ? button('resume', 'Resume', { subscription: name }, { of: name }) : button('pause', 'Pause', { subscription: name }, { of: name })))
   const heads = ['Subscription', 'State', '#Pending', '#Delivered', '#Retried', '#Dead', 'Last attempt', 'Next attempt', 'Do']
   return [
     h('h2', {}, 'Event Grid'),
@@ -246,15 +247,15 @@ function graves(name) {
   const found = known.detail.graves
   const every = { subscription: name, blob: '' }
   const other = h('a', { href: `#/events/${encodeURIComponent(name)}` }, 'What waits for it')
-  const all = found?.length ? [button('bring', 'Send all again', every), button('discard', 'Throw all away', every, `all dead letters of ${name}`)] : null
+  const all = found?.length ? [button('bring', 'Send all again', every), button('discard', 'Throw all away', every, { sure: `all dead letters of ${name}` })] : null
   const one = (each, index) => h('details', { 'data-key': `${each.blob}/${index}` },
     h('summary', {}, h('span', { class: 'grow' }, each.event.type || each.event.id || each.blob), tag('bad', each.reason || 'no reason'), when(each.at)),
     h('div', {},
       facts([['Last answer', each.outcome], ['Attempts', each.attempts && String(each.attempts)], ['Last attempt', moment(each.at)],
         ['Event', each.event.id], ['Subject', each.event.subject], ['Blob', each.blob], ['Trace', traced(each.event.trace)]]),
       content(each.event),
-      h('div', { class: 'row' }, button('bring', 'Send again', { subscription: name, blob: each.blob }),
-        button('discard', 'Throw away', { subscription: name, blob: each.blob }, `this dead letter of ${name}`))))
+      h('div', { class: 'row' }, button('bring', 'Send again', { subscription: name, blob: each.blob }, { of: each.event.id }),
+        button('discard', 'Throw away', { subscription: name, blob: each.blob }, { of: each.event.id, sure: `this dead letter of ${name}` }))))
   const more = found?.length >= 20 ? none('The first 20 are shown.') : null
   return panel(`Dead letters of ${name}`, h('span', { class: 'row' }, other, all),
     !found ? none(known.detail.messages?.failed ?? 'reading …') : found.length ? h('div', { class: 'list' }, found.map(one), more) : none('No dead letters.'))
@@ -297,7 +298,7 @@ function messages(entity, place) {
   const title = place === 'dead' ? `Dead letters of ${entity}` : `Messages in ${entity}`
   const other = place === 'dead' ? h('a', { href: `#/queues/${encodeURIComponent(entity)}/main` }, 'Its messages') : h('a', { href: `#/queues/${encodeURIComponent(entity)}/dead` }, 'Its dead letters')
   const list = found?.list
-  const purge = list?.length ? button('purge', 'Throw all away', { entity, place }, `all ${place === 'dead' ? 'dead letters' : 'messages'} of ${entity}`) : null
+  const purge = list?.length ? button('purge', 'Throw all away', { entity, place }, { sure: `all ${place === 'dead' ? 'dead letters' : 'messages'} of ${entity}` }) : null
   const more = list?.length >= 50 ? none('The first 50 are shown.') : null
   return panel(title, h('span', { class: 'row' }, other, purge), !list ? none(found?.failed ?? 'reading …') : list.length ? h('div', { class: 'list' }, list.map((each) => message(each, entity, place)), more) : none(place === 'dead' ? 'No dead letters.' : 'It is empty.'))
 }
@@ -313,7 +314,7 @@ function message(each, entity, place) {
         ['Handed out', each.deliveries ? many(each.deliveries, 'time') : ''], ['Trace', traced(each.trace)], ['Size', many(each.bytes, 'byte')],
         ...Object.entries(each.properties)]),
       content(each),
-      place === 'dead' ? button('resend', 'Send again', { entity, number: each.number }) : null))
+      place === 'dead' ? button('resend', 'Send again', { entity, number: each.number }, { of: `#${each.number}` }) : null))
 }
 
 function typeOf(body) {

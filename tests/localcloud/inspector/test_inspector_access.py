@@ -10,7 +10,9 @@ from tests.localcloud.inspector.cloud import ORDER, Cloud, fill
 pytestmark = pytest.mark.real
 
 NAMELESS = """
-[...document.querySelectorAll('button, a, input, select, textarea, summary, [role=region], dialog')].filter((each) => {
+[...document.querySelectorAll(
+  'button, a, input, select, textarea, summary, [role=region], [role=group], dialog'
+)].filter((each) => {
   const label = each.labels?.[0]?.textContent || each.getAttribute('aria-label') || each.textContent
     || document.getElementById(each.getAttribute('aria-labelledby'))?.id
   return !label?.trim()

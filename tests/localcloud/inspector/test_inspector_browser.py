@@ -227,6 +227,29 @@ async def test_event_grids_dead_letters_are_thrown_away_only_by_who_is_sure(clou
     assert await cloud.graves() == []
 
 
+async def test_one_dead_letter_is_thrown_away_and_the_others_sent_again_by_the_keyboard_alone(
+    cloud: Cloud, visit: Visit, functions: Functions
+) -> None:
+    await cloud.bury("e-1")
+    await visit.see("events/process-order/dead")
+
+    await visit.page.locator("main details").wait_for()
+    while await visit.evaluate("document.activeElement.tagName") != "SUMMARY":
+        await visit.press("Tab")
+    await visit.press("Enter")
+    await visit.tab_to("Throw away e-1")
+    await cloud.bury("e-2")
+    await visit.press("Enter")
+    await expect(visit.page.get_by_role("dialog")).to_contain_text("this dead letter of process-order")
+    await visit.press("Tab", "Enter")
+    await visit.says("1 of process-order thrown away.")
+    await visit.tab_to("Send all again")
+    await visit.press("Enter")
+
+    await visit.says("1 sent to process-order again.")
+    assert (b"e-2" in (await functions.next()).body, functions.received.empty()) == (True, True)
+
+
 async def test_what_storage_does_not_tell_is_unknown(cloud: Cloud, visit: Visit) -> None:
     async with cloud.without_storage():
         await visit.see("events/process-order/dead")
