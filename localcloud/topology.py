@@ -1,11 +1,11 @@
 """`deploy/topology.yaml`, typed: who tells, who hears, who may."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Meta, Struct, field
 
 from localcloud.subscription import Destination, Schema, Subscription
 
@@ -13,6 +13,7 @@ __all__ = ["Destination", "Subscription", "Topology", "load"]
 
 STORAGE = "storage"  # the account's own topic, on which Azure tells of blobs
 Status = Literal["Active", "Disabled", "SendDisabled", "ReceiveDisabled"]
+Idle = Annotated[float, Meta(ge=300)] | None  # seconds without use, after which it is removed
 Scalar = str | int | float | bool
 
 
@@ -26,6 +27,7 @@ class Queue(Struct, frozen=True, forbid_unknown_fields=True):
     forward_to: str | None = None
     forward_dead_letters_to: str | None = None
     max_megabytes: int = 1024
+    auto_delete_seconds: Idle = None
     status: Status = "Active"
     remarks: dict[str, str] = field(default_factory=dict)  # what the administration client said beside, as it said it
 
@@ -51,6 +53,7 @@ class BusTopic(Struct, frozen=True, forbid_unknown_fields=True):
     ttl_seconds: float | None = None
     duplicate_window_seconds: float | None = None
     max_megabytes: int = 1024
+    auto_delete_seconds: Idle = None
     status: Status = "Active"
     subscriptions: dict[str, BusSubscription] = field(default_factory=dict)
     remarks: dict[str, str] = field(default_factory=dict)

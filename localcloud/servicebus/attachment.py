@@ -129,6 +129,7 @@ def _from_queue(
         raise NotAllowed("nobody receives from where messages are forwarded")
     if not defined.entity.gives:
         raise Disabled(defined.name)
+    defined.entity.used = defined.entity.ground.clock()
     entity, deletes = defined.entity.sub_queue(address.place), attach.snd_settle_mode == SETTLED
     filters = (attach.source and attach.source.filter) or {}
     if entity.queue.sessions != (SESSION_FILTER in filters):

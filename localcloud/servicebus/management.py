@@ -36,6 +36,7 @@ class Management:
             raise Unauthorized(operation.claim)
         if not isinstance(request.body, dict):
             raise BadArgument("the body is not a map")
+        self._entity.main.used = self._entity.ground.clock()
         operation.act(self._entity, request.body, reply)
 
 

@@ -1,7 +1,7 @@
 """All entities by name: made from what is defined, changed and deleted while others use them."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -59,6 +59,10 @@ class Namespace:
         self._ground, self._limits = ground, limits
         self.defined: dict[str, Defined] = {}  # by name in lower case
         self._below: dict[str, dict[str, Defined]] = {}  # subscriptions by topic
+
+    @property
+    def clock(self) -> Callable[[], int]:
+        return self._ground.clock
 
     def __getitem__(self, name: str) -> Defined:
         """Raises UnknownEntity."""

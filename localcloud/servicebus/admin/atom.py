@@ -27,8 +27,9 @@ def entity_entry(namespace: Namespace, defined: Defined, host: str) -> Element:
     )
     description = ET.SubElement(content, f"{{{xml.SERVICE_BUS}}}{defined.kind.title()}Description")
     descriptions.write(description, defined.settings, host)
-    for tag in ("CreatedAt", "UpdatedAt", "AccessedAt"):
-        xml.put(description, tag, _iso(defined.created if tag == "CreatedAt" else defined.updated))
+    accessed = max(defined.updated, defined.entity.used)
+    for tag, at in (("CreatedAt", defined.created), ("UpdatedAt", defined.updated), ("AccessedAt", accessed)):
+        xml.put(description, tag, _iso(at))
     _put_counts(description, namespace, defined)
     return entry
 
