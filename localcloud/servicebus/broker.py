@@ -75,7 +75,7 @@ class Broker:
             idleness = Idleness(namespace)
             idleness.watch()
             try:
-                yield cls(namespace, Claims(authorize, _now, keys))
+                yield cls(namespace, Claims(authorize, _now, keys, namespace.policies))
             finally:
                 idleness.stop()
                 namespace.close()

@@ -18,7 +18,7 @@ from localcloud.servicebus.ground import Ground
 from localcloud.servicebus.message import Message
 from localcloud.servicebus.queue import Queue, Room
 from localcloud.servicebus.remembrance import Remembrance
-from localcloud.topology import BusSubscription, BusTopic
+from localcloud.topology import BusSubscription, BusTopic, Policy
 from localcloud.topology import Queue as QueueSettings
 
 SUBSCRIPTIONS: Final = "/subscriptions/"
@@ -72,6 +72,10 @@ class Namespace:
 
     def get(self, name: str) -> Defined | None:
         return self.defined.get(name.lower())
+
+    def policies(self, name: str) -> Mapping[str, Policy]:
+        found = self.get(name)
+        return found.settings.policies if found else {}
 
     def subscriptions(self, topic: str) -> list[Defined]:
         return list(self._below.get(topic.lower(), {}).values())

@@ -1,6 +1,8 @@
 """ServiceBusAdministrationClient's other end: GET, PUT and DELETE of entities and rules."""
 
+from base64 import b64encode
 from collections.abc import Iterable
+from secrets import token_bytes
 from typing import Final
 from urllib.parse import unquote
 from xml.etree.ElementTree import Element
@@ -8,7 +10,7 @@ from xml.etree.ElementTree import Element
 import msgspec
 from aiohttp import web
 
-from localcloud.servicebus.admin import atom, descriptions, requests, rules, xml
+from localcloud.servicebus.admin import atom, descriptions, policies, requests, rules, xml
 from localcloud.servicebus.admin.requests import Path
 from localcloud.servicebus.claims import MANAGE, Claims
 from localcloud.servicebus.errors import BadArgument, Refused, Unauthorized
@@ -108,6 +110,8 @@ class Administration:
         if before and any(_has(settings, name) != _has(before.settings, name) for name in FIXED):
             raise BadArgument("sessions and the detection of duplicates are chosen when it is created")
         self._check_forwards(path, settings)
+        if not isinstance(settings, BusSubscription):
+            settings = msgspec.structs.replace(settings, policies=policies.read(description, _new_key))
         first = xml.child(description, "DefaultRuleDescription")
         if first is not None and not before and isinstance(settings, BusSubscription):
             name, rule = rules.read(first)
@@ -133,6 +137,10 @@ class Administration:
         else:
             await self._namespace.delete(path.entity)
         return web.Response(status=200)
+
+
+def _new_key() -> str:
+    return b64encode(token_bytes(32)).decode()
 
 
 def _has(settings: Settings, name: str) -> bool:
