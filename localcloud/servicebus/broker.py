@@ -20,9 +20,11 @@ from localcloud.servicebus.admin import Administration
 from localcloud.servicebus.attachment import Peer
 from localcloud.servicebus.claims import Authorize, Claims, Key
 from localcloud.servicebus.contents import Memory
+from localcloud.servicebus.encoding import Symbol
 from localcloud.servicebus.entity import Entity
 from localcloud.servicebus.errors import TooLarge
 from localcloud.servicebus.ground import Ground
+from localcloud.servicebus.idleness import Idleness
 from localcloud.servicebus.ledger import SCHEMA
 from localcloud.servicebus.namespace import Limits, Namespace
 from localcloud.servicebus.performatives import Properties
@@ -31,6 +33,7 @@ from localcloud.servicebus.wire import GOODBYE_SECONDS, Wire
 
 LARGEST_REQUEST: Final = 262_144  # bytes, of the administration client
 LIMITS: Final = Limits()
+PARTITION_KEY: Final = Symbol("x-opt-partition-key")
 NONE: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
@@ -41,6 +44,7 @@ class Envelope(NamedTuple):
     content_type: str = ""
     properties: Mapping[str, str] = NONE
     session_id: str = ""
+    partition_key: str = ""  # kept for whoever receives it: no queue here has partitions
 
 
 class Counts(NamedTuple):
@@ -71,9 +75,12 @@ class Broker:
         async with Journal.open(path, SCHEMA, survives="kill") as journal:
             namespace = Namespace(Ground(journal, _now, uuid4, Memory(limits.memory)), limits)
             namespace.load({**queues, **topics})
+            idleness = Idleness(namespace)
+            idleness.watch()
             try:
-                yield cls(namespace, Claims(authorize, _now, keys))
+                yield cls(namespace, Claims(authorize, _now, keys, namespace.policies))
             finally:
+                idleness.stop()
                 namespace.close()
 
     async def serve(self, host: str, port: int, tls: ssl.SSLContext | None) -> None:
@@ -99,7 +106,10 @@ class Broker:
         written = message.write(said, dict(envelope.properties), body)
         if len(written) > message.LARGEST:
             raise TooLarge(message.LARGEST)
-        await asyncio.shield(entity.send([message.split(written)]))
+        sent = message.split(written)
+        if envelope.partition_key:
+            sent = sent.annotated(PARTITION_KEY, envelope.partition_key)
+        await asyncio.shield(entity.send([sent]))
 
     def counts(self, queue: str) -> Counts:
         """Raises UnknownEntity."""
