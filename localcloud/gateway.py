@@ -104,6 +104,13 @@ def render(
     )
 
 
+def render_local(topology: Topology, addresses: Addresses, ca: Path, environment: Mapping[str, str]) -> str:
+    """On this laptop, for pages that CORS_ORIGINS names."""
+    network = Network(origins=environment.get("CORS_ORIGINS", "").split())
+    listen = f"{HOST}:{addresses.port(Port.GATEWAY)}"
+    return render(topology, local_upstreams(topology, addresses), listen=listen, ca=ca, network=network)
+
+
 def local_upstreams(topology: Topology, addresses: Addresses) -> dict[str, str]:
     return {
         "catalog": addresses.http(Port.CATALOG),

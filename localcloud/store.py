@@ -17,7 +17,6 @@ from localcloud.addresses import HOST, Addresses, Port
 from localcloud.azurite import Azurite
 from localcloud.certificates import Certificates
 from localcloud.engines import SERVICES, Engine, Engines
-from localcloud.gateway import Network
 from localcloud.postgres import Cluster
 from localcloud.program import Program, listening
 from localcloud.state import State, made_once
@@ -111,12 +110,8 @@ class Store:
         return [self._service(name) for name in self.on("tables")]
 
     def gateway(self) -> Program:
-        port = self.addresses.port(Port.GATEWAY)
-        upstreams = gateway.local_upstreams(self.topology, self.addresses)
-        around = Network(origins=os.environ.get("CORS_ORIGINS", "").split())
-        listen, ca = f"{HOST}:{port}", self.certificates.ca
-        text = gateway.render(self.topology, upstreams, listen=listen, ca=ca, network=around)
-        return gateway.program(self.state.folder / "gateway", text, port)
+        text = gateway.render_local(self.topology, self.addresses, self.certificates.ca, os.environ)
+        return gateway.program(self.state.folder / "gateway", text, self.addresses.port(Port.GATEWAY))
 
     def seeding(self) -> Program:
         return Program("seed", _python("localcloud.seed", {"state": self.state.folder}), _at_once)
