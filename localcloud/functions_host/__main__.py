@@ -14,6 +14,7 @@ from uuid import uuid4
 
 import msgspec
 import structlog
+import uvloop
 
 from localcloud.addresses import HOST
 from localcloud.functions_host import host_json, indexing, reload
@@ -34,7 +35,7 @@ def main(arguments: list[str]) -> int:
     try:
         if chosen.reload:
             return asyncio.run(reload.run(chosen.app.resolve(), _listening(chosen), reload.argv(arguments)))
-        asyncio.run(_serve(_host(chosen), _listening(chosen), chosen.parent))
+        uvloop.run(_serve(_host(chosen), _listening(chosen), chosen.parent))
     except (Refused, OSError, msgspec.DecodeError) as error:
         log.error("host.refused", reason=str(error), exc_info=error.__cause__)
         return 1

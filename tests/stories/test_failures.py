@@ -11,6 +11,7 @@ import pytest
 
 from tests.localcloud.programs import running as started
 from tests.stories.ground import told_on_each_engine
+from tests.stories.killing import ordered_while_killed
 from tests.stories.shop import FINAL, Buyer, Shop
 from tests.stories.store import RunningStore
 from tests.waiting import so, until
@@ -43,20 +44,8 @@ async def test_each_process_killed_while_orders_flow_loses_and_doubles_nothing(
     most = running.few(ORDERS)
     product, buyer = await shop.product(stock=most // 2), await shop.customer()
     await buyer.order(product)
-    order_ids: list[str] = []
 
-    async def order() -> None:
-        order_ids.append(await buyer.order(product))
-
-    def reached(count: int) -> bool:
-        return len(order_ids) >= count
-
-    async def kill_one_after_the_other() -> None:
-        for share, victim in enumerate(VICTIMS, start=1):
-            await so(partial(reached, share * most // (len(VICTIMS) + 1)))
-            running.kill(victim)
-
-    await asyncio.gather(kill_one_after_the_other(), *(order() for _ in range(most)))
+    order_ids = await ordered_while_killed(running, buyer, product, most, VICTIMS)
 
     await expect_half_sold(shop, running, buyer, product, order_ids)
 

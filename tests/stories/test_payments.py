@@ -1,7 +1,6 @@
 """The money of an order, whatever happens on its way: charged once or not at all, and the books of all three agree."""
 
 import asyncio
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +9,11 @@ import pytest
 from tests.localcloud.programs import running as started
 from tests.stories.bank import DECLINED, LATE_NO, LATE_YES, OPEN, REPEATED, SILENT, Bank
 from tests.stories.ground import told_on_each_engine
+from tests.stories.killing import ordered_while_killed
 from tests.stories.shop import Answer, Buyer, Shop
 from tests.stories.store import RunningStore
 from tests.stories.test_progress import impatient
-from tests.waiting import so, until
+from tests.waiting import until
 
 pytestmark = [pytest.mark.story, pytest.mark.xdist_group("store"), pytest.mark.timeout(180)]
 
@@ -192,20 +192,8 @@ async def test_whoever_of_those_who_pay_is_killed_each_order_is_charged_once(
 ) -> None:
     product, buyer = await shop.product(stock=100), await shop.customer()
     await buyer.order(product)
-    order_ids: list[str] = []
 
-    async def order() -> None:
-        order_ids.append(await buyer.order(product))
-
-    def reached(count: int) -> bool:
-        return len(order_ids) >= count
-
-    async def kill() -> None:
-        for number, victim in enumerate(victims, start=1):
-            await so(partial(reached, number * SOME // (len(victims) + 1)))
-            running.kill(victim)
-
-    await asyncio.gather(kill(), *(order() for _ in range(SOME)))
+    order_ids = await ordered_while_killed(running, buyer, product, SOME, victims)
 
     settled = [await buyer.settled(order_id) for order_id in order_ids]
     assert {order["status"] for order in settled} == {"confirmed"}
