@@ -1,8 +1,6 @@
 """Signing in and tokens over HTTP: what is refused, what counts once, and what the switches do."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 from uuid import uuid4
 
@@ -14,21 +12,13 @@ from localcloud.access import Issuer, Unauthorized
 from localcloud.assortment import PEOPLE
 from localcloud.identity import STORAGE
 from localcloud.identity.entra import Entra
-from localcloud.identity.granted import challenge_of
 from localcloud.identity.refusals import Refused
 from localcloud.identity.switches import Setting
 from localcloud.state import State
-from localcloud.topology import Topology
-from tests.localcloud.directory import ADA, VERIFIER, Directory, opened
+from tests.localcloud.directory import ADA, VERIFIER, Directory
 
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 BACK = "http://localhost:3000/back"
-
-
-@pytest.fixture
-async def directory(tmp_path: Path, issuer: Issuer, store: Topology) -> AsyncIterator[Directory]:
-    async with opened(tmp_path, issuer, store) as directory:
-        yield directory
 
 
 async def test_the_page_names_everybody_and_loads_nothing(directory: Directory) -> None:

@@ -3,16 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from localcloud.access import Issuer
-from localcloud.topology import Topology
-from tests.localcloud.directory import ADA, Directory, opened
+from tests.localcloud.directory import ADA, Directory
 from tests.localcloud.inspector.browser import Visit, expect, visiting
 
 pytestmark = pytest.mark.real
@@ -36,12 +33,6 @@ class Application:
 
     async def answer(self) -> dict[str, str]:
         return await asyncio.wait_for(self.answers.get(), PATIENCE)
-
-
-@pytest.fixture
-async def directory(tmp_path: Path, issuer: Issuer, store: Topology) -> AsyncIterator[Directory]:
-    async with opened(tmp_path, issuer, store) as directory:
-        yield directory
 
 
 @pytest.fixture
