@@ -1,11 +1,11 @@
 """`deploy/topology.yaml`, typed: who tells, who hears, who may."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
 import msgspec
-from msgspec import Struct, field
+from msgspec import Meta, Struct, field
 
 from localcloud.subscription import Destination, Schema, Subscription
 
@@ -13,7 +13,16 @@ __all__ = ["Destination", "Subscription", "Topology", "load"]
 
 STORAGE = "storage"  # the account's own topic, on which Azure tells of blobs
 Status = Literal["Active", "Disabled", "SendDisabled", "ReceiveDisabled"]
+Idle = Annotated[float, Meta(ge=300)] | None  # seconds without use, after which it is removed
+Claim = Literal["Send", "Listen", "Manage"]
 Scalar = str | int | float | bool
+
+
+class Policy(Struct, frozen=True, forbid_unknown_fields=True):
+    """Shared access to one queue or topic: who signs with one of the keys has these rights there."""
+
+    rights: list[Claim]
+    keys: list[str]
 
 
 class Queue(Struct, frozen=True, forbid_unknown_fields=True):
@@ -26,7 +35,9 @@ class Queue(Struct, frozen=True, forbid_unknown_fields=True):
     forward_to: str | None = None
     forward_dead_letters_to: str | None = None
     max_megabytes: int = 1024
+    auto_delete_seconds: Idle = None
     status: Status = "Active"
+    policies: dict[str, Policy] = field(default_factory=dict)  # by name
     remarks: dict[str, str] = field(default_factory=dict)  # what the administration client said beside, as it said it
 
 
@@ -44,6 +55,10 @@ class BusSubscription(Queue, frozen=True, forbid_unknown_fields=True):
     dead_letter_filter_errors: bool = True
     rules: dict[str, Rule] = field(default_factory=lambda: {"$Default": Rule()})
 
+    def __post_init__(self) -> None:
+        if self.policies:
+            raise ValueError("a subscription has no policies: those of its topic hold for it - at `$.policies`")
+
 
 class BusTopic(Struct, frozen=True, forbid_unknown_fields=True):
     """A topic of Service Bus; `topics` are those of Event Grid."""
@@ -51,7 +66,9 @@ class BusTopic(Struct, frozen=True, forbid_unknown_fields=True):
     ttl_seconds: float | None = None
     duplicate_window_seconds: float | None = None
     max_megabytes: int = 1024
+    auto_delete_seconds: Idle = None
     status: Status = "Active"
+    policies: dict[str, Policy] = field(default_factory=dict)
     subscriptions: dict[str, BusSubscription] = field(default_factory=dict)
     remarks: dict[str, str] = field(default_factory=dict)
 

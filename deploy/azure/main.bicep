@@ -1,7 +1,7 @@
 // The platform: all that the deployables stand on, made from deploy/topology.yaml. The apps come with their own files.
 
 import { deployablesOf, Engines, namesOf } from 'modules/names.bicep'
-import { rightsOn } from 'modules/rights.bicep'
+import { busTopicsOf, rightsOn } from 'modules/rights.bicep'
 
 targetScope = 'resourceGroup'
 
@@ -59,6 +59,7 @@ var openings = concat(
       ]
 )
 var queues = objectKeys(topology.queues)
+var busTopics = busTopicsOf(topology)
 var senders = filter(objectKeys(topology.identities), name => (name != 'operator'))
 var containers = concat(topology.containers, topology.private_containers)
 var placed = items(engines)
@@ -145,6 +146,17 @@ module bus 'modules/bus.bicep' = {
     rights: rightsOn(topology.identities, 'queues', queues)
     principals: principals
   }
+}
+
+module topics 'modules/topics.bicep' = {
+  name: 'topics'
+  params: {
+    busName: names.bus
+    topics: busTopics
+    identities: topology.identities
+    principals: principals
+  }
+  dependsOn: [bus]
 }
 
 module storage 'modules/storage.bicep' = {
@@ -242,7 +254,7 @@ module alerts 'modules/alerts.bicep' = {
     tags: tags
     email: alertEmail
     busName: names.bus
-    queues: queues
+    queues: concat(queues, objectKeys(busTopics))
     topics: topology.topics
     topicSuffix: names.topicSuffix
     backlog: 1000

@@ -36,7 +36,7 @@ class Attributes(Struct, frozen=True):
     id: NonEmpty
     source: NonEmpty
     type: NonEmpty
-    subject: str = ""
+    subject: str | None = None  # null is as if it were not there (JSON format, section 2.2)
 
 
 class Own(Struct, frozen=True):
@@ -98,7 +98,7 @@ def _contents(body: bytes, *, batch: bool) -> Sequence[bytes]:
 def _event(index: int, content: bytes, schema: Schema) -> Event:
     try:
         known: Attributes | Own = msgspec.json.decode(content, type=REQUIRED[schema])
-        return Event(known.type, content, known.subject, schema)
+        return Event(known.type, content, known.subject or "", schema)
     except (msgspec.DecodeError, RecursionError) as error:
         raise Malformed(f"Event {index}: {error}") from error
 

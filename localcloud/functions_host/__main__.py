@@ -1,4 +1,4 @@
-"""python -m localcloud.functions_host --app functions --port 8084 --keys DIR [--state DIR] [--reload]"""
+"""python -m localcloud.functions_host --app functions --port 8084 --keys DIR [--state DIR] [--topology FILE] …"""
 
 import argparse
 import asyncio
@@ -16,8 +16,9 @@ import msgspec
 import structlog
 import uvloop
 
+from localcloud import topology
 from localcloud.addresses import HOST
-from localcloud.functions_host import host_json, indexing, reload
+from localcloud.functions_host import entities, host_json, indexing, reload
 from localcloud.functions_host.host import DRAIN_SECONDS, Host
 from localcloud.functions_host.indexing import Refused
 from localcloud.functions_host.keys import Keys
@@ -48,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--keys", type=Path, required=True, help="the folder of the host's keys, one file each")
     parser.add_argument("--state", type=Path, help="the folder in which timers are remembered; without it they are not")
+    parser.add_argument("--topology", type=Path, help="what Service Bus has: another trigger is refused")
     parser.add_argument("--reload", action="store_true", help="start anew when a file of the app changes")
     parser.add_argument("--socket", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--parent", type=int, help=argparse.SUPPRESS)
@@ -67,8 +69,11 @@ def _host(chosen: argparse.Namespace) -> Host:
     sys.path[:0] = [str(folder), str(folder.parent)]
     for name, value in host_json.local_settings(folder).items():
         os.environ.setdefault(name, value)
+    functions = indexing.load(folder, os.environ)
+    if chosen.topology:
+        entities.check(functions, topology.load(chosen.topology))
     return Host(
-        functions=indexing.load(folder, os.environ),
+        functions=functions,
         options=host_json.read(folder),
         keys=Keys.read(chosen.keys),
         environ=os.environ,

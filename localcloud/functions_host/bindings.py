@@ -67,8 +67,6 @@ class ServiceBusTrigger(Binding, frozen=True, kw_only=True, tag="serviceBusTrigg
     is_sessions_enabled: bool = False
 
     def __post_init__(self) -> None:
-        if self.is_sessions_enabled:
-            raise ValueError("sessions are not served here; leave out is_sessions_enabled")
         if bool(self.queue_name) == bool(self.topic_name and self.subscription_name):
             raise ValueError("it needs a queue_name, or else a topic_name and a subscription_name")
 

@@ -37,7 +37,8 @@ if TYPE_CHECKING:  # an app without such bindings does without their memory
     from azure.core.credentials_async import AsyncTokenCredential
     from azure.storage.blob.aio import BlobServiceClient
 
-    from localcloud.functions_host.servicebus import Listener, ServiceBus
+    from localcloud.functions_host.servicebus import ServiceBus
+    from localcloud.functions_host.servicebus_listener import Listener
 
 log = structlog.get_logger()
 
@@ -81,8 +82,10 @@ class Host:
                 for loop in loops:
                     work.create_task(loop.run())
                 log.info("host.started", functions=len(self.functions))
-                yield
-                stop.set()
+                try:
+                    yield
+                finally:
+                    stop.set()  # what the SDK does may swallow a cancellation, so listeners look at this as well
                 await runner.cleanup()
 
     @property
@@ -131,7 +134,6 @@ class Host:
                 yield Timer(function, function.trigger, invoker, self.clock, stop, monitor)
 
     def _listeners(self, bus: "ServiceBus", invoker: Invoker, stop: asyncio.Event) -> "Iterator[Listener]":
-        """As many for a function as it may have calls at a time."""
         for function in self._enabled:
             if isinstance(function.trigger, ServiceBusTrigger):
                 yield from bus.listeners(

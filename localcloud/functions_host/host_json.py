@@ -20,6 +20,9 @@ class ServiceBus(Struct, frozen=True, rename="camel"):
     auto_complete_messages: bool = True
     max_concurrent_calls: Annotated[int, Meta(ge=1, le=1000)] = 16
     max_auto_lock_renewal_duration: TimeSpan = "00:05:00"
+    max_concurrent_sessions: Annotated[int, Meta(ge=1, le=1000)] = 8
+    max_concurrent_calls_per_session: Annotated[int, Meta(ge=1, le=1)] = 1  # more would not keep a session's order
+    session_idle_timeout: TimeSpan = "00:01:00"
     prefetch_count: Annotated[int, Meta(ge=0, le=10_000)] = 0
     max_message_batch_size: Annotated[int, Meta(ge=1, le=10_000)] = 1000
 

@@ -15,10 +15,12 @@ from localcloud.servicebus.entity import Entity
 from localcloud.servicebus.errors import Disabled, NotAllowed, NotImplementedHere, Refused, TooLarge, Unauthorized
 from localcloud.servicebus.lanes import Lane
 from localcloud.servicebus.links import Incoming, Outgoing, Receiver, Session, SessionReceiver
-from localcloud.servicebus.management import Management
+from localcloud.servicebus.management import OPERATIONS, Management
 from localcloud.servicebus.namespace import Defined, Namespace
 from localcloud.servicebus.nodes import Answer, Node, Request, failure
 from localcloud.servicebus.performatives import Attach, Properties, Source, Target
+from localcloud.servicebus.rule_operations import operations
+from localcloud.servicebus.rulebook import Rulebook
 from localcloud.topology import BusTopic
 
 SETTLED: Final = 1  # snd-settle-mode: what is sent is settled, and gone
@@ -74,7 +76,9 @@ def _node(peer: Peer, address: Address | None) -> Node:
         return Cbs(peer.claims, peer.rights)
     rights = peer.allowed(address.entity)
     _require(rights, SEND, LISTEN)
-    return Management(peer.namespace[address.entity].entity.sub_queue(address.place), rights)
+    defined = peer.namespace[address.entity]
+    more = operations(Rulebook(peer.namespace, defined.name)) if defined.kind == "subscription" else {}
+    return Management(defined.entity.sub_queue(address.place), rights, OPERATIONS | more)
 
 
 def acceptance(attach: Attach, link: Link) -> Attach:
@@ -125,6 +129,7 @@ def _from_queue(
         raise NotAllowed("nobody receives from where messages are forwarded")
     if not defined.entity.gives:
         raise Disabled(defined.name)
+    defined.entity.used = defined.entity.ground.clock()
     entity, deletes = defined.entity.sub_queue(address.place), attach.snd_settle_mode == SETTLED
     filters = (attach.source and attach.source.filter) or {}
     if entity.queue.sessions != (SESSION_FILTER in filters):

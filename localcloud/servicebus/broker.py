@@ -24,6 +24,7 @@ from localcloud.servicebus.encoding import Symbol
 from localcloud.servicebus.entity import Entity
 from localcloud.servicebus.errors import TooLarge
 from localcloud.servicebus.ground import Ground
+from localcloud.servicebus.idleness import Idleness
 from localcloud.servicebus.ledger import SCHEMA
 from localcloud.servicebus.namespace import Limits, Namespace
 from localcloud.servicebus.performatives import Properties
@@ -74,9 +75,12 @@ class Broker:
         async with Journal.open(path, SCHEMA, survives="kill") as journal:
             namespace = Namespace(Ground(journal, _now, uuid4, Memory(limits.memory)), limits)
             namespace.load({**queues, **topics})
+            idleness = Idleness(namespace)
+            idleness.watch()
             try:
-                yield cls(namespace, Claims(authorize, _now, keys))
+                yield cls(namespace, Claims(authorize, _now, keys, namespace.policies))
             finally:
+                idleness.stop()
                 namespace.close()
 
     async def serve(self, host: str, port: int, tls: ssl.SSLContext | None) -> None:

@@ -2,9 +2,10 @@
 
 import hmac
 from base64 import b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
+from hmac import compare_digest
 from typing import Final
 from urllib.parse import unquote_plus
 
@@ -12,6 +13,7 @@ from localcloud.access import Access, Forbidden
 from localcloud.access import Unauthorized as BadToken
 from localcloud.servicebus.addresses import parse
 from localcloud.servicebus.errors import InvalidToken, UnknownEntity
+from localcloud.topology import Policy
 
 SEND, LISTEN, MANAGE = "Send", "Listen", "Manage"
 CLAIMS: Final = (SEND, LISTEN, MANAGE)
@@ -41,6 +43,7 @@ class Claims:
     authorize: Authorize
     clock: Callable[[], int]  # milliseconds since the epoch
     keys: Mapping[str, Key] = field(default_factory=dict)
+    policies: Callable[[str], Mapping[str, Policy]] = lambda _: {}  # of an entity, by name
 
     def of(self, token: str, entity: str) -> frozenset[str]:
         """What it allows with the entity. Raises InvalidToken."""
@@ -62,15 +65,23 @@ class Claims:
     def _signed(self, token: str, entity: str) -> frozenset[str]:
         parts = dict(part.partition("=")[::2] for part in token.split("&"))
         resource, until, name = parts.get("sr", ""), parts.get("se", ""), unquote_plus(parts.get("skn", ""))
-        key = self.keys.get(name)
-        if key is None or not hmac.compare_digest(
-            _signature(key, resource, until), unquote_plus(parts.get("sig", "")).encode()
-        ):
+        covers, signed = _covered(unquote_plus(resource)), unquote_plus(parts.get("sig", "")).encode()
+        known = [key for key in self._keys(name, covers) if compare_digest(_signature(key, resource, until), signed)]
+        if not known:
             raise InvalidToken("InvalidSignature: the token has an invalid signature")
         if not until.isascii() or not until.isdigit() or len(until) > 12 or int(until) * 1000 <= self.clock():
             raise InvalidToken("ExpiredToken: the token is expired")
-        covers = _covered(unquote_plus(resource))
-        return key.claims if _is_below(entity, covers) and _is_below(entity, key.entity) else frozenset()
+        return frozenset[str]().union(
+            *(key.claims for key in known if _is_below(entity, covers) and _is_below(entity, key.entity))
+        )
+
+    def _keys(self, name: str, covers: str) -> Iterator[Key]:
+        """Of the namespace; and of the entity that the token is for, or of the topic above it."""
+        if name in self.keys:
+            yield self.keys[name]
+        owner = covers.partition("/subscriptions/")[0]
+        if policy := self.policies(owner).get(name):
+            yield from (Key(value, frozenset(policy.rights), owner) for value in policy.keys)
 
 
 def by_role(access: Access) -> Authorize:

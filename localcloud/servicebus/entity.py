@@ -49,6 +49,7 @@ class Entity:
         self.consumers: set[Consumer] = set()  # that are attached
         self.takes = self.gives = True  # it is not disabled
         self.is_gone = False
+        self.used = ground.clock()  # last by whoever receives, peeks or asks; for `idleness`
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0
 
@@ -108,6 +109,7 @@ class Entity:
         self._dispatch(consumer.lane)
 
     def leave(self, consumer: Consumer) -> None:
+        self.main.used = self.ground.clock()
         self.consumers.discard(consumer)
         if consumer in consumer.lane.waiting:
             consumer.lane.waiting.remove(consumer)

@@ -60,6 +60,10 @@ class UnknownEntity(Refused, KeyError):
 
     condition, status = "amqp:not-found", 404
 
+    def __str__(self) -> str:
+        """With the name where JavaScript's SDK looks for it: by that it knows this from a lost connection."""
+        return f"The messaging entity '{self.args[0]}' could not be found."
+
 
 class QueueFull(Refused):
     """The queue has reached its maximum size."""

@@ -1,7 +1,7 @@
 """The operations of `<entity>/$management` ("AMQP 1.0 in Azure Service Bus: request-response operations")."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
@@ -25,17 +25,18 @@ Body = dict[str, Any]
 class Management:
     status = ("statusCode", "statusDescription")
 
-    def __init__(self, entity: Entity, rights: frozenset[str]) -> None:
-        self._entity, self._rights = entity, rights
+    def __init__(self, entity: Entity, rights: frozenset[str], operations: "Mapping[str, Operation]") -> None:
+        self._entity, self._rights, self._operations = entity, rights, operations
 
     def answer(self, request: Request, reply: Reply) -> None:
-        operation = OPERATIONS.get(request.operation.removeprefix("com.microsoft:"))
+        operation = self._operations.get(request.operation.removeprefix("com.microsoft:"))
         if operation is None:
             raise NotImplementedHere(request.operation)
         if operation.claim not in self._rights:
             raise Unauthorized(operation.claim)
         if not isinstance(request.body, dict):
             raise BadArgument("the body is not a map")
+        self._entity.main.used = self._entity.ground.clock()
         operation.act(self._entity, request.body, reply)
 
 
@@ -56,11 +57,11 @@ def schedule(entity: Entity, body: Body, reply: Reply) -> None:
         raise TooLarge(LARGEST)
     arrival, done = entity.arrive([split(each) for each in encoded])
     numbers = [entry.number for _, entry, _ in arrival.kept]
-    _then(done, reply, {"sequence-numbers": Array(encoding.wide_long, numbers)})
+    then(done, reply, {"sequence-numbers": Array(encoding.wide_long, numbers)})
 
 
 def cancel(entity: Entity, body: Body, reply: Reply) -> None:
-    _then(settling.cancel(entity, _few(arguments(body, "sequence-numbers", int))), reply, {})
+    then(settling.cancel(entity, _few(arguments(body, "sequence-numbers", int))), reply, {})
 
 
 def receive_by_number(entity: Entity, body: Body, reply: Reply) -> None:
@@ -68,7 +69,7 @@ def receive_by_number(entity: Entity, body: Body, reply: Reply) -> None:
     deletes = argument(body, "receiver-settle-mode", int) == DELETE
     receive = settling.delete_deferred if deletes else settling.receive_deferred
     found, done = receive(entity, numbers, _session(body))
-    _then(done, reply, {"messages": [{"lock-token": token, "message": encoded} for token, encoded in found]})
+    then(done, reply, {"messages": [{"lock-token": token, "message": encoded} for token, encoded in found]})
 
 
 def renew_lock(entity: Entity, body: Body, reply: Reply) -> None:
@@ -79,7 +80,7 @@ def renew_lock(entity: Entity, body: Body, reply: Reply) -> None:
 def update_disposition(entity: Entity, body: Body, reply: Reply) -> None:
     outcome = _outcome(body)
     tokens = _few(arguments(body, "lock-tokens", UUID))
-    _then(asyncio.gather(*[settling.settle(entity, token, outcome) for token in tokens]), reply, {})
+    then(asyncio.gather(*[settling.settle(entity, token, outcome) for token in tokens]), reply, {})
 
 
 def renew_session_lock(entity: Entity, body: Body, reply: Reply) -> None:
@@ -96,7 +97,7 @@ def set_session_state(entity: Entity, body: Body, reply: Reply) -> None:
     state = body.get("session-state")
     if state is not None and not isinstance(state, bytes):
         raise BadArgument("session-state")
-    _then(settling.put_session_state(entity, argument(body, "session-id", str), state), reply, {})
+    then(settling.put_session_state(entity, argument(body, "session-id", str), state), reply, {})
 
 
 def get_message_sessions(entity: Entity, body: Body, reply: Reply) -> None:
@@ -125,7 +126,7 @@ OPERATIONS: Final[dict[str, Operation]] = {
 }
 
 
-def _then(done: "asyncio.Future[Any]", reply: Reply, body: Body) -> None:
+def then(done: "asyncio.Future[Any]", reply: Reply, body: Body) -> None:
     done.add_done_callback(lambda done: reply(failure(error) if (error := done.exception()) else Answer(body=body)))
 
 

@@ -1,7 +1,7 @@
 """All entities by name: made from what is defined, changed and deleted while others use them."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -18,7 +18,7 @@ from localcloud.servicebus.ground import Ground
 from localcloud.servicebus.message import Message
 from localcloud.servicebus.queue import Queue, Room
 from localcloud.servicebus.remembrance import Remembrance
-from localcloud.topology import BusSubscription, BusTopic
+from localcloud.topology import BusSubscription, BusTopic, Policy
 from localcloud.topology import Queue as QueueSettings
 
 SUBSCRIPTIONS: Final = "/subscriptions/"
@@ -60,6 +60,10 @@ class Namespace:
         self.defined: dict[str, Defined] = {}  # by name in lower case
         self._below: dict[str, dict[str, Defined]] = {}  # subscriptions by topic
 
+    @property
+    def clock(self) -> Callable[[], int]:
+        return self._ground.clock
+
     def __getitem__(self, name: str) -> Defined:
         """Raises UnknownEntity."""
         if (found := self.defined.get(name.lower())) is None:
@@ -68,6 +72,10 @@ class Namespace:
 
     def get(self, name: str) -> Defined | None:
         return self.defined.get(name.lower())
+
+    def policies(self, name: str) -> Mapping[str, Policy]:
+        found = self.get(name)
+        return found.settings.policies if found else {}
 
     def subscriptions(self, topic: str) -> list[Defined]:
         return list(self._below.get(topic.lower(), {}).values())

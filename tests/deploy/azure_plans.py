@@ -52,6 +52,7 @@ ENVIRONMENT = {
 KINDS = {
     "topics": "Microsoft.EventGrid/topics",
     "queues": "Microsoft.ServiceBus/namespaces/queues",
+    "bus-topics": "Microsoft.ServiceBus/namespaces/topics",
     "secrets": "Microsoft.KeyVault/vaults/secrets",
     "tables": "Microsoft.Storage/storageAccounts/tableServices/tables",
     "containers": "Microsoft.Storage/storageAccounts/blobServices/containers",

@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+from tests.deploy.azure_bus_rules import bus_places
 from tests.deploy.azure_cluster_rules import mounted
 from tests.deploy.azure_plans import (
     ENVIRONMENT,
@@ -183,11 +184,14 @@ def _given(things: list[Thing]) -> Iterator[tuple[str, str, str]]:
 
 def _place(thing: Thing) -> str:
     short = {kind: name for name, kind in KINDS.items()}.get(thing.type, thing.type.rpartition("/")[2])
+    if thing.parent and thing.parent.type == KINDS["bus-topics"]:
+        short = f"bus-topics/{thing.parent.name}/{short}"
     return f"{short}/{re.sub(r'-?[0-9a-f]{13}$', '', thing.name)}"
 
 
 def _wanted(told: Mapping[str, Any], things: list[Thing]) -> Iterator[tuple[str, str, str]]:
     there = {"secrets": told["secrets"], "topics": told["topics"]}
+    there["bus-topics"] = list(bus_places(told))
     there |= {kind: list(made(things, KINDS[kind])) for kind in ("queues", "tables", "containers")}
     for who, identity in told["identities"].items():
         for right in identity["rights"]:
@@ -197,7 +201,8 @@ def _wanted(told: Mapping[str, Any], things: list[Thing]) -> Iterator[tuple[str,
             elif kind == "accounts":
                 yield who, right["role"], f"storageAccounts/{pattern}"
             else:
-                yield from ((who, right["role"], f"{kind}/{n}") for n in there[kind] if fnmatchcase(n, pattern))
+                known = [name for name in there[kind] if name.count("/") == pattern.count("/")]
+                yield from ((who, right["role"], f"{kind}/{n}") for n in known if fnmatchcase(n, pattern))
     yield "platform", "AcrPull", "registries/store"
     yield from (("platform", "Azure Service Bus Data Owner", f"queues/{name}") for name in told["queues"])
     yield "functions", "Storage Blob Data Owner", "storageAccounts/storehost"

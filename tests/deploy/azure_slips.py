@@ -21,12 +21,17 @@ class Slip(NamedTuple):
     said: str
 
 
-def told_of(slip: Slip, folder: Path) -> str:
-    """What the rule tells, in a copy of the project that is made in `folder`."""
+def copied(folder: Path) -> Path:
+    """What the rules look at, without a slip."""
     for part in ("deploy/azure", "deploy/k8s/aca"):
         shutil.copytree(PROJECT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
     for file in ("deploy/topology.yaml", "azure.yaml"):
         shutil.copy(PROJECT / file, folder / file)
+    return folder
+
+
+def told_of(slip: Slip, folder: Path) -> str:
+    """What the rule tells of the copy in `folder`, once the slip is made there."""
     text = (folder / slip.file).read_text()
     assert slip.old in text, f"the slip '{slip.name}' is out of date: {slip.file} has no {slip.old!r}"
     (folder / slip.file).write_text(text.replace(slip.old, slip.new))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy import azure_app_rules, azure_cluster_rules, azure_rules
+from tests.deploy import azure_app_rules, azure_bus_rules, azure_cluster_rules, azure_rules
 from tests.deploy.azure_bodies import bodies
 from tests.deploy.azure_plans import PROJECT, Rule, Wrong, plan, told
 
@@ -18,6 +18,7 @@ RULES: tuple[Rule, ...] = (
     azure_rules.plans,
     azure_rules.names,
     azure_rules.messaging,
+    azure_bus_rules.topics,
     azure_rules.subscriptions,
     azure_rules.roles,
     azure_rules.keyless,

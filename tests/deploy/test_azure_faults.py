@@ -8,7 +8,7 @@ from tests.deploy import azure_app_rules as app
 from tests.deploy import azure_cluster_rules as cluster
 from tests.deploy import azure_rules as platform
 from tests.deploy.azure_bodies import bodies
-from tests.deploy.azure_slips import AZURE, MODULES, TOPOLOGY, Slip, told_of
+from tests.deploy.azure_slips import AZURE, MODULES, TOPOLOGY, Slip, copied, told_of
 
 pytestmark = pytest.mark.deploy
 
@@ -140,4 +140,4 @@ SLIPS = [
 
 @pytest.mark.parametrize("slip", [Slip(*slip) for slip in SLIPS], ids=lambda slip: slip.name)
 def test_a_slip_is_seen(slip: Slip, tmp_path: Path) -> None:
-    assert slip.said in told_of(slip, tmp_path)
+    assert slip.said in told_of(slip, copied(tmp_path))

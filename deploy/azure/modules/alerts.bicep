@@ -6,6 +6,7 @@ param tags object
 @description('Empty: alerts are raised and nobody is written to.')
 param email string
 param busName string
+@description('Of Service Bus, and topics.')
 param queues string[]
 param topics string[]
 param topicSuffix string

@@ -1,4 +1,4 @@
-// Reads the topology's rights: who has which role on what, with patterns like `catalog-*` spelled out.
+// Reads the topology: its topics of Service Bus, and who has which role on what, with patterns like `catalog-*` spelled out.
 
 func matches(pattern string, name string) bool =>
   endsWith(pattern, '*') ? startsWith(name, take(pattern, length(pattern) - 1)) : pattern == name
@@ -23,3 +23,7 @@ func rightsOn(identities object, kind string, names array) array =>
       )
     ))
   ))
+
+@export()
+@description('`bus_topics` of a topology, which may say none.')
+func busTopicsOf(topology object) object => topology.?bus_topics ?? {}

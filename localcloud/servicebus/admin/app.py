@@ -1,6 +1,8 @@
 """ServiceBusAdministrationClient's other end: GET, PUT and DELETE of entities and rules."""
 
+from base64 import b64encode
 from collections.abc import Iterable
+from secrets import token_bytes
 from typing import Final
 from urllib.parse import unquote
 from xml.etree.ElementTree import Element
@@ -8,15 +10,16 @@ from xml.etree.ElementTree import Element
 import msgspec
 from aiohttp import web
 
-from localcloud.servicebus.admin import atom, descriptions, requests, rules, xml
+from localcloud.servicebus.admin import atom, descriptions, policies, requests, rules, xml
 from localcloud.servicebus.admin.requests import Path
 from localcloud.servicebus.claims import MANAGE, Claims
-from localcloud.servicebus.errors import AlreadyExists, BadArgument, Refused, Unauthorized, UnknownEntity
+from localcloud.servicebus.errors import BadArgument, Refused, Unauthorized
 from localcloud.servicebus.namespace import Defined, Namespace, Settings
-from localcloud.topology import BusSubscription, BusTopic, Rule
+from localcloud.servicebus.rulebook import Rulebook
+from localcloud.topology import BusSubscription, BusTopic
 
 ATOM_XML: Final = "application/atom+xml"
-MOST_LISTED, MOST_RULES = 100, 2_000
+MOST_LISTED: Final = 100
 FIXED: Final = ("sessions", "duplicate_window_seconds")  # whether there is one
 
 
@@ -56,17 +59,16 @@ class Administration:
         if path.lists:
             return self._page(request, self._listed(path, host))
         if path.rule:
-            subscription = self._subscription(path.entity)
-            name, rule = _rule(subscription, path.rule)
-            return atom.rule_entry(subscription, name, rule, host)
+            rulebook = Rulebook(self._namespace, path.entity)
+            return atom.rule_entry(rulebook.subscription, *rulebook.find(path.rule), host)
         if (defined := self._namespace.get(path.entity)) is None and "/subscriptions/" not in path.entity.lower():
             return atom.feed("Publicly Listed Services", str(request.url), (), None)  # as Azure says that there is none
         return atom.entity_entry(self._namespace, defined or self._namespace[path.entity], host)
 
     def _listed(self, path: Path, host: str) -> list[Element]:
         if path.lists == "rules":
-            subscription = self._subscription(path.entity)
-            return [atom.rule_entry(subscription, *pair, host) for pair in _rules(subscription).items()]
+            rulebook = Rulebook(self._namespace, path.entity)
+            return [atom.rule_entry(rulebook.subscription, *pair, host) for pair in rulebook.rules.items()]
         if path.lists == "subscriptions":
             found: Iterable[Defined] = self._namespace.subscriptions(self._namespace[path.entity].name)
         else:
@@ -108,6 +110,8 @@ class Administration:
         if before and any(_has(settings, name) != _has(before.settings, name) for name in FIXED):
             raise BadArgument("sessions and the detection of duplicates are chosen when it is created")
         self._check_forwards(path, settings)
+        if not isinstance(settings, BusSubscription):
+            settings = msgspec.structs.replace(settings, policies=policies.read(description, _new_key))
         first = xml.child(description, "DefaultRuleDescription")
         if first is not None and not before and isinstance(settings, BusSubscription):
             name, rule = rules.read(first)
@@ -122,52 +126,21 @@ class Administration:
                 raise BadArgument(f"nothing is forwarded to {to}")
 
     async def _put_rule(self, path: Path, description: Element, creates: bool, host: str) -> Element:
-        subscription, name = self._subscription(path.entity), path.rule or ""
-        known = {each.lower(): each for each in _rules(subscription)}
-        if creates and name.lower() in known:
-            raise AlreadyExists(name)
-        if not creates and name.lower() not in known:
-            raise UnknownEntity(name)
+        rulebook, name = Rulebook(self._namespace, path.entity), path.rule or ""
         _, rule = rules.read(description)
-        changed = _rules(subscription) | {known.get(name.lower(), name): rule}
-        if len(changed) > MOST_RULES:
-            raise BadArgument(f"more than {MOST_RULES} rules")
-        await self._put_rules(subscription, changed)
-        return atom.rule_entry(subscription, name, rule, host)
-
-    async def _put_rules(self, subscription: Defined, changed: dict[str, Rule]) -> None:
-        if isinstance(subscription.settings, BusSubscription):
-            settings = msgspec.structs.replace(subscription.settings, rules=changed)
-            await self._namespace.change(subscription.name, settings)
+        await (rulebook.add if creates else rulebook.replace)(name, rule)
+        return atom.rule_entry(rulebook.subscription, name, rule, host)
 
     async def _delete(self, path: Path) -> web.Response:
         if path.rule:
-            subscription = self._subscription(path.entity)
-            name, _ = _rule(subscription, path.rule)
-            await self._put_rules(
-                subscription, {key: each for key, each in _rules(subscription).items() if key != name}
-            )
+            await Rulebook(self._namespace, path.entity).remove(path.rule)
         else:
             await self._namespace.delete(path.entity)
         return web.Response(status=200)
 
-    def _subscription(self, name: str) -> Defined:
-        defined = self._namespace[name]
-        if not isinstance(defined.settings, BusSubscription):
-            raise UnknownEntity(name)
-        return defined
 
-
-def _rules(subscription: Defined) -> dict[str, Rule]:
-    return dict(subscription.settings.rules) if isinstance(subscription.settings, BusSubscription) else {}
-
-
-def _rule(subscription: Defined, wanted: str) -> tuple[str, Rule]:
-    """Raises UnknownEntity."""
-    for name, rule in _rules(subscription).items():
-        if name.lower() == wanted.lower():
-            return name, rule
-    raise UnknownEntity(wanted)
+def _new_key() -> str:
+    return b64encode(token_bytes(32)).decode()
 
 
 def _has(settings: Settings, name: str) -> bool:

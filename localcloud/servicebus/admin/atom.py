@@ -6,7 +6,7 @@ from typing import Final
 from xml.etree import ElementTree as ET
 from xml.etree.ElementTree import Element
 
-from localcloud.servicebus.admin import descriptions, rules, xml
+from localcloud.servicebus.admin import descriptions, policies, rules, xml
 from localcloud.servicebus.entry import State
 from localcloud.servicebus.namespace import Defined, Namespace
 from localcloud.topology import BusTopic, Rule
@@ -27,8 +27,10 @@ def entity_entry(namespace: Namespace, defined: Defined, host: str) -> Element:
     )
     description = ET.SubElement(content, f"{{{xml.SERVICE_BUS}}}{defined.kind.title()}Description")
     descriptions.write(description, defined.settings, host)
-    for tag in ("CreatedAt", "UpdatedAt", "AccessedAt"):
-        xml.put(description, tag, _iso(defined.created if tag == "CreatedAt" else defined.updated))
+    accessed = max(defined.updated, defined.entity.used)
+    for tag, at in (("CreatedAt", defined.created), ("UpdatedAt", defined.updated), ("AccessedAt", accessed)):
+        xml.put(description, tag, _iso(at))
+    policies.write(description, defined.settings.policies, _iso(defined.created), _iso(defined.updated))
     _put_counts(description, namespace, defined)
     return entry
 

@@ -45,11 +45,13 @@ def _path(uri: str) -> str:
 
 _LOCK = _Field("lock_seconds", durations.seconds, durations.text, 5, 300)
 _TTL = _Field("ttl_seconds", durations.seconds, durations.text, 1)
+_IDLE = _Field("auto_delete_seconds", durations.seconds, durations.text, 300)
 _SIZE = _Field("max_megabytes", _whole, str, 1, 81_920)
 _STATUS = _Field("status", str, str)
 _QUEUE: Final[dict[str, _Field]] = {
     "LockDuration": _LOCK,
     "MaxSizeInMegabytes": _SIZE,
+    "AutoDeleteOnIdle": _IDLE,
     "RequiresSession": _Field("sessions", _truth, _written),
     "DefaultMessageTimeToLive": _TTL,
     "DeadLetteringOnMessageExpiration": _Field("dead_letter_expired", _truth, _written),
@@ -63,7 +65,12 @@ FIELDS: Final[dict[type[Settings], dict[str, _Field]]] = {
     Queue: _QUEUE,
     BusSubscription: {name: field for name, field in _QUEUE.items() if name != "MaxSizeInMegabytes"}
     | {"DeadLetteringOnFilterEvaluationExceptions": _ERRORS},
-    BusTopic: {"DefaultMessageTimeToLive": _TTL, "MaxSizeInMegabytes": _SIZE, "Status": _STATUS},
+    BusTopic: {
+        "DefaultMessageTimeToLive": _TTL,
+        "MaxSizeInMegabytes": _SIZE,
+        "AutoDeleteOnIdle": _IDLE,
+        "Status": _STATUS,
+    },
 }
 ELEMENTS: Final[dict[str, type[Settings]]] = {
     "QueueDescription": Queue,
@@ -74,7 +81,6 @@ DUPLICATES, WINDOW = "RequiresDuplicateDetection", "DuplicateDetectionHistoryTim
 WINDOW_SECONDS: Final = 600.0
 # What is kept as it was said, and means nothing here.
 REMARKS: Final = (
-    "AutoDeleteOnIdle",
     "EnableBatchedOperations",
     "EnableExpress",
     "EnablePartitioning",
@@ -85,7 +91,6 @@ REMARKS: Final = (
     "UserMetadata",
 )
 DEFAULTS: Final = {
-    "AutoDeleteOnIdle": durations.FOR_EVER,
     "EnableBatchedOperations": "true",
     "EnableExpress": "false",
     "EnablePartitioning": "false",
@@ -127,7 +132,8 @@ def write(description: Element, settings: Settings, host: str) -> None:
         xml.put(description, WINDOW, durations.text(WINDOW_SECONDS if window is None else window))
     remarks: Mapping[str, str] = DEFAULTS | settings.remarks
     for name, value in remarks.items():
-        xml.put(description, name, value)
+        if name not in FIELDS[type(settings)]:  # the version before kept one of these as a remark
+            xml.put(description, name, value)
     xml.put(description, "EntityAvailabilityStatus", "Available")
 
 

@@ -34,10 +34,10 @@ def parse(path: str) -> Path:
     topic = _named(found["topic"])
     if found["sub"] is None:
         return Path(topic, lists="subscriptions")
-    entity = f"{topic}/subscriptions/{_below(found['sub'])}"
+    entity = f"{topic}/subscriptions/{below(found['sub'])}"
     if found["rules"] is None:
         return Path(entity)
-    return Path(entity, _below(found["rule"])) if found["rule"] else Path(entity, lists="rules")
+    return Path(entity, below(found["rule"])) if found["rule"] else Path(entity, lists="rules")
 
 
 def _named(name: str) -> str:
@@ -46,7 +46,7 @@ def _named(name: str) -> str:
     return name
 
 
-def _below(name: str) -> str:
+def below(name: str) -> str:
     if len(name) > LONGEST_BELOW or not _BELOW.fullmatch(name):
         raise BadArgument(f"no subscription and no rule can be named {name[:60]!r}")
     return name

@@ -61,6 +61,20 @@ async def test_a_queue_is_what_it_was_made_to_be(namespace: Namespace, admin: Se
     assert (queue.max_size_in_megabytes, queue.user_metadata, queue.status) == (2048, "ours", EntityStatus.ACTIVE)
 
 
+async def test_how_long_an_entity_may_lie_idle_is_kept_and_is_five_minutes_at_least(
+    namespace: Namespace, admin: ServiceBusAdministrationClient
+) -> None:
+    queue = await namespace.queue(auto_delete_on_idle=timedelta(minutes=5))
+    topic = await namespace.topic(auto_delete_on_idle=timedelta(hours=1))
+    await admin.create_subscription(topic, "sub", auto_delete_on_idle=timedelta(days=2))
+
+    assert (await admin.get_queue(queue)).auto_delete_on_idle == timedelta(minutes=5)
+    assert (await admin.get_topic(topic)).auto_delete_on_idle == timedelta(hours=1)
+    assert (await admin.get_subscription(topic, "sub")).auto_delete_on_idle == timedelta(days=2)
+    with pytest.raises(HttpResponseError):
+        await admin.create_subscription(topic, "short", auto_delete_on_idle=timedelta(minutes=4))
+
+
 async def test_a_queue_can_be_changed_and_listed(namespace: Namespace, admin: ServiceBusAdministrationClient) -> None:
     name = await namespace.queue()
     queue = await admin.get_queue(name)

@@ -72,8 +72,8 @@ json_values = st.recursive(
 names = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20)
 events = st.builds(
     lambda required, more: more | required | {"specversion": "1.0"},
-    st.fixed_dictionaries({"id": names, "source": names, "type": names}),
-    st.dictionaries(st.text(max_size=8), json_values, max_size=4),
+    st.fixed_dictionaries({"id": names, "source": names, "type": names}, optional={"subject": st.none() | names}),
+    st.dictionaries(st.text(max_size=8).filter(lambda name: name != "subject"), json_values, max_size=4),
 )
 
 

@@ -5,6 +5,7 @@ import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -12,10 +13,13 @@ from uuid import uuid4
 import pytest
 from aiohttp import ClientSession
 
+from localcloud import certificates
+from localcloud.access import Issuer
 from localcloud.functions_host import host_json, indexing
 from localcloud.functions_host.host import Host
 from localcloud.functions_host.keys import Keys
 from localcloud.functions_host.timer_trigger import WallClock
+from tests.localcloud.functions_host.queues import Cloud
 
 SAMPLE = Path(__file__).parent / "sample_app"
 KEYS = Keys(
@@ -64,6 +68,14 @@ async def _serve(
 def serve() -> Serve:
     """`async with serve() as client`: the sample app's host, or another's, with parts of it changed."""
     return _serve
+
+
+@pytest.fixture
+def cloud(tmp_path: Path, issuer: Issuer, serve: Serve, monkeypatch: pytest.MonkeyPatch) -> Cloud:
+    """The queue app's; `replace` makes it another's."""
+    made = certificates.ensure(tmp_path / "certificates", datetime.now(UTC))
+    monkeypatch.setenv("SSL_CERT_FILE", str(made.bundle))  # what `ssl.create_default_context` trusts
+    return Cloud(tmp_path, made, issuer, serve)
 
 
 @pytest.fixture

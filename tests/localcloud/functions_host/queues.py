@@ -1,8 +1,8 @@
-"""The queue app's host, and the local broker beside it, on a real socket with TLS."""
+"""The host of an app on Service Bus, and the local broker beside it, on a real socket with TLS."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,8 @@ from localcloud.access import Issuer
 from localcloud.certificates import Certificates
 from localcloud.servicebus import Broker
 
-ENTITIES = ("first", "second", "binary", "text", "slow", "batch", "news/Subscriptions/mine", "echoes")
-QUEUES = {name: topology.Queue(lock_seconds=2, max_delivery_count=5) for name in ENTITIES}
+NAMES = ("first", "second", "binary", "text", "slow", "batch")
+QUEUES = {name: topology.Queue(lock_seconds=2, max_delivery_count=5) for name in NAMES}
 QUEUE_APP = Path(__file__).parent / "queue_app"
 AUDIENCE = "https://servicebus.azure.net"
 NAMESPACE = "store.servicebus.windows.net"
@@ -45,12 +45,15 @@ class Identity:
 
 @dataclass
 class Cloud:
-    """A broker that can go away and come back, and the host of the queue app beside it."""
+    """A broker that can go away and come back, and the host of an app beside it."""
 
     state: Path
     certificates: Certificates
     issuer: Issuer
     serve: Any
+    app: Path = QUEUE_APP
+    queues: Mapping[str, topology.Queue] = field(default_factory=lambda: QUEUES)
+    topics: Mapping[str, topology.BusTopic] = field(default_factory=dict)
     port: int = 0
 
     @asynccontextmanager
@@ -59,14 +62,14 @@ class Cloud:
             self.issuer.verify(token, AUDIENCE, datetime.now(UTC))
 
         async with (
-            Broker.open(QUEUES, self.state / "servicebus.sqlite", authorize) as broker,
+            Broker.open(self.queues, self.state / "servicebus.sqlite", authorize, topics=self.topics) as broker,
             broker.listen("127.0.0.1", self.port, self.certificates.server_context()) as self.port,
         ):
             yield broker
 
     def host(self, **changes: Any) -> AbstractAsyncContextManager[ClientSession]:
         serving: AbstractAsyncContextManager[ClientSession] = self.serve(
-            QUEUE_APP, environ=self.environ(), credential=lambda: Identity(self.issuer), **changes
+            self.app, environ=self.environ(), credential=lambda: Identity(self.issuer), **changes
         )
         return serving
 
@@ -74,8 +77,6 @@ class Cloud:
         return {
             "ServiceBus__fullyQualifiedNamespace": NAMESPACE,
             "SERVICE_BUS_ENDPOINT": f"sb://127.0.0.1:{self.port}",
-            "WHERE": "ServiceBus",
-            "READER": "mine",
         }
 
     def client(self) -> ServiceBusClient:
@@ -97,6 +98,29 @@ class Cloud:
                 await receiver.complete_message(message)
         return found
 
-    async def put(self, queue: str, body: bytes, **properties: Any) -> None:
+    async def put(self, queue: str, *bodies: str | bytes, **properties: Any) -> None:
+        """On a queue or a topic: on the wire both are addresses."""
         async with self.client() as client, client.get_queue_sender(queue) as sender:
-            await sender.send_messages(ServiceBusMessage(body, **properties))
+            for body in bodies:
+                await sender.send_messages(ServiceBusMessage(body, **properties))
+
+
+async def heard(client: ClientSession) -> dict[str, Any]:
+    """What the app tells next."""
+    async with client.get("/api/heard") as response:
+        answer: dict[str, Any] = await response.json()
+        return answer
+
+
+async def deliver(client: ClientSession, function: str, *data: dict[str, Any]) -> tuple[int, str]:
+    events = [
+        {"specversion": "1.0", "id": f"e-{number}", "source": "/s", "type": "t", "data": each}
+        for number, each in enumerate(data)
+    ]
+    async with client.post(
+        "/runtime/webhooks/EventGrid",
+        params={"functionName": function},
+        json=events,
+        headers={"aeg-event-type": "Notification", "x-functions-key": "grid-key"},
+    ) as response:
+        return response.status, await response.text()

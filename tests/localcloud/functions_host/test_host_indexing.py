@@ -101,10 +101,6 @@ BAD = {
     "function_app.py cannot be imported: ZeroDivisionError": """
         1 / 0
     """,
-    "sessions are not served here": f"""
-        @app.service_bus_queue_trigger(arg_name="m", {QUEUE}, is_sessions_enabled=True)
-        def f(m: func.ServiceBusMessage) -> None: ...
-    """,
     "is no NCRONTAB expression": """
         @app.timer_trigger(schedule="5 minutes", arg_name="timer")
         def f(timer: func.TimerRequest) -> None: ...

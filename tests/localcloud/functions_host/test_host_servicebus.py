@@ -11,40 +11,13 @@ from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestServer
 from azure.servicebus import ServiceBusReceivedMessage
 
-from localcloud import certificates, functions_keys
+from localcloud import functions_keys
 from localcloud.access import Issuer
 from localcloud.functions_host.host_json import Extensions, HostJson, ServiceBus
-from tests.localcloud.functions_host.queues import AUDIENCE, QUEUE_APP, Cloud
+from tests.localcloud.functions_host.queues import AUDIENCE, QUEUE_APP, Cloud, deliver, heard
 from tests.localcloud.functions_host.test_host_process import process, until
 
 pytestmark = pytest.mark.real
-
-
-@pytest.fixture
-def cloud(tmp_path: Path, issuer: Issuer, serve: Any, monkeypatch: pytest.MonkeyPatch) -> Cloud:
-    made = certificates.ensure(tmp_path / "certificates", datetime.now(UTC))
-    monkeypatch.setenv("SSL_CERT_FILE", str(made.bundle))  # what `ssl.create_default_context` trusts
-    return Cloud(tmp_path, made, issuer, serve)
-
-
-async def deliver(client: ClientSession, function: str, *data: dict[str, Any]) -> tuple[int, str]:
-    events = [
-        {"specversion": "1.0", "id": f"e-{number}", "source": "/s", "type": "t", "data": each}
-        for number, each in enumerate(data)
-    ]
-    async with client.post(
-        "/runtime/webhooks/EventGrid",
-        params={"functionName": function},
-        json=events,
-        headers={"aeg-event-type": "Notification", "x-functions-key": "grid-key"},
-    ) as response:
-        return response.status, await response.text()
-
-
-async def heard(client: ClientSession) -> dict[str, Any]:
-    async with client.get("/api/heard") as response:
-        answer: dict[str, Any] = await response.json()
-        return answer
 
 
 def bodies(messages: list[ServiceBusReceivedMessage]) -> list[str]:
@@ -179,16 +152,6 @@ async def test_a_batch_is_one_call_and_settled_together(cloud: Cloud) -> None:
             assert {each["delivery_count"] for each in first} == {1}
             assert {each["delivery_count"] for each in again} == {2}
         assert broker.counts("batch")[:3] == (0, 0, 0)
-
-
-async def test_a_subscription_is_heard_and_a_topic_is_sent_to(cloud: Cloud) -> None:
-    """On the wire both are addresses, as queues are: this broker's are queues of those names."""
-    async with cloud.broker() as broker, cloud.host() as client:
-        await cloud.put("news/Subscriptions/mine", b"extra", message_id="n-1")
-
-        assert (await heard(client))["message_id"] == "n-1"
-        assert bodies(await cloud.sent("echoes", 1)) == ["extra"]
-    assert broker.counts("news/Subscriptions/mine")[:3] == (0, 0, 0)
 
 
 async def test_where_the_host_completes_nothing_the_lock_runs_out(cloud: Cloud) -> None:

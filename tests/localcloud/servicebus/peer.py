@@ -50,6 +50,7 @@ class Client:
     journal: Journal
     now: list[int]
     namespace: Namespace
+    peer: Peer
     connection: Connection = field(init=False)
     said: list[Frame] = field(default_factory=list)
     _parser: Parser = field(default_factory=Parser)
@@ -80,9 +81,9 @@ class Client:
     def receives(self, credit: int = 1, address: str = CATALOG) -> list[Any]:
         return self.say(Attach("r", RECEIVES, role=True, source=Source(address), target=Target()), flow(credit))
 
-    def ask(self, operation: str, body: Any) -> tuple[dict[Any, Any], Any]:
+    def ask(self, operation: str, body: Any, node: str = f"{CATALOG}/$management") -> tuple[dict[Any, Any], Any]:
         """The application properties and the body of an answer that comes at once."""
-        self.ask_later(operation, body)
+        self.ask_later(operation, body, node)
         _, application, value = message.read(self.said[-2].payload)
         self.say(Detach(HEARS), Detach(ASKS))
         return application, value
@@ -120,7 +121,7 @@ async def connected(folder: Path, *, memory: int = 1_000_000) -> AsyncIterator[C
         namespace.load(ENTITIES)
         every = dict.fromkeys(namespace.defined, frozenset({"Send", "Listen"}))
         peer = Peer(namespace, Claims(lambda *_: None, lambda: now[0]), every)
-        client = Client(namespace["catalog"].entity, journal, now, namespace)
+        client = Client(namespace["catalog"].entity, journal, now, namespace, peer)
         client.connection = Connection(peer, client.hear)
         yield client
         client.connection.lost()

@@ -44,6 +44,24 @@ await accepted.close();
 const topic = client.createSender("told");
 await topic.sendMessages({ body: "all", messageId: "m-6", subject: "order" });
 assert.deepEqual(text(await take(client.createReceiver("told", "all", { receiveMode: "receiveAndDelete" }), 1)), ["all"]);
+
+const rules = client.createRuleManager("told", "few");
+await rules.createRule("red", { sqlExpression: "colour = 'red'" }, { sqlExpression: "SET seen = 'yes'" });
+await rules.createRule("orders", { subject: "order", applicationProperties: { n: 1 } });
+await rules.deleteRule("$Default");
+await assert.rejects(rules.createRule("RED", { sqlExpression: "1=1" }), { code: "MessagingEntityAlreadyExists" });
+await assert.rejects(rules.createRule("bad", { sqlExpression: "a = = 1" }), { code: "GeneralError" });
+await assert.rejects(rules.deleteRule("nope"), { code: "MessagingEntityNotFound" });
+const listed = [];
+for await (const rule of rules.listRules()) listed.push(rule);
+assert.deepEqual(listed.map((rule) => rule.name), ["red", "orders"]);
+assert.equal(listed[0].filter.sqlExpression, "colour = 'red'");
+assert.equal(listed[0].action.sqlExpression, "SET seen = 'yes'");
+assert.deepEqual([listed[1].filter.subject, listed[1].filter.applicationProperties], ["order", { n: 1 }]);
+const blue = { body: "blue", messageId: "m-7", applicationProperties: { colour: "blue" } };
+await topic.sendMessages([blue, { body: "red", messageId: "m-8", applicationProperties: { colour: "red" } }]);
+const [early, red] = await take(client.createReceiver("told", "few", { receiveMode: "receiveAndDelete" }), 2);
+assert.deepEqual([early.body, red.body, red.applicationProperties.seen], ["all", "red", "yes"]);
 await client.close();
 
 const administration = new ServiceBusAdministrationClient(connection.replace(";UseDevelopmentEmulator=true", ""));

@@ -12,6 +12,7 @@ from localcloud.access import Access
 from localcloud.identity import identity_token
 from localcloud.servicebus.claims import CLAIMS, LISTEN, RESOURCE, SEND, Claims, Key, by_role
 from localcloud.servicebus.errors import InvalidToken
+from localcloud.topology import Policy
 
 NOON = 1_780_315_200_000
 KEYS = {
@@ -27,9 +28,12 @@ def signed(name: str, key: str, resource: str = "sb://host/", *, until: int = NO
     return f"SharedAccessSignature sr={quoted}&sig={quote_plus(signature)}&se={until}&skn={name}"
 
 
+POLICIES = {"news": {"own": Policy(["Listen"], ["first", "second"]), "all": Policy(["Send"], ["third"])}}
+
+
 @pytest.fixture
 def claims(access: Access) -> Claims:
-    return Claims(by_role(access), lambda: NOON, KEYS)
+    return Claims(by_role(access), lambda: NOON, KEYS, lambda entity: POLICIES.get(entity, {}))
 
 
 def test_a_signature_allows_what_its_key_does_below_its_resource(claims: Claims) -> None:
@@ -40,6 +44,18 @@ def test_a_signature_allows_what_its_key_does_below_its_resource(claims: Claims)
     assert claims.of(signed("all", "secret", "sb://host/catalog"), "catalogue") == set()
     assert claims.of(signed("catalog", "own"), "catalog") == {SEND, LISTEN}
     assert claims.of(signed("catalog", "own"), "orders") == set()
+
+
+def test_an_entitys_own_keys_allow_what_its_policy_says_there_and_below(claims: Claims) -> None:
+    for key in ("first", "second"):
+        assert claims.of(signed("own", key, "sb://host/News"), "news") == {LISTEN}
+        assert claims.of(signed("own", key, "sb://host/news/subscriptions/s"), "news/subscriptions/s") == {LISTEN}
+        assert claims.of(signed("own", key, "sb://host/news"), "newspaper") == set()
+    assert claims.of(signed("all", "third", "sb://host/news"), "news") == {SEND}  # the namespace has one of this name
+    with pytest.raises(InvalidToken):
+        claims.of(signed("own", "first"), "news")
+    with pytest.raises(InvalidToken):
+        claims.of(signed("own", "first", "sb://host/orders"), "news")
 
 
 @pytest.mark.parametrize(

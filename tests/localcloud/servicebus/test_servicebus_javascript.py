@@ -23,7 +23,7 @@ async def test_javascripts_sdk_passes(tmp_path: Path, access: Access, files: Cer
     javascript = await JavaScript.with_packages(tmp_path, PACKAGE)
     queues, topics = (
         {"catalog": Queue(), "sessions": Queue(sessions=True)},
-        {"told": BusTopic(subscriptions={"all": BusSubscription()})},
+        {"told": BusTopic(subscriptions={"all": BusSubscription(), "few": BusSubscription()})},
     )
     keys = {"RootManageSharedAccessKey": Key(KEY)}
     async with (

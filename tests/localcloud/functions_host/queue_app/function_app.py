@@ -77,15 +77,6 @@ async def take_batch(messages: List[func.ServiceBusMessage]) -> None:  # noqa: U
         raise ValueError("asked to fail")
 
 
-@app.service_bus_topic_trigger(
-    arg_name="message", connection="%WHERE%", topic_name="news", subscription_name="%READER%"
-)
-@app.service_bus_topic_output(arg_name="out", connection=CONNECTION, topic_name="echoes")
-async def read_news(message: func.ServiceBusMessage, out: func.Out[str]) -> None:
-    heard.put_nowait(describe(message))
-    out.set(message.get_body().decode())
-
-
 @app.route("heard")
 async def tell(req: func.HttpRequest) -> func.HttpResponse:
     async with asyncio.timeout(10):
