@@ -14,8 +14,8 @@ button { display: block; width: 100%; font: inherit; text-align: left; padding: 
 button:hover, button:focus-visible { border-color: #06c; outline: 2px solid #06c }
 input { font: inherit; width: 100%; box-sizing: border-box; padding: .5rem } small { color: #555 }
 </style></head><body><main><h1>$title</h1>$body</main>$script</body></html>""")
-STRANGER = """<form method="post"><label for="other">Or a customer&rsquo;s id (a UUID)</label>
-<input id="other" name="person" required pattern="[0-9A-Fa-f-]{36}" autocomplete="off">
+STRANGER = r"""<form method="post"><label for="other">Or a customer&rsquo;s id (a UUID)</label>
+<input id="other" name="person" required pattern="[0-9A-Fa-f\-]{36}" autocomplete="off">
 <button>Sign in with it</button></form>"""
 
 

@@ -10,6 +10,7 @@ from localcloud.access import Issuer
 from localcloud.addresses import Addresses
 from localcloud.identity import issuer_url
 from localcloud.topology import Topology
+from tests.localcloud.directory import Directory, opened
 from tests.localcloud.nginx import Gateway, Open, gateways
 
 
@@ -26,6 +27,12 @@ def store(topology_file: Path) -> Topology:
 @pytest.fixture(scope="session")
 def issuer(tmp_path_factory: pytest.TempPathFactory, store: Topology) -> Issuer:
     return Issuer.open(tmp_path_factory.mktemp("identity"), issuer_url(Addresses(), store.tenant), store.tenant)
+
+
+@pytest.fixture
+async def directory(tmp_path: Path, issuer: Issuer, store: Topology) -> AsyncIterator[Directory]:
+    async with opened(tmp_path, issuer, store) as directory:
+        yield directory
 
 
 @pytest.fixture
