@@ -37,4 +37,5 @@ async def notify_customer(event: func.CloudEvent, queues: Queues, to: Connection
         await to.mail.post(letter)
         posted = RecordLetter(order_id=fact.order_id, letter=letters.name_of(fact))
         events.send(posted, queues, sender="notify_customer", because=event, fact=fact)
-        log.info("letter.posted", order_id=str(fact.order_id), message_id=letter["Message-ID"])
+        about = {"order_id": str(fact.order_id), "because": events.name(fact)}
+        log.info("letter.posted", **about, message_id=letter["Message-ID"])

@@ -61,7 +61,10 @@ def _record(said: Callback, queues: Queues) -> None:
     if said.status == "pending":
         return
     command = RecordPayment(order_id=said.order_id, outcome=said.status, amount=said.amount, reason=said.reason)
-    events.put(command, queues, sender="payment_callback", cause=f"/payments {said.id}", at=said.at)
+    told = (
+        f"/payments {said.id} {said.order_id} {said.status} {said.amount}"  # else other news under an old id were lost
+    )
+    events.put(command, queues, sender="payment_callback", cause=told, at=said.at)
 
 
 def _problem(error: StoreError) -> func.HttpResponse:

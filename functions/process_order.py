@@ -30,7 +30,8 @@ async def process_order(event: func.CloudEvent, queues: Queues, to: Connections)
         flaw = flaw_of(order) or await _flaw_of_buyer(order, to)
         command = RejectOrder(order_id=order.order_id, reason=flaw) if flaw else _reserve(order)
         events.send(command, queues, sender="process_order", because=event, fact=order)
-        log.info("order.examined", order_id=str(order.order_id), answer=type(command).__name__)
+        about = {"order_id": str(order.order_id), "because": events.name(order)}
+        log.info("order.examined", **about, answer=type(command).__name__)
 
 
 def flaw_of(order: OrderPlaced) -> str:

@@ -35,10 +35,10 @@ async def take_payment(event: func.CloudEvent, queues: Queues, to: Connections) 
     with events.trace(event, "take_payment"):
         order = events.read(event, HEARD)
         if needs_nothing(order):
-            log.info("payment.not_needed", order_id=str(order.order_id), because=_name(order))
+            log.info("payment.not_needed", order_id=str(order.order_id), because=events.name(order))
             return
         payment = await _ask(order, to)
-        log.info("payment.answered", order_id=str(order.order_id), because=_name(order), status=payment.status)
+        log.info("payment.answered", order_id=str(order.order_id), because=events.name(order), status=payment.status)
         if (command := _news(order, payment)) is not None:
             events.send(command, queues, sender="take_payment", because=event, fact=order)
 
@@ -66,7 +66,3 @@ def _news(order: Due, payment: Payment) -> RecordPayment | None:
     if payment.status == "pending" or (isinstance(order, CalledOff) and payment.status != "voided"):
         return None
     return RecordPayment(order_id=order.order_id, outcome=payment.status, amount=payment.amount, reason=payment.reason)
-
-
-def _name(order: Due) -> str:
-    return order.type.split(".")[2]

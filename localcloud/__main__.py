@@ -26,7 +26,8 @@ from localcloud import certificates, functions_keys, http, identity, keyvault, m
 from localcloud.access import Access, Issuer
 from localcloud.addresses import HOST, Addresses, Port
 from localcloud.communication import MailService
-from localcloud.eventgrid import FAIR, Conditions, EventGrid, Inspection
+from localcloud.eventgrid import FAIR, Conditions, EventGrid
+from localcloud.eventgrid.container import Container
 from localcloud.forgetting import Forgetting
 from localcloud.grid import Ground
 from localcloud.identity.entra import Entra
@@ -35,6 +36,7 @@ from localcloud.identity.switches import Switches
 from localcloud.inspector import Inspector
 from localcloud.inspector.calls import FunctionsHost
 from localcloud.inspector.door import Door
+from localcloud.inspector.graveyard import Graveyard
 from localcloud.inspector.sources import Sources
 from localcloud.keyvault import KeyVault
 from localcloud.mail import Letters
@@ -73,6 +75,7 @@ class Cloud:
     letters: Letters
     front: StorageFront
     host: FunctionsHost
+    dead_letters: Container
 
     @classmethod
     @asynccontextmanager
@@ -100,7 +103,7 @@ class Cloud:
             switches = Switches(issuer, state.identity)
             named = ManagedIdentity(issuer, known, identity.header(state), switches)
             entra = Entra.open(issuer, known, state, switches)
-            yield cls(known, named, entra, broker, grid, vault, letters, front, host)
+            yield cls(known, named, entra, broker, grid, vault, letters, front, host, dead_letters)
 
     def state(self) -> dict[str, Any]:
         """How far everything is. Who can ask knows that everything listens."""
@@ -164,8 +167,16 @@ def _servers(cloud: Cloud, settings: Settings) -> dict[Port, Coroutine[Any, Any,
 
 
 def _inspector(cloud: Cloud, settings: Settings) -> Inspector:
-    known, logs = cloud.topology, settings.state.logs
-    sources = Sources(known, cloud.broker.namespace, cloud.grid, cloud.vault, cloud.letters, cloud.host, logs)
+    sources = Sources(
+        cloud.topology,
+        cloud.broker.namespace,
+        cloud.grid,
+        cloud.vault,
+        cloud.letters,
+        cloud.host,
+        settings.state.logs,
+        Graveyard(cloud.dead_letters),
+    )
     return Inspector(sources, Door(settings.addresses.port(Port.INSPECTOR)))
 
 
@@ -175,7 +186,6 @@ def _letters_and_state(cloud: Cloud) -> web.Application:
 
     app = mail.app(cloud.letters)
     app.router.add_get("/state", state)
-    Inspection(cloud.grid).add_to(app)
     return app
 
 

@@ -124,7 +124,7 @@ class Azurite:
                 text = await answer.text()
                 if answer.status != 200:
                     raise Refused(text)
-            found += map(html.unescape, NAME.findall(text))
+            found += names(text)
             if not (more := MARKER.search(text)):
                 return found
             marker = html.unescape(more[1])
@@ -169,6 +169,11 @@ class Azurite:
     def _signed(self, text: str) -> str:
         digest = hmac.digest(base64.b64decode(self.key), text.encode(), hashlib.sha256)
         return f"{self.account}:{base64.b64encode(digest).decode()}"
+
+
+def names(listing: str) -> list[str]:
+    """Of blobs, as storage lists them."""
+    return [html.unescape(each) for each in NAME.findall(listing)]
 
 
 def _service(name: str, port: int) -> list[str]:

@@ -62,10 +62,11 @@ DEFAULT_LIMITS = Limits()
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """What is around the gateway where it is not the first that a request meets, and addresses change."""
+    """What is around the gateway: more than on a laptop where it is not the first that a request meets."""
 
     resolver: str = ""  # DNS servers
     proxies: Sequence[str] = ()  # networks of those who say in X-Forwarded-For whose request it is
+    origins: Sequence[str] = ()  # of pages that may read what is refused here
 
 
 LAPTOP = Network()
@@ -89,6 +90,7 @@ def render(
         ca=ca,
         rate=limits.rate,
         burst=limits.burst,
+        origins=" ".join(f"{each} {each};" for each in network.origins),
         proxies=_lines(_proxies(network.proxies)),
         resolver=f"  resolver {network.resolver};" if network.resolver else "",
         upstreams=_lines(_upstream(name, target, network) for name, target in targets.items()),
@@ -188,5 +190,5 @@ def _problem(status: int, title: str, detail: str) -> str:
     return (
         f"    error_page {status} /problem/{status};\n"
         f"    location = /problem/{status} "
-        f"{{ internal; default_type application/problem+json; return {status} '{quoted}'; }}"
+        f"{{ internal; set $refused yes; default_type application/problem+json; return {status} '{quoted}'; }}"
     )

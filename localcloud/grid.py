@@ -13,7 +13,7 @@ from localcloud import identity
 from localcloud.access import Access, Issuer
 from localcloud.addresses import Addresses, Port
 from localcloud.eventgrid import Door, Enqueue, FunctionsAddress, Reach, StorageAccount
-from localcloud.eventgrid.dead_letters import Container
+from localcloud.eventgrid.container import Container
 from localcloud.state import State, made_once
 from localcloud.topology import Identity, Topology
 

@@ -1,8 +1,9 @@
-"""One HTTP server of the local cloud, from first to last request."""
+"""HTTP in the local cloud: a server from its first to its last request, and bodies that are read up to a bound."""
 
 import asyncio
 import ssl
 
+import aiohttp
 from aiohttp import web
 
 DRAIN_SECONDS = 5
@@ -17,3 +18,11 @@ async def serve(app: web.Application, host: str, port: int, tls: ssl.SSLContext 
         await asyncio.Event().wait()
     finally:
         await runner.cleanup()
+
+
+async def at_most(most: int, content: aiohttp.StreamReader) -> bytes:
+    """So many bytes of a body: one read gives what has come so far, not all."""
+    read = bytearray()
+    while len(read) < most and (piece := await content.read(most - len(read))):
+        read += piece
+    return bytes(read)

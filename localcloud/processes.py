@@ -107,7 +107,8 @@ class Processes:
                     task.cancel()
         finally:
             await (await self._living_guard()).stop_all()
-            await asyncio.gather(*(each.process.wait() for each in self.running.values()))
+            for each in self.running.values():
+                await each.process.wait()
 
     async def start(self, *programs: Program) -> None:
         """Side by side, to be stopped together. Done when all are ready. Raises a group of `Failed`."""

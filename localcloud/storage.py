@@ -1,4 +1,4 @@
-"""The front of Azurite's blobs: passes every request on, and has Event Grid tell of each blob that is created.
+"""The front of Azurite's blobs: passes every request on, and has Event Grid tell of each blob made or deleted.
 
 In Azure the storage account tells that by itself. Who writes gets the answer when the event is on disk, so of all that
 is known to be written somebody is told; what breaks off between the two may be written without that.
@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
 from http import HTTPStatus
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 import aiohttp
@@ -23,7 +23,8 @@ from localcloud.eventgrid.schemas import GROUP
 from localcloud.eventgrid.wire import Event
 from localcloud.topology import STORAGE
 
-TYPE = "Microsoft.Storage.BlobCreated"
+CREATED, DELETED = "Microsoft.Storage.BlobCreated", "Microsoft.Storage.BlobDeleted"
+ONE_VERSION = ("snapshot", "versionid")  # of a blob, which stays
 PIECE_BYTES = 256 * 1024
 TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=5, sock_read=60)
 # RFC 9110, section 7.6.1: of one connection only. The host is Azurite's.
@@ -40,8 +41,9 @@ log = structlog.get_logger()
 
 
 class Written(NamedTuple):
-    """What was asked for, where it makes a blob."""
+    """What was asked for, where it makes a blob or removes one."""
 
+    type: str
     api: str
     account: str
     container: str
@@ -90,44 +92,57 @@ class StorageFront:
 
 
 def written_by(request: web.Request) -> Written | None:
-    """Put Blob, Put Block List, Copy Blob; the other requests make none, or none that anybody sees."""
+    """Put Blob, Put Block List, Copy Blob, Delete Blob; the others make or remove none, or none that anybody sees."""
     parts = request.path.lstrip("/").split("/", 2)
-    if request.method != "PUT" or len(parts) < 3 or "restype" in request.query:
+    if len(parts) < 3 or "restype" in request.query:
         return None
-    match request.query.get("comp", ""):
-        case "blocklist":
-            api = "PutBlockList"
-        case "":
-            api = "CopyBlob" if "x-ms-copy-source" in request.headers else "PutBlob"
-        case _:
-            return None
-    return Written(api, *parts)
+    match request.method, request.query.get("comp", ""):
+        case "PUT", "blocklist":
+            return Written(CREATED, "PutBlockList", *parts)
+        case "PUT", "":
+            return Written(CREATED, "CopyBlob" if "x-ms-copy-source" in request.headers else "PutBlob", *parts)
+        case "DELETE", "" if _whole(request):
+            return Written(DELETED, "DeleteBlob", *parts)
+    return None
+
+
+def _whole(request: web.Request) -> bool:
+    """Not its snapshots alone."""
+    only = request.headers.get("x-ms-delete-snapshots", "").lower() == "only"
+    return not only and not any(each in request.query for each in ONE_VERSION)
 
 
 def _event(written: Written, request: web.Request, answer: aiohttp.ClientResponse, at: datetime) -> Event:
-    """In Azure's form. The length is known of what came in one piece only."""
+    """In Azure's form. The length is known of what came in one piece only; of what is deleted, not even its kind."""
     kind = request.headers.get("x-ms-blob-content-type") or request.headers.get("Content-Type", "")
     subject = f"/blobServices/default/containers/{written.container}/blobs/{written.blob}"
     body = {
         "source": f"{GROUP}/Microsoft.Storage/storageAccounts/{written.account}",
         "subject": subject,
-        "type": TYPE,
+        "type": written.type,
         "time": at.strftime("%Y-%m-%dT%H:%M:%S.%f0Z"),
         "id": str(uuid4()),
         "data": {
             "api": written.api,
             "requestId": answer.headers.get("x-ms-request-id", ""),
-            "eTag": answer.headers.get("ETag", "").strip('"'),
             "contentType": kind or "application/octet-stream",
-            "contentLength": (request.content_length or 0) if written.api == "PutBlob" else 0,
             "blobType": "BlockBlob",
             "url": str(request.url.with_query(None)),
             "sequencer": f"{int(at.timestamp() * 1_000_000):048x}",
             "storageDiagnostics": {"batchId": str(uuid4())},
-        },
+        }
+        | _size(written, request, answer),
         "specversion": "1.0",
     }
-    return Event(TYPE, msgspec.json.encode(body), subject)
+    return Event(written.type, msgspec.json.encode(body), subject)
+
+
+def _size(written: Written, request: web.Request, answer: aiohttp.ClientResponse) -> dict[str, Any]:
+    """Of what is there now."""
+    if written.type == DELETED:
+        return {}
+    length = (request.content_length or 0) if written.api == "PutBlob" else 0
+    return {"eTag": answer.headers.get("ETag", "").strip('"'), "contentLength": length}
 
 
 async def _answered(request: web.Request, answer: aiohttp.ClientResponse) -> web.StreamResponse:

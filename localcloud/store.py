@@ -17,6 +17,7 @@ from localcloud.addresses import HOST, Addresses, Port
 from localcloud.azurite import Azurite
 from localcloud.certificates import Certificates
 from localcloud.engines import SERVICES, Engine, Engines
+from localcloud.gateway import Network
 from localcloud.postgres import Cluster
 from localcloud.program import Program, listening
 from localcloud.state import State, made_once
@@ -112,7 +113,9 @@ class Store:
     def gateway(self) -> Program:
         port = self.addresses.port(Port.GATEWAY)
         upstreams = gateway.local_upstreams(self.topology, self.addresses)
-        text = gateway.render(self.topology, upstreams, listen=f"{HOST}:{port}", ca=self.certificates.ca)
+        around = Network(origins=os.environ.get("CORS_ORIGINS", "").split())
+        listen, ca = f"{HOST}:{port}", self.certificates.ca
+        text = gateway.render(self.topology, upstreams, listen=listen, ca=ca, network=around)
         return gateway.program(self.state.folder / "gateway", text, port)
 
     def seeding(self) -> Program:

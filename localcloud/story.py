@@ -21,10 +21,11 @@ class Meaning(NamedTuple):
 HTTP, EVENT_GRID, SERVICE_BUS = "HTTP", "Event Grid", "Service Bus"
 BOTH = f"{EVENT_GRID}, {SERVICE_BUS}"
 
-# What a log line means to somebody who follows an order. A message is known by its type, anything else by its event.
+# What a log line means to somebody who follows an order. A message is known by its type, what a function has done by
+# its event and the type of the fact that it heard.
 MEANING = {
     "POST /api/orders": Meaning("orders", "priced, stored and told in one commit", "customer", HTTP),
-    "order.examined": Meaning(
+    "order.examined order-placed": Meaning(
         "process_order", "the function checks buyer, lines and total: {answer}", "orders", EVENT_GRID
     ),
     "reserve-stock": Meaning("catalog", "sets everything in it aside, or nothing", "process_order", SERVICE_BUS),
@@ -56,7 +57,10 @@ MEANING = {
     "order-rejected": Meaning("catalog", "holds nothing for it", "orders", BOTH),
     "order-cancelled": Meaning("catalog", "holds nothing for it any more", "orders", BOTH),
     "order-returned": Meaning("catalog", "what came back is on hand again", "orders", BOTH),
-    "letter.posted": Meaning("notify_customer", "the function posts the letter", "orders", EVENT_GRID),
+    **{
+        f"letter.posted {fact}": Meaning("notify_customer", "the function posts the letter", "orders", EVENT_GRID)
+        for fact in ("order-confirmed", "order-rejected", "order-cancelled", "order-shipped", "order-returned")
+    },
     "record-letter": Meaning("orders", "notes that the letter is posted", "notify_customer", SERVICE_BUS),
 }
 CAPTURED = "payment.answered order-confirmed"
@@ -128,7 +132,7 @@ def _name(line: dict[str, Any]) -> str:
             return f"{line['method']} {line['path']}"
         case "message.handled":
             return str(line["type"].split(".")[2])
-        case "payment.answered" | "payment.not_needed" as event:
-            return f"{event} {line['because']}"
+        case "order.examined" | "letter.posted" | "payment.answered" | "payment.not_needed" as event:
+            return f"{event} {line.get('because', '')}"
         case event:
             return str(event)

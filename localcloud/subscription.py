@@ -118,8 +118,6 @@ class Subscription(Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError(f"the filters of a subscription have {MOST_VALUES} values at most")
         if wrong := [name for name in self.attributes if name.lower().startswith("aeg-")]:
             raise ValueError(f"{wrong[0]}: what begins with aeg- is Event Grid's own")
-        if "partitionkey" in map(str.lower, self.attributes):
-            raise ValueError("of a message's own properties MessageId and SessionId can be set here")
         if self.batch.events > 1 and not (self.to.webhook or self.to.function):
             raise ValueError("only webhooks and functions take batches")
 

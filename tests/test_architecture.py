@@ -28,6 +28,7 @@ DEPLOYABLES = (*SERVICES, "functions")
 SDK = re.compile(
     r"(AZURE|IDENTITY|FUNCTIONS|SSL|REQUESTS|ASPNETCORE|OTEL(?!_EXPORTER_OTLP_ENDPOINT))_\w+|(AzureWebJobs|ServiceBus__)\w+"
 )
+OWNERLESS = re.compile(r"\b(?:gather|ensure_future)\(")  # where one fails, the others go on, and nobody waits for them
 MOST_MODULE_LINES = 300
 MOST_FUNCTION_LINES = 25
 
@@ -166,7 +167,7 @@ def test_every_setting_of_the_gateway_is_read_by_it(store: Topology) -> None:
     said = {name for name, each in store.settings.items() if "gateway" in each.of}
     code = "".join((ROOT / "deploy" / "gateway" / name).read_text() for name in ("15-upstreams.envsh", "template.py"))
 
-    assert said == set(re.findall(r"\b(?:[A-Z]+_URL|CA_FILE)\b", code))
+    assert said == set(re.findall(r"\b(?:[A-Z]+_URL|CA_FILE|CORS_ORIGINS)\b", code))
 
 
 def settings_of(deployable: str) -> type:
@@ -190,6 +191,12 @@ def test_modules_and_functions_stay_small_and_say_what_they_are_for(path: Path) 
 def test_every_column_is_named_so_that_the_next_version_may_add_one(path: Path) -> None:
     """Else a statement that is prepared would no longer fit, and a row have more than its class."""
     assert EVERY_COLUMN.findall(path.read_text()) == []
+
+
+def test_what_runs_beside_something_else_has_an_owner() -> None:
+    deployed = [path for path in SOURCES if path.relative_to(ROOT).parts[0] in ("services", "functions", "libs")]
+
+    assert [path for path in deployed if OWNERLESS.search(path.read_text())] == []
 
 
 def length(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:

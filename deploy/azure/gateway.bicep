@@ -3,6 +3,8 @@
 import { namesOf } from 'modules/names.bicep'
 
 param image string
+@description('Origins whose pages may read what is refused, with spaces between; empty: none.')
+param corsOrigins string = ''
 param environmentName string
 param location string = resourceGroup().location
 
@@ -26,6 +28,12 @@ module app 'modules/app.bicep' = {
       FUNCTIONS_URL: 'https://functions.${apps.properties.defaultDomain}'
       STORAGE_URL: 'https://${names.storage}.blob.${environment().suffixes.storage}'
     }
+    more: [
+      {
+        name: 'CORS_ORIGINS'
+        value: corsOrigins
+      }
+    ]
     names: names
     location: location
     tags: { 'azd-env-name': environmentName }

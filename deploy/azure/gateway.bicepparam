@@ -3,5 +3,6 @@
 using 'gateway.bicep'
 
 param image = readEnvironmentVariable('SERVICE_GATEWAY_IMAGE_NAME', '')
+param corsOrigins = readEnvironmentVariable('CORS_ORIGINS', '')
 param environmentName = readEnvironmentVariable('AZURE_ENV_NAME', '')
 param location = readEnvironmentVariable('AZURE_LOCATION', '')

@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import groupby
 from typing import Any
 
@@ -10,32 +9,15 @@ import msgspec
 from azure.core import MatchConditions
 from azure.core.exceptions import ResourceModifiedError, ResourceNotFoundError
 from azure.storage.blob.aio import BlobClient, ContainerClient
-from msgspec import Raw, Struct
+from msgspec import Raw
 
 from deploy.dead_letters.destinations import Destinations, NotTaken
 from deploy.dead_letters.letters import Content, DeadLetter, Tally, Wanted, read
-from libs.common.messages import UNREADABLE
+from localcloud.eventgrid import death
+from localcloud.eventgrid.death import Unreadable
 
 MOST_LOOKED_AT = 10_000  # blobs
 MOST_BYTES = 16 * 1024 * 1024
-# What Event Grid adds to an event when it gives up.
-ADDED = (
-    "deadletterreason",
-    "deliveryattempts",
-    "lastdeliveryoutcome",
-    "lasthttpstatuscode",
-    "publishtime",
-    "lastdeliveryattempttime",
-)
-UNREADABLE_BLOB = "Unreadable"
-
-
-class Death(Struct, frozen=True):
-    deadletterreason: str = ""
-    deliveryattempts: int | str = 0
-    lastdeliveryoutcome: str = ""
-    publishtime: str = ""
-    lastdeliveryattempttime: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +84,7 @@ class DeadContainer:
         try:
             reading = await self._at(name).download_blob()
             content = await reading.readall() if reading.size <= MOST_BYTES else b""
-            return Blob(name, reading.properties.etag, _events(content))
+            return Blob(name, reading.properties.etag, death.events(content))
         except ResourceNotFoundError:
             return None
 
@@ -110,55 +92,30 @@ class DeadContainer:
         return self.container.get_blob_client(name)
 
     def _subscription(self, blob: str) -> str:
-        """Its name stands in the blob's in capitals; empty where we know none such."""
-        return next((each for each in self.subscriptions if each.upper() in blob.split("/")), "")
-
-
-def _events(content: bytes) -> list[Raw]:
-    try:
-        text = content.decode()  # msgspec takes Raw without a look at its encoding
-        found = msgspec.json.decode(text, type=list[Raw] | dict[str, Raw])
-        return found if isinstance(found, list) else [Raw(content)]
-    except UNREADABLE:
-        return []
+        return death.subscription_of(blob, self.subscriptions)
 
 
 def _letters(blob: Blob, subscription: str) -> Iterator[DeadLetter]:
     place = f"subscription {subscription}" if subscription else "no subscription of ours"
     for index, event in enumerate(blob.events):
-        death = _death(event)
+        of = death.death(event)
         yield DeadLetter(
             place=place,
-            at=_moment(death.lastdeliveryattempttime or death.publishtime),
-            deliveries=int(death.deliveryattempts) if str(death.deliveryattempts).isdecimal() else 0,
-            reason=death.deadletterreason,
-            description=f"the last attempt ended with {death.lastdeliveryoutcome}" if death.lastdeliveryoutcome else "",
+            at=of.at,
+            deliveries=of.deliveries,
+            reason=of.reason,
+            description=f"the last attempt ended with {of.outcome}" if of.outcome else "",
             content=read(bytes(event)),
             key=(blob.name, index),
         )
     if not blob.events:
         content = Content(gist=f"no JSON that Event Grid writes: {blob.name}")
-        yield DeadLetter(place, None, 0, UNREADABLE_BLOB, "", content, (blob.name, 0))
-
-
-def _death(event: Raw) -> Death:
-    try:
-        return msgspec.json.decode(event, type=Death)
-    except UNREADABLE:
-        return Death(deadletterreason=UNREADABLE_BLOB)
+        yield DeadLetter(place, None, 0, death.NO_DEATH, "", content, (blob.name, 0))
 
 
 def _event(blob: Blob, index: int) -> bytes:
     """As it was published. Raises NotTaken."""
     try:
-        fields = msgspec.json.decode(blob.events[index], type=dict[str, Raw])
-    except (IndexError, *UNREADABLE) as error:
+        return death.as_published(blob.events[index])
+    except (IndexError, Unreadable) as error:
         raise NotTaken("it can't be read; look at the blob") from error
-    return msgspec.json.encode({name: value for name, value in fields.items() if name not in ADDED})
-
-
-def _moment(said: str) -> datetime | None:
-    try:
-        return msgspec.convert(said, datetime)
-    except msgspec.ValidationError:
-        return None

@@ -4,6 +4,7 @@ Used while the image is built (Dockerfile beside this); 15-upstreams.envsh says 
 """
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from localcloud import gateway, topology
@@ -12,6 +13,7 @@ from localcloud.topology import Topology
 
 TOPOLOGY = Path(__file__).parents[1] / "topology.yaml"
 LISTEN = "0.0.0.0:8080"  # in a container
+ORIGIN = "https://origin.invalid"
 # The container's own DNS servers, as nginx's image finds them. Whoever has a private address (or one of those that
 # Container Apps uses by itself, 100.64.0.0/10) is a proxy of the platform's.
 NETWORK = Network(
@@ -23,7 +25,10 @@ NETWORK = Network(
 def render(store: Topology) -> str:
     names = sorted({route.to for route in store.routes})
     known = {name: f"{name}-scheme://{name}.invalid:1/{name}-path" for name in names}
-    text = gateway.render(store, known, listen=LISTEN, ca=Path("${CA_FILE}"), network=NETWORK)
+    text = gateway.render(
+        store, known, listen=LISTEN, ca=Path("${CA_FILE}"), network=replace(NETWORK, origins=[ORIGIN])
+    )
+    text = text.replace(f"{ORIGIN} {ORIGIN};", "${CORS_MAP}")
     for name in names:
         for made, placeholder in _placeholders(name).items():
             text = text.replace(made, placeholder)

@@ -20,6 +20,7 @@ from azure.data.tables import TableTransactionError, UpdateMode
 from azure.data.tables.aio import TableClient
 
 from libs.common import telemetry
+from libs.common.abreast import of_each
 from libs.common.errors import StoreError, Unavailable
 from libs.common.messages import Fact, encode_fact
 from libs.common.slots import Slots
@@ -206,7 +207,7 @@ class Table:
         if cause is None:
             return True
         places = [partition, MOVED] if self.moved_here else [partition]
-        found = await asyncio.gather(*(self.read(place, mark(cause)) for place in places))
+        found = await of_each(lambda place: self.read(place, mark(cause)), places, len(places))
         if any(found):
             log.info("message.repeated", cause=cause)
             self.watch.repeated()

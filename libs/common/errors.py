@@ -93,6 +93,13 @@ class Invalid(StoreError):
         self.field = field
 
 
+class KeyReused(Invalid):
+    """The same Idempotency-Key came with another body."""
+
+    def __init__(self) -> None:
+        super().__init__("Idempotency-Key", "")
+
+
 class Unavailable(StoreError):
     """Not now: something this needs is away. Try again later."""
 

@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from hashlib import blake2b
+from hashlib import blake2b, sha256
 from typing import Any, Literal, TypeVar
 from uuid import UUID
 
@@ -167,3 +167,8 @@ def idempotency_key(request: web.Request) -> str:
     if match is None:
         raise Malformed("send an Idempotency-Key header: 1 to 255 visible ASCII characters, new for each new request")
     return match[1]
+
+
+def fingerprint(body: msgspec.Struct) -> bytes:
+    """Of what a body says: it tells a repeat of an Idempotency-Key from its reuse."""
+    return sha256(msgspec.json.encode(body)).digest()

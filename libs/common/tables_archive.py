@@ -1,6 +1,5 @@
 """All that a service keeps in Table Storage, or in Cosmos DB for Table."""
 
-import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -9,6 +8,7 @@ from uuid import UUID
 
 import msgspec
 
+from libs.common.abreast import of_each
 from libs.common.archive import PAGE, Heard, Page, Parked, Row
 from libs.common.entities import MOST_CHANGE_BYTES, MOST_OPERATIONS, MOVED, SYSTEM, Change, Entity, mark, tells
 from libs.common.tables import Tables
@@ -16,6 +16,7 @@ from libs.common.tables_outbox import dead
 
 T = TypeVar("T")
 
+READ_AT_ONCE = 16
 WRITTEN_AT_ONCE = 8  # changes, each of one partition
 
 
@@ -96,7 +97,7 @@ class TablesArchive:
     async def page(self, kind: type[Row], after: str) -> Page:
         kept = self.kept[kind]
         entities, reached = await self._entities(kept, after)
-        return Page(await asyncio.gather(*(kept.row(self.database, entity) for entity in entities)), reached)
+        return Page(await of_each(lambda entity: kept.row(self.database, entity), entities, READ_AT_ONCE), reached)
 
     async def _entities(self, kept: Kept, after: str) -> tuple[list[Entity], str]:
         """`after` and what is reached are a partition and a row in it."""
@@ -123,15 +124,7 @@ class TablesArchive:
 
     async def _put(self, places: Iterable[Place]) -> None:
         """Whatever is there: a page that was written, but not noted, is written again."""
-        few = asyncio.Semaphore(WRITTEN_AT_ONCE)
-
-        async def submit(change: Change) -> None:
-            async with few:
-                await self.database.table.submit(change)
-
-        async with asyncio.TaskGroup() as writing:
-            for change in _changes(places):
-                writing.create_task(submit(change))
+        await of_each(self.database.table.submit, list(_changes(places)), WRITTEN_AT_ONCE)
 
     async def finish(self) -> None:
         change = Change(SYSTEM)

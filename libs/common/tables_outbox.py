@@ -1,7 +1,6 @@
 """The outbox in Table Storage: a range of each partition, so what is not yet told is found without a scan."""
 
-import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -12,6 +11,7 @@ from time import monotonic
 
 import msgspec
 
+from libs.common.abreast import of_each
 from libs.common.archive import Parked
 from libs.common.database import MOST_COUNTED, Backlog
 from libs.common.entities import MOST_OPERATIONS, SYSTEM, Change, Entity, Overtaken, Table, tells
@@ -97,15 +97,13 @@ async def _listed(table: Table) -> set[str]:
     return {entity.row.removeprefix(tells("")) for entity in listed}
 
 
-async def _waiting(table: Table, partitions: Iterable[str], most: int) -> list[_Waiting]:
+async def _waiting(table: Table, partitions: Collection[str], most: int) -> list[_Waiting]:
     """At most so many of each partition, the oldest first."""
-    few = asyncio.Semaphore(ASKED_AT_ONCE)
 
     async def ask(partition: str) -> list[_Waiting]:
-        async with few:
-            return [_Waiting(partition, each) for each in await table.range(partition, "x|", "x}", most)]
+        return [_Waiting(partition, each) for each in await table.range(partition, "x|", "x}", most)]
 
-    found = await asyncio.gather(*map(ask, partitions))
+    found = await of_each(ask, partitions, ASKED_AT_ONCE)
     return sorted((each for some in found for each in some), key=lambda each: each.entity.row)
 
 

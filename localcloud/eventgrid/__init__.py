@@ -22,7 +22,6 @@ from localcloud.eventgrid.destination import FunctionsAddress, Reach
 from localcloud.eventgrid.door import Door
 from localcloud.eventgrid.faults import FAIR, Conditions, Weather
 from localcloud.eventgrid.handshake import Handshake
-from localcloud.eventgrid.inspection import Inspection
 from localcloud.eventgrid.pending import SCHEMA, Pending
 from localcloud.eventgrid.queues import Enqueue, StorageAccount
 from localcloud.eventgrid.schemas import delivered
@@ -39,7 +38,6 @@ __all__ = [
     "Enqueue",
     "EventGrid",
     "FunctionsAddress",
-    "Inspection",
     "Reach",
     "StorageAccount",
     "SubscriptionState",

@@ -17,6 +17,7 @@ from localcloud.eventgrid.faults import Fate, Weather
 from localcloud.eventgrid.filters import passes, wants
 from localcloud.eventgrid.handshake import Handshake
 from localcloud.eventgrid.lane import READ_AT_ONCE, Lane
+from localcloud.eventgrid.late import Latecomers
 from localcloud.eventgrid.pending import Delivery, Pending
 from localcloud.eventgrid.probation import Probation
 from localcloud.eventgrid.retry import Answer, Dead, Outcome, RetryPolicy
@@ -58,7 +59,7 @@ class Ledger:
     last_attempt: datetime | None = None
 
     def heard(self, answer: Answer, at: float) -> None:
-        self.last_answer = f"{answer.outcome} {answer.said}".strip()
+        self.last_answer = answer.text
         self.last_attempt = datetime.fromtimestamp(at, UTC)
 
 
@@ -74,12 +75,14 @@ class Subscriber:
     _paused: bool = False
     _ledger: Ledger = field(default_factory=Ledger)
     _probation: Probation = field(default_factory=Probation)
+    _late: Latecomers = field(init=False)
     _fresh: Lane = field(init=False)
     _retries: Lane = field(init=False)
     _policy: RetryPolicy = field(init=False)
 
     def __post_init__(self) -> None:
         self._policy = RetryPolicy(self.weather, self.subscription.retry)
+        self._late = Latecomers(self._called_off)
         self._fresh, self._retries = self._lane(retry=False), self._lane(retry=True)
 
     @property
@@ -90,6 +93,7 @@ class Subscriber:
         if self.handshake:
             await self.handshake.done()
         async with asyncio.TaskGroup() as lanes:
+            self._late.stay_in(lanes)
             lanes.create_task(self._fresh.run())
             lanes.create_task(self._retries.run())
 
@@ -115,6 +119,15 @@ class Subscriber:
         self._fresh.wake()
         self._retries.wake()
 
+    async def bring(self, event: bytes, event_id: str, seconds: float) -> Answer:
+        """Once and by hand, to this one alone and under the event's own id; nothing follows from how it ends."""
+        if not self._agreed:
+            return Answer(Outcome.ABORTED, "not validated")
+        now = time()
+        answer = await self.destination.deliver([Delivery(0, event_id, event, now, now, attempts=0)], seconds)
+        self._ledger.heard(answer, time())
+        return answer
+
     async def waiting_events(self, most: int) -> list[Delivery]:
         """What it would deliver next, the earliest first."""
         both = [await self.pending.earliest(self.name, retry=retry, limit=most) for retry in (False, True)]
@@ -138,10 +151,14 @@ class Subscriber:
             last_attempt=ledger.last_attempt,
         )
 
+    @property
+    def _agreed(self) -> bool:
+        return self.handshake is None or self.handshake.agreed.is_set()
+
     def _status(self) -> Status:
         if self._paused:
             return "paused"
-        if self.handshake and not self.handshake.agreed.is_set():
+        if not self._agreed:
             return "not validated"
         return "probation" if self._probation.until > time() else "active"
 
@@ -170,7 +187,7 @@ class Subscriber:
         return self.waiting > len(self._fresh.in_hand) + len(self._retries.in_hand)
 
     async def _attempt(self, group: list[Delivery]) -> None:
-        fates = [(each, self.weather.fate(each)) for each in group]
+        fates = [(each, self.weather.fate(each)) for each in self._late.still_wanted(group)]
         for each, fate in fates:
             if fate.wait:
                 await self._postpone(replace(each, due=time() + fate.wait))
@@ -190,7 +207,7 @@ class Subscriber:
     async def _answer(self, deliveries: Sequence[Delivery], fate: Fate) -> Answer:
         seconds = self.weather.conditions.answer_seconds
         if fate == FAIR:
-            return await self.destination.deliver(deliveries, seconds)
+            return await self._late.answer(self.destination, deliveries, seconds)
         copies = [self.destination.deliver(deliveries, seconds) for _ in range(fate.copies)]
         answers = await asyncio.gather(*copies) or [Answer(Outcome.SOCKET_ERROR)]
         worst = next((each for each in answers if each.outcome is not Outcome.DELIVERED), answers[0])
@@ -201,6 +218,11 @@ class Subscriber:
         await self.pending.remove(*deliveries)
         self._ledger.delivered += len(deliveries)
         self.waiting -= len(deliveries)
+
+    async def _called_off(self, deliveries: list[Delivery], answer: Answer) -> None:
+        log.info("attempt.called_off", subscription=self.name, events=len(deliveries))
+        self._ledger.heard(answer, time())
+        await self._delivered(deliveries)
 
     async def _failed(self, delivery: Delivery, answer: Answer) -> None:
         about = {"subscription": self.name, "message_id": delivery.message_id, "outcome": answer.outcome}
@@ -213,6 +235,7 @@ class Subscriber:
             case again:
                 log.info("event.postponed", **about, attempts=again.attempts)
                 await self._postpone(again)
+                self._late.postponed(again)
 
     async def _postpone(self, to: Delivery) -> None:
         await self.pending.postpone(to)

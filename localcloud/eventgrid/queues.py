@@ -49,8 +49,9 @@ class BusEntity:
         properties = beside(delivery.event, self.of.attributes)
         message_id = properties.pop("MessageId", delivery.message_id)
         session_id = properties.pop("SessionId", "")
+        partition_key = properties.pop("PartitionKey", "")
         properties |= about(delivery, self.of) | {"aeg-output-event-id": delivery.message_id}
-        envelope = Envelope(message_id, content_type(self.of), properties, session_id)
+        envelope = Envelope(message_id, content_type(self.of), properties, session_id, partition_key)
         try:
             async with asyncio.timeout(seconds):
                 await self.enqueue(self.name, delivery.event, envelope)

@@ -36,6 +36,11 @@ class Answer(NamedTuple):
     said: str = ""  # the status, for a person
     least: float = LEAST_SECONDS
 
+    @property
+    def text(self) -> str:
+        """Delivered 202, SocketError, …"""
+        return f"{self.outcome} {self.said}".strip()
+
 
 FINAL = {Outcome.BAD_REQUEST, Outcome.UNAUTHORIZED, Outcome.FORBIDDEN, Outcome.PAYLOAD_TOO_LARGE}
 

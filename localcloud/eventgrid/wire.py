@@ -87,12 +87,12 @@ def parse(
 def _contents(body: bytes, *, batch: bool) -> Sequence[bytes]:
     try:
         text = body.decode()  # msgspec takes Raw without a look at its encoding
-        contents = list(map(bytes, msgspec.json.decode(text, type=list[Raw]))) if batch else [body]
+        contents = msgspec.json.decode(text, type=list[Raw]) if batch else [body]
     except (UnicodeDecodeError, msgspec.DecodeError, RecursionError) as error:
         raise Malformed(str(error)) from error
     if len(contents) > MOST_EVENTS:
         raise TooMany(f"The batch has more than {MOST_EVENTS} events.")
-    return contents
+    return list(map(bytes, contents))
 
 
 def _event(index: int, content: bytes, schema: Schema) -> Event:

@@ -42,6 +42,11 @@ class Subscription(Struct, frozen=True, forbid_unknown_fields=True):
     subscription: Name
 
 
+class Buried(Struct, frozen=True, forbid_unknown_fields=True):
+    subscription: Name
+    blob: Annotated[str, Meta(max_length=1024)] = ""  # none: all of them
+
+
 class Said(Struct, frozen=True):
     said: str
 
@@ -57,6 +62,8 @@ class Actions:
             web.post("/api/publish", _takes(Publish, self._publish)),
             web.post("/api/pause", _takes(Subscription, self._pause)),
             web.post("/api/resume", _takes(Subscription, self._resume)),
+            web.post("/api/bring", _takes(Buried, self._bring)),
+            web.post("/api/discard", _takes(Buried, self._discard)),
             web.post("/api/conditions", _takes(Conditions, self._change)),
         ]
 
@@ -86,6 +93,12 @@ class Actions:
     async def _resume(self, asked: Subscription) -> str:
         self.sources.subscriber(asked.subscription).resume()
         return f"{asked.subscription} goes on."
+
+    async def _bring(self, asked: Buried) -> str:
+        return await self.sources.graveyard.bring(self.sources.subscriber(asked.subscription), asked.blob)
+
+    async def _discard(self, asked: Buried) -> str:
+        return await self.sources.graveyard.discard(self.sources.subscriber(asked.subscription), asked.blob)
 
     async def _change(self, asked: Conditions) -> str:
         self.sources.grid.change(asked)

@@ -1,26 +1,26 @@
-"""The functions of the functions host, which is another process, and how their last calls went, from its log."""
+"""The functions of the functions host, which is another process, and how their last calls went, as it tells."""
 
-import os
+import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 
 import aiohttp
 import msgspec
 from msgspec import Meta, Struct
 from msgspec import field as named
 
-from localcloud import functions_keys, story
+from localcloud import functions_keys, http
 
-TAIL_BYTES: Final = 256 * 1024  # of the host's log
 MOST_CALLS: Final = 5  # of each function
 LONGEST_ERROR: Final = 500  # characters
 ANSWER: Final = aiohttp.ClientTimeout(total=1)
-LARGEST_ANSWER: Final = 1024 * 1024
-ENDS: Final = {"function.called": True, "function.failed": False}
+LARGEST_ANSWER: Final = 4 * 1024 * 1024  # what is longer breaks off there, and is no JSON
+
+T = TypeVar("T")
 
 
 class Call(Struct, frozen=True, omit_defaults=True):
@@ -34,11 +34,11 @@ class Call(Struct, frozen=True, omit_defaults=True):
 class Function(Struct, frozen=True):
     name: str
     trigger: str
-    calls: list[Call]  # the last first
+    calls: list[Call] | None  # the last first, since the host's start; None: it does not tell
 
 
 class Functions(Struct, frozen=True):
-    answers: bool  # does the host?
+    answers: bool  # does the host? Else nothing is known of them
     known: list[Function]
 
 
@@ -56,7 +56,21 @@ class _Known(Struct, frozen=True):
     config: _Config = _Config()
 
 
+class _Ended(Struct, frozen=True):
+    at: datetime
+    duration_ms: float
+    outcome: str
+    trace_id: str | None = None
+    error: str | None = None
+
+
+class _Called(Struct, frozen=True):
+    function: str
+    calls: list[_Ended]
+
+
 _Listed = Annotated[list[_Known], Meta(max_length=1000)]
+_Told = Annotated[list[_Called], Meta(max_length=1000)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,57 +85,34 @@ class FunctionsHost:
         async with aiohttp.ClientSession() as session:
             yield cls(session, url, keys)
 
-    async def known(self) -> list[tuple[str, str]] | None:
-        """Each function's name and trigger; None where nobody answers."""
+    async def functions(self) -> Functions:
+        listed, told = await asyncio.gather(self._ask("functions", _Listed), self._ask("calls", _Told))
+        if listed is None:
+            return Functions(answers=False, known=[])
+        calls = {each.function: [_call(ended) for ended in each.calls[:MOST_CALLS]] for each in told or []}
+        known = [Function(each.name, _trigger(each.config.bindings), calls.get(each.name)) for each in listed]
+        return Functions(answers=True, known=known)
+
+    async def _ask(self, what: str, kind: type[T] | Any) -> T | None:
+        """None where nobody answers, or not that."""
         try:
             headers = {"x-functions-key": functions_keys.read(self.keys / functions_keys.MASTER)}
-            request = self.session.get(f"{self.url}/admin/functions", headers=headers, timeout=ANSWER)
-            async with request as answer:
-                listed = msgspec.json.decode(await answer.content.read(LARGEST_ANSWER), type=_Listed)
-        except (aiohttp.ClientError, OSError, TimeoutError, msgspec.DecodeError):
+            async with self.session.get(f"{self.url}/admin/{what}", headers=headers, timeout=ANSWER) as answer:
+                content = await http.at_most(LARGEST_ANSWER, answer.content)
+            found: T = msgspec.json.decode(content, type=kind)
+        except (aiohttp.ClientError, OSError, TimeoutError, msgspec.DecodeError, UnicodeDecodeError):
             return None
-        return [(each.name, _trigger(each.config.bindings)) for each in listed]
+        return found
 
 
-def functions(known: list[tuple[str, str]] | None, calls: dict[str, list[Call]]) -> Functions:
-    """Where the host is away, those that it has called lately."""
-    names = known if known is not None else [(name, "") for name in sorted(calls)]
-    return Functions(known is not None, [Function(name, trigger, calls.get(name, [])) for name, trigger in names])
-
-
-def last_calls(log: Path) -> dict[str, list[Call]]:
-    """By function, as far back as the log's tail tells. Blocks."""
-    found = dict[str, list[Call]]()
-    for line in reversed(tail(log)):
-        if line["event"] in ENDS and len(calls := found.setdefault(str(line.get("function")), [])) < MOST_CALLS:
-            calls.append(_call(line))
-    return found
-
-
-def tail(log: Path) -> list[dict[str, Any]]:
-    """The last lines that are whole, and ours. Blocks."""
-    try:
-        with log.open("rb") as written:
-            size = written.seek(0, os.SEEK_END)
-            written.seek(max(0, size - TAIL_BYTES))
-            content = written.read(TAIL_BYTES)
-    except FileNotFoundError:
-        return []
-    return [line for each in content.splitlines() for line in story.understood(each)]
-
-
-def _call(line: dict[str, Any]) -> Call:
+def _call(ended: _Ended) -> Call:
     return Call(
-        at=datetime.fromisoformat(line["timestamp"]),
-        ok=ENDS[line["event"]],
-        milliseconds=float(line.get("duration_ms") or 0),
-        trace=str(line.get("trace_id") or ""),
-        error=_last_line(str(line.get("exception") or "")),
+        at=ended.at,
+        ok=ended.outcome == "succeeded",
+        milliseconds=ended.duration_ms,
+        trace=ended.trace_id or "",
+        error=(ended.error or "")[:LONGEST_ERROR],
     )
-
-
-def _last_line(text: str) -> str:
-    return text.strip().rpartition("\n")[2][:LONGEST_ERROR]
 
 
 def _trigger(bindings: Iterable[_Binding]) -> str:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
+from msgspec import field as named
 
 from localcloud.eventgrid.pending import Delivery
 from localcloud.servicebus.entity import Entity
@@ -45,6 +46,17 @@ class Peeked(Struct, frozen=True):
     cut: bool  # there is more of the body than is shown
 
 
+class Shown(Struct, frozen=True):
+    """As much of an event as is shown."""
+
+    type: str
+    id: str
+    subject: str
+    trace: str
+    body: str
+    cut: bool
+
+
 class Waiting(Struct, frozen=True):
     """An event that Event Grid has yet to deliver."""
 
@@ -52,15 +64,13 @@ class Waiting(Struct, frozen=True):
     published: datetime
     due: datetime
     attempts: int
-    type: str
-    subject: str
-    trace: str
-    body: str
-    cut: bool
+    event: Shown
 
 
 class _Envelope(Struct, frozen=True):
     type: str = ""
+    own_type: str = named(name="eventType", default="")  # in Event Grid's schema
+    id: str = ""
     subject: str = ""
     traceparent: str = ""
 
@@ -98,19 +108,26 @@ def _peeked(entity: Entity, entry: Entry) -> Peeked:
     )
 
 
-def _waiting(of: Delivery) -> Waiting:
-    body = of.event.decode(errors="replace")
+def shown(event: bytes) -> Shown:
+    body = event.decode(errors="replace")
     about = _envelope(body)
+    return Shown(
+        type=about.type or about.own_type,
+        id=about.id,
+        subject=about.subject,
+        trace=_trace({}, body),
+        body=body[:LONGEST_BODY],
+        cut=len(body) > LONGEST_BODY,
+    )
+
+
+def _waiting(of: Delivery) -> Waiting:
     return Waiting(
         id=of.message_id,
         published=datetime.fromtimestamp(of.since, UTC),
         due=datetime.fromtimestamp(of.due, UTC),
         attempts=of.attempts,
-        type=about.type,
-        subject=about.subject,
-        trace=_trace({}, body),
-        body=body[:LONGEST_BODY],
-        cut=len(body) > LONGEST_BODY,
+        event=shown(of.event),
     )
 
 

@@ -1,5 +1,6 @@
 """Orders that came in lately, and the way of one of them through the system, as the logs tell it. All of it blocks."""
 
+import os
 import re
 from datetime import datetime
 from pathlib import Path
@@ -8,9 +9,9 @@ from typing import Any, Final
 from msgspec import Struct
 
 from localcloud import story
-from localcloud.inspector.calls import tail
 from localcloud.story import Step
 
+TAIL_BYTES: Final = 256 * 1024  # of a log
 MOST: Final = 30
 MOST_STEPS: Final = 200
 TRACE: Final = re.compile(r"[0-9a-f]{32}")
@@ -38,6 +39,18 @@ def recent(logs: Path) -> list[Recent]:
     }
     placed = [line for line in reversed(tail(logs / "orders.log")) if _is_placing(line)]
     return [_recent(line, examined.get(line["trace_id"], "")) for line in placed[:MOST]]
+
+
+def tail(log: Path) -> list[dict[str, Any]]:
+    """The last lines that are whole, and ours."""
+    try:
+        with log.open("rb") as written:
+            size = written.seek(0, os.SEEK_END)
+            written.seek(max(0, size - TAIL_BYTES))
+            content = written.read(TAIL_BYTES)
+    except FileNotFoundError:
+        return []
+    return [line for each in content.splitlines() for line in story.understood(each)]
 
 
 def way(logs: Path, asked: str) -> Way:

@@ -1,5 +1,6 @@
 """What is where, at a glance: a snapshot of the emulators' own objects. Nothing changes by being looked at."""
 
+from collections import Counter
 from datetime import UTC, datetime
 from typing import Final
 
@@ -43,6 +44,7 @@ class Subscriber(Struct, frozen=True):
     to: str
     types: list[str]
     state: SubscriptionState
+    graves: int | None  # blobs of dead letters; None where storage does not answer
 
 
 class Secret(Struct, frozen=True):
@@ -87,13 +89,9 @@ def secrets(kept: list[tuple[str, Kept]]) -> list[Secret]:
     return [Secret(name, datetime.fromtimestamp(newest.created, UTC)) for name, newest in kept]
 
 
-def subscribers(known: list[Subscription], states: list[SubscriptionState]) -> list[Subscriber]:
-    by_name = {state.name: state for state in states}
-    return [
-        Subscriber(each.name, each.topic, _said(by_name[each.name].to), each.types, by_name[each.name])
-        for each in known
-        if each.name in by_name
-    ]
+def subscriber(of: Subscription, state: SubscriptionState, graves: Counter[str] | None) -> Subscriber:
+    dead = None if graves is None else graves[of.name]
+    return Subscriber(of.name, of.topic, _said(state.to), of.types, state, dead)
 
 
 def _said(to: dict[str, str]) -> str:

@@ -13,6 +13,7 @@ import msgspec
 from aiohttp import web
 
 from localcloud.eventgrid import wire
+from localcloud.eventgrid.container import NotTaken
 from localcloud.eventgrid.server import LARGEST_REQUEST
 from localcloud.inspector import messages, orders
 from localcloud.inspector.actions import PLACES, Actions
@@ -36,6 +37,7 @@ STATUS: Final[dict[type[Exception], int]] = {
     msgspec.ValidationError: 422,
     UnicodeDecodeError: 422,
     Full: 503,
+    NotTaken: 503,
 }
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -59,6 +61,7 @@ class Inspector:
         app.router.add_get("/api/overview", self._overview)
         app.router.add_get("/api/messages", self._messages)
         app.router.add_get("/api/events", self._events)
+        app.router.add_get("/api/graves", self._graves)
         app.router.add_get("/api/orders", self._orders)
         app.router.add_get(f"/api/orders/{{id:{ID}}}", self._way)
         app.router.add_get(r"/api/letters/{id:\d{1,18}}", self._letter)
@@ -98,6 +101,9 @@ class Inspector:
     async def _events(self, request: web.Request) -> web.Response:
         subscriber = self.sources.subscriber(_said(request, "subscription"))
         return _json(messages.waiting(await subscriber.waiting_events(messages.MOST)))
+
+    async def _graves(self, request: web.Request) -> web.Response:
+        return _json(await self.sources.graveyard.look(self.sources.subscriber(_said(request, "subscription"))))
 
     async def _orders(self, _: web.Request) -> web.Response:
         async with self._reading:

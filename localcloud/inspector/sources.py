@@ -6,8 +6,9 @@ from pathlib import Path
 
 from localcloud.eventgrid import EventGrid
 from localcloud.eventgrid.delivery import Subscriber
-from localcloud.inspector import calls, overview
+from localcloud.inspector import overview
 from localcloud.inspector.calls import FunctionsHost
+from localcloud.inspector.graveyard import Graveyard
 from localcloud.inspector.overview import MOST_LETTERS, MOST_SECRETS, Overview
 from localcloud.keyvault import KeyVault
 from localcloud.mail import Letters
@@ -26,16 +27,19 @@ class Sources:
     letters: Letters
     host: FunctionsHost
     logs: Path
+    graveyard: Graveyard
 
     async def overview(self) -> Overview:
-        known, made = await asyncio.gather(
-            self.host.known(), asyncio.to_thread(calls.last_calls, self.logs / "functions.log")
+        known = self.topology.subscriptions
+        functions, graves = await asyncio.gather(
+            self.host.functions(), self.graveyard.counts(each.name for each in known)
         )
+        states = {state.name: state for state in self.grid.state()}
         return Overview(
             topics=self.topology.topics,
-            subscriptions=overview.subscribers(self.topology.subscriptions, self.grid.state()),
+            subscriptions=[overview.subscriber(each, states[each.name], graves) for each in known],
             entities=overview.entities(self.namespace),
-            functions=calls.functions(known, made),
+            functions=functions,
             secrets=overview.secrets(await self.vault.shelf.newest("", MOST_SECRETS)),
             letters=await self.letters.newest(MOST_LETTERS),
             conditions=self.grid.conditions,

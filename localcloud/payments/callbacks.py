@@ -35,7 +35,9 @@ class Callbacks:
             self.till.changed.clear()
             await self.till.settle_due(time())
             due = await self.till.due(time())
-            await asyncio.gather(*map(self._send, due))
+            async with asyncio.TaskGroup() as sending:
+                for callback in due:
+                    sending.create_task(self._send(callback))
             if not due:
                 await self._rest(await self.till.next_due())
 
@@ -45,7 +47,9 @@ class Callbacks:
                 await self.till.changed.wait()
 
     async def _send(self, callback: Callback) -> None:
-        statuses = await asyncio.gather(*(self._post(callback) for _ in range(callback.copies)))
+        async with asyncio.TaskGroup() as posting:
+            posts = [posting.create_task(self._post(callback)) for _ in range(callback.copies)]
+        statuses = [post.result() for post in posts]
         log.info("callback.sent", callback_id=callback.id, statuses=statuses, attempts=callback.attempts + 1)
         if all(status == 202 for status in statuses):
             await self.till.called_back(callback.id)

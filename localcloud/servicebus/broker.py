@@ -20,6 +20,7 @@ from localcloud.servicebus.admin import Administration
 from localcloud.servicebus.attachment import Peer
 from localcloud.servicebus.claims import Authorize, Claims, Key
 from localcloud.servicebus.contents import Memory
+from localcloud.servicebus.encoding import Symbol
 from localcloud.servicebus.entity import Entity
 from localcloud.servicebus.errors import TooLarge
 from localcloud.servicebus.ground import Ground
@@ -32,6 +33,7 @@ from localcloud.servicebus.wire import GOODBYE_SECONDS, Wire
 
 LARGEST_REQUEST: Final = 262_144  # bytes, of the administration client
 LIMITS: Final = Limits()
+PARTITION_KEY: Final = Symbol("x-opt-partition-key")
 NONE: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
@@ -42,6 +44,7 @@ class Envelope(NamedTuple):
     content_type: str = ""
     properties: Mapping[str, str] = NONE
     session_id: str = ""
+    partition_key: str = ""  # kept for whoever receives it: no queue here has partitions
 
 
 class Counts(NamedTuple):
@@ -103,7 +106,10 @@ class Broker:
         written = message.write(said, dict(envelope.properties), body)
         if len(written) > message.LARGEST:
             raise TooLarge(message.LARGEST)
-        await asyncio.shield(entity.send([message.split(written)]))
+        sent = message.split(written)
+        if envelope.partition_key:
+            sent = sent.annotated(PARTITION_KEY, envelope.partition_key)
+        await asyncio.shield(entity.send([sent]))
 
     def counts(self, queue: str) -> Counts:
         """Raises UnknownEntity."""

@@ -14,7 +14,7 @@ from services.catalog.domain import Category, Details, Media, Product, Value
 from services.catalog.reservations import Reservation
 from services.catalog.search import attribute
 from services.catalog.stock import Shelves
-from services.catalog.store import SkuTaken, Sort, Store, Wanted
+from services.catalog.store import Delivery, SkuTaken, Sort, Store, Wanted
 from tests.engines import Engine, facts
 from tests.engines.moves import Move
 
@@ -76,11 +76,19 @@ async def fill(store: Store) -> None:
         BACK, lambda reservation, shelves: reservation.take_back(shelves, NOON), cause="returned"
     )
     await store.change_stock(DESK, lambda desk: desk.reorder_at(2, NOON))
+    for product_id, key in ((DESK, "a"), (DESK, "B|é"), (RUG, "a")):
+        await receive(store, product_id, key)
     for customer_id in (ADA, BOB):
         await store.wait(EMPTY, customer_id, NOON)
     await store.wait(UNCOUNTED, ADA, NOON)
     await store.change(RUG, lambda rug: rug.show(Media(UUID(int=5), "https://media.example/é.png", "image/png"), NOON))
     await store.change(GONE, lambda gone: gone.delete(NOON))
+
+
+async def receive(store: Store, product_id: UUID, key: str) -> bytes:
+    return await store.receive(
+        Delivery(product_id, key, b"\x00"), lambda stock: stock.receive(1, "", NOON), lambda _: b"said \xff"
+    )
 
 
 class Seen(Exception):
@@ -112,11 +120,12 @@ async def see(store: Store, database: Database) -> Any:
         await store.add(Product(UUID(int=98), details(LAMP)), NOON)
     await store.change_reservation(HELD, refuse, cause=f"reserve {HELD}")
     await store.change_reservation(SOLD, refuse, cause="confirmed")
+    received = [await receive(store, DESK, "a"), await receive(store, DESK, "B|é"), await receive(store, RUG, "a")]
     reservations = [await reservation(store, order_id) for order_id in (HELD, SOLD, RELEASED, REFUSED, BACK)]
     ledgers = [await store.movements(product_id, 10**12, 100) for product_id in PRODUCTS]
     waits = [await store.waits_of(customer_id) for customer_id in (ADA, BOB)]
     counts = [await store.counts(each) for each in wanted]
-    return await store.categories(), lists, counts, reservations, ledgers, waits, await facts(database)
+    return await store.categories(), lists, counts, reservations, ledgers, waits, received, await facts(database)
 
 
 def refuse(*_: Any) -> NoReturn:

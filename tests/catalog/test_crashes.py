@@ -12,7 +12,7 @@ from libs.common.messages.catalog import ReservedLine
 from services.catalog.domain import Category, Details, Product
 from services.catalog.reservations import Reservation
 from services.catalog.stock import Shelves, Stock, rebuild
-from services.catalog.store import SkuTaken, Sort, Store, Wanted, migrate, open_store
+from services.catalog.store import Delivery, SkuTaken, Sort, Store, Wanted, migrate, open_store
 from tests.engines import Engine, facts
 from tests.engines.crashes import Verb, survives
 
@@ -63,7 +63,9 @@ async def count(store: Store) -> None:
 
 
 async def deliver(store: Store) -> None:
-    await store.change_stock(LAMP, lambda stock: stock.receive(3, "delivery", NOON), cause="delivery")
+    delivery = Delivery(LAMP, "delivery", b"3")
+    said = await store.receive(delivery, lambda stock: stock.receive(3, "delivery", NOON), lambda _: b"received")
+    assert said == b"received"
 
 
 async def sold_out(store: Store) -> None:

@@ -172,6 +172,12 @@ async def test_an_import_stops_when_the_service_does(client: Client, staff: dict
     assert "another" in stopped["detail"]
 
 
+async def test_nobody_asks_for_an_export_without_its_body(client: Client, staff: dict[str, str]) -> None:
+    answer = await client.head("/api/products/export", headers=staff)
+
+    assert (answer.status, answer.headers["Allow"]) == (405, "GET")
+
+
 async def test_what_is_exported_can_be_imported(client: Client, staff: dict[str, str]) -> None:
     category = await (await client.post("/api/categories", json={"name": "Home"}, headers=staff)).json()
     said = {"category_ids": [category["id"]], "attributes": {"color": "red", "watts": 5.5}, "tax_rate": 700}

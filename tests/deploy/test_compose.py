@@ -24,7 +24,7 @@ pytestmark = pytest.mark.deploy
 SCHEMA = ROOT.parent / "shared/schemas/compose-spec.json"
 OPERATORS_DATABASE = "postgresql://store@127.0.0.1:8095/postgres?sslmode=disable"
 # Another file, another word, the same meaning.
-PATHS = {"SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "IDENTITY_HEADER", "PAYMENTS_KEY"}
+PATHS = {"SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "IDENTITY_HEADER", "PAYMENTS_KEY", "CORS_ORIGINS"}
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 import asyncio
 import re
 import subprocess
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -39,16 +39,17 @@ UPSTREAMS = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize("origins", [(), ("https://shop.example",), ("http://localhost:3000", "https://a.example")])
 @pytest.mark.parametrize("upstreams", UPSTREAMS.values(), ids=list(UPSTREAMS))
 def test_the_image_of_the_gateway_comes_to_the_configuration_of_make_run(
-    upstreams: Mapping[str, str], store: Topology
+    upstreams: Mapping[str, str], origins: Sequence[str], store: Topology
 ) -> None:
     told = {f"{name.upper()}_URL": url for name, url in upstreams.items()}
-    told |= {"CA_FILE": "/ca.pem", "NGINX_LOCAL_RESOLVERS": RESOLVERS}
+    told |= {"CA_FILE": "/ca.pem", "NGINX_LOCAL_RESOLVERS": RESOLVERS, "CORS_ORIGINS": " ".join(origins)}
 
     filled = Template(template.render(store)).safe_substitute(wanted(sourced(told)))
 
-    network = replace(template.NETWORK, resolver=RESOLVERS)
+    network = replace(template.NETWORK, resolver=RESOLVERS, origins=origins)
     assert filled == gateway.render(store, upstreams, listen=template.LISTEN, ca=Path("/ca.pem"), network=network)
     assert "${" not in filled
 
@@ -61,6 +62,19 @@ def test_a_gateway_that_is_not_told_where_to_lead_does_not_start(name: str) -> N
         sourced(urls)
 
     assert f"{name.upper()}_URL: says where" in failed.value.stderr
+
+
+@pytest.mark.parametrize(
+    "origins",
+    ["*", "null", "https://", "https://a.example/", "https://a.example https://b;}", "ftp://a", 'https://"a"'],
+)
+def test_a_gateway_that_is_told_of_what_is_no_origin_does_not_start(origins: str) -> None:
+    urls = {f"{name.upper()}_URL": url for name, url in AWAY.items()}
+
+    with pytest.raises(subprocess.CalledProcessError) as failed:
+        sourced(urls | {"CORS_ORIGINS": origins})
+
+    assert "CORS_ORIGINS names origins such as https://shop.example" in failed.value.stderr
 
 
 def test_where_no_name_server_is_named_it_is_this_machine() -> None:

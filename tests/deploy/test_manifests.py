@@ -29,7 +29,7 @@ ALLOWED_ON_LAPTOP = [
     for name in ON_LAPTOP
     for said in ("hostNetwork: the host's is not for us", "rollingUpdate.maxUnavailable: None is not 0")
 ]
-ELSEWHERE_IN_COMPOSE = {"SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CA_FILE", "LOG_LEVEL", "MEDIA_URL"}
+ELSEWHERE_IN_COMPOSE = {"SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CA_FILE", "LOG_LEVEL", "CORS_ORIGINS", "MEDIA_URL"}
 
 
 @pytest.fixture(scope="module")

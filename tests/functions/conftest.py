@@ -1,6 +1,7 @@
 """A function's surroundings, on loopback."""
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import aiohttp
@@ -10,6 +11,8 @@ from aiohttp.test_utils import TestServer
 from functions.connections import TIMEOUT, Connections
 from functions.mail import open_mail
 from functions.settings import Settings
+from localcloud import certificates
+from localcloud.certificates import Certificates
 from localcloud.payments.server import Provider
 from localcloud.payments.till import Till
 from tests.functions.surroundings import KEY, SHOP, Credential, Mailbox, Owners, Queue
@@ -67,3 +70,11 @@ async def to(owners: Owners, mailbox: Mailbox, credential: Credential, payments:
             payments_key=KEY,
         )
         yield Connections(told, session, credential, open_mail(told.mail_url, "", credential))
+
+
+@pytest.fixture
+def trusted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Certificates:
+    files = certificates.ensure(tmp_path / "certificates", datetime.now(UTC))
+    monkeypatch.setenv("SSL_CERT_FILE", str(files.bundle))
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(files.bundle))
+    return files

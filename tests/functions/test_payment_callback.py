@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import azure.functions as func
 import pytest
@@ -62,6 +63,14 @@ def test_a_repeat_is_the_same_command(queues: Queues) -> None:
         payment_callback(calls(), queues, KEY)
 
     assert len({(command.id, bytes(command.data)) for command in queues["orders"].sent}) == 1
+
+
+@pytest.mark.parametrize("other", [{"status": "captured"}, {"amount": 1}, {"order_id": str(UUID(int=9))}])
+def test_other_news_under_the_same_id_is_not_taken_for_a_repeat(queues: Queues, other: dict[str, Any]) -> None:
+    payment_callback(calls(), queues, KEY)
+    payment_callback(calls(json.dumps(SAID | other).encode()), queues, KEY)
+
+    assert len({command.id for command in queues["orders"].sent}) == 2
 
 
 def test_a_decline_is_told_with_its_reason(queues: Queues) -> None:

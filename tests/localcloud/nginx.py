@@ -12,13 +12,15 @@ from aiohttp import ClientResponse, ClientSession, web
 from yarl import URL
 
 from localcloud import certificates, gateway
-from localcloud.gateway import Limits
+from localcloud.gateway import Limits, Network
 from localcloud.program import Program
 from localcloud.topology import Topology
 from tests.localcloud.programs import free_ports, running, state_of
 
 NAME = web.AppKey("name", str)
 MEGABYTE = 2**20
+SHOP = "https://shop.example"
+ORIGINS = ("http://localhost:3000", SHOP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,10 @@ async def busy(_: web.Request) -> web.Response:
     return web.json_response({}, status=503, headers={"Retry-After": "77", "Referrer-Policy": "origin"})
 
 
+async def open_to_all(_: web.Request) -> web.Response:
+    return web.json_response({}, headers={"Access-Control-Allow-Origin": "*", "Vary": "Origin"})
+
+
 async def absent(_: web.Request) -> web.Response:
     return web.Response(status=404, text="<Error>BlobNotFound</Error>", content_type="application/xml")
 
@@ -68,7 +74,13 @@ async def absent(_: web.Request) -> web.Response:
 async def service(name: str) -> AsyncIterator[str]:
     app = web.Application(client_max_size=10 * MEGABYTE)
     app[NAME] = name
-    app.add_routes([web.get("/api/products/busy", busy), web.get("/account/media/absent", absent)])
+    app.add_routes(
+        [
+            web.get("/api/products/busy", busy),
+            web.get("/api/products/open", open_to_all),
+            web.get("/account/media/absent", absent),
+        ]
+    )
     app.router.add_route("*", "/{path:.*}", echo)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
     await runner.setup()
@@ -92,7 +104,8 @@ async def gateways(tmp_path: Path, store: Topology) -> AsyncIterator[Open]:
         async def start(limits: Limits) -> Gateway:
             port = free_ports(1)
             listen = f"127.0.0.1:{port}"
-            configuration = gateway.render(store, upstreams, listen=listen, ca=ca, limits=limits)
+            around = Network(origins=ORIGINS)
+            configuration = gateway.render(store, upstreams, listen=listen, ca=ca, limits=limits, network=around)
             program = gateway.program(state / "gateway", configuration, port)
             process = await until.enter_async_context(running(program, tmp_path / "log"))
             client = await until.enter_async_context(ClientSession())

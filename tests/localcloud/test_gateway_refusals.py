@@ -10,7 +10,7 @@ from aiohttp import ClientResponse
 from yarl import URL
 
 from localcloud.gateway import Limits
-from tests.localcloud.nginx import MEGABYTE, Gateway, Open
+from tests.localcloud.nginx import MEGABYTE, SHOP, Gateway, Open
 
 pytestmark = pytest.mark.real
 
@@ -113,6 +113,57 @@ async def test_who_asks_too_often_is_told_to_wait(open_gateway: Open) -> None:
     assert [answer.status for answer in answers] == [200, 200, 200, 429]
     await problem(answers[-1], 429)
     assert answers[-1].headers["Retry-After"] == "1"
+
+
+async def test_a_page_that_may_call_can_read_why_it_is_refused(open_gateway: Open) -> None:
+    nginx = await open_gateway(Limits(rate=1, burst=9))
+    page, too_large = {"Origin": SHOP}, {"Content-Length": str(2 * MEGABYTE)}
+    refused = [
+        (404, await nginx.ask("/nowhere", headers=page)),
+        (404, await nginx.ask("/media/absent", headers=page)),
+        (405, await nginx.ask("/media/tea.png", "PUT", headers=page)),
+        (413, await nginx.ask("/api/orders", "POST", headers=page | too_large)),
+        (502, await nginx.ask("/api/customer-data/7", headers=page)),
+    ]
+    often = [await nginx.ask("/api/products", headers=page) for _ in range(12)]
+    refused.append((429, often[-1]))
+
+    for status, answer in refused:
+        await problem(answer, status)
+        assert answer.headers.getall("Access-Control-Allow-Origin") == [SHOP], status
+        assert {"Retry-After", "X-Request-Id"} == set(answer.headers["Access-Control-Expose-Headers"].split(", "))
+        assert answer.headers.getall("Vary") == ["Origin"]
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "",
+        "null",
+        "*",
+        "https://shop.example.evil",
+        "https://evil https://shop.example",
+        "http://shop.example",
+        SHOP + ":8",
+    ],
+)
+async def test_any_other_page_reads_nothing(nginx: Gateway, origin: str) -> None:
+    answer = await nginx.ask("/nowhere", headers={"Origin": origin} if origin else {})
+
+    await problem(answer, 404)
+    assert "Access-Control-Allow-Origin" not in answer.headers
+    assert "Access-Control-Expose-Headers" not in answer.headers
+    assert answer.headers["Vary"] == "Origin"
+
+
+async def test_what_a_service_answers_is_for_whom_it_says(nginx: Gateway) -> None:
+    """Also where it is busy: the gateway says nothing of its own to that."""
+    paths = ("/api/products/open", "/api/products/busy", "/api/products")
+
+    answers = [await nginx.ask(path, headers={"Origin": SHOP}) for path in paths]
+
+    assert [answer.headers.getall("Access-Control-Allow-Origin", []) for answer in answers] == [["*"], [], []]
+    assert [answer.headers.getall("Vary", []) for answer in answers] == [["Origin"], [], []]
 
 
 async def test_two_hundred_orders_at_once_pass(nginx: Gateway) -> None:

@@ -135,7 +135,37 @@ async def test_blocks_and_copies_are_told_of_when_there_is_a_blob(blobs: BlobSer
     await blobs.get_blob_client("media", "copy.mp4").start_copy_from_url(blob.url, requires_sync=True)
     await blob.delete_blob()
 
-    assert [json.loads(event.content)["data"]["api"] for event in told] == ["PutBlockList", "CopyBlob"]
+    assert [json.loads(event.content)["data"]["api"] for event in told] == ["PutBlockList", "CopyBlob", "DeleteBlob"]
+
+
+async def test_a_blob_that_is_deleted_is_told_of_in_azures_form(blobs: BlobServiceClient, told: Told) -> None:
+    blob = blobs.get_blob_client("private", "old/tea pot.png")
+    await blob.upload_blob(b"12345")
+    made, *_ = told
+
+    await blob.delete_blob()
+
+    event = told[-1]
+    said, data = json.loads(event.content), json.loads(event.content)["data"]
+    assert parse("application/cloudevents+json", event.content) == [event]
+    assert (said["type"], said["subject"]) == ("Microsoft.Storage.BlobDeleted", made.subject)
+    assert data.keys() == {"api", "requestId", "contentType", "blobType", "url", "sequencer", "storageDiagnostics"}
+    assert (data["api"], data["sequencer"] > json.loads(made.content)["data"]["sequencer"]) == ("DeleteBlob", True)
+
+
+async def test_of_a_blob_that_is_not_deleted_nobody_is_told(blobs: BlobServiceClient, told: Told) -> None:
+    blob = blobs.get_blob_client("private", "stays")
+    await blob.upload_blob(b"1", overwrite=True)
+    snapshot = await blob.create_snapshot()
+    told.clear()
+
+    await blobs.get_blob_client("private", "stays", snapshot=str(snapshot["snapshot"])).delete_blob()
+    await blob.create_snapshot()
+    await blob.delete_blob(delete_snapshots="only")
+    with pytest.raises(ResourceNotFoundError):
+        await blobs.get_blob_client("private", "never was").delete_blob()
+
+    assert (told, await blob.exists()) == ([], True)
 
 
 async def test_what_is_refused_is_not_told_of(azurite: Azurite, blobs: BlobServiceClient, told: Told) -> None:

@@ -31,7 +31,6 @@ def read(store: Topology, *said: dict[str, Any], **more: Any) -> Topology:
         ({"name": "a b"}, "matching regex"),
         ({"attributes": {"aeg-x": {"value": "1"}}}, "aeg-x"),
         ({"attributes": {"x": {"value": "1", "from": "id"}}}, "either"),
-        ({"attributes": {"PartitionKey": {"from": "id"}}}, "MessageId"),
         ({"attributes": {str(number): {"value": ""} for number in range(11)}}, "10"),
         ({"batch": {"events": 2}}, "batches"),
         ({"batch": {"events": 5001}, "to": {"function": "f"}}, "5000"),

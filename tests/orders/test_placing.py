@@ -6,10 +6,10 @@ from uuid import UUID
 import pytest
 
 from libs.common.database import Database
-from libs.common.errors import Invalid
+from libs.common.errors import Invalid, KeyReused
 from libs.common.postgres import Postgres
 from services.orders.domain import BlockedCustomer, Price, UnknownCustomer
-from services.orders.store import KeyReused, Store, migrate, open_store
+from services.orders.store import Store, migrate, open_store
 from services.orders.transitions import Status
 from tests.engines import Engine, facts
 from tests.engines.wire import Wire

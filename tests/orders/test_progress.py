@@ -239,6 +239,13 @@ async def test_a_stream_ends_when_the_service_stops(ada: Caller) -> None:
     assert stream.names == ["order-placed"]
 
 
+async def test_nobody_asks_for_a_stream_without_its_body(ada: Caller) -> None:
+    """HTTP has no end for it: what is written would be taken for the next answer."""
+    answer = await ada.client.head(f"{await ada.placed()}/events", headers=ada.headers)
+
+    assert (answer.status, answer.headers["Allow"]) == (405, "GET")
+
+
 async def test_a_caller_has_so_many_streams_and_no_more(ada: Caller, tokens: Tokens) -> None:
     path = await ada.placed()
     streams = [await ada.get(f"{path}/events") for _ in range(MOST_OF_ONE)]

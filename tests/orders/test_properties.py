@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from libs.common.database import Database
-from libs.common.errors import Invalid, NotFound, StoreError
+from libs.common.errors import Invalid, KeyReused, NotFound, StoreError
 from libs.common.ids import uuid7_beside
 from libs.common.messages import Fact
 from libs.common.messages.customers import Status as CustomerStatus
@@ -20,8 +20,6 @@ from services.orders.store import (
     Action,
     Attempt,
     Draft,
-    Entry,
-    KeyReused,
     Note,
     Receipt,
     Sought,
@@ -29,6 +27,7 @@ from services.orders.store import (
     migrate,
     open_store,
 )
+from services.orders.store.entries import SETTLING
 from services.orders.transitions import Status
 from tests.engines.models import Bench, Comparison, Told, compare, telling, verb
 
@@ -56,7 +55,7 @@ class Model:
     prices: dict[UUID, tuple[int, Price | None]] = field(default_factory=dict)  # by version; None: delisted
     standing: dict[UUID, tuple[int, str]] = field(default_factory=dict)
     orders: dict[UUID, Order] = field(default_factory=dict)
-    entries: dict[UUID, list[Entry]] = field(default_factory=dict)
+    entries: dict[UUID, list[Note]] = field(default_factory=dict)
     keys: dict[tuple[UUID, str], tuple[datetime, bytes, Receipt]] = field(default_factory=dict)
     causes: set[str] = field(default_factory=set)
     facts: list[Fact] = field(default_factory=list)
@@ -110,7 +109,7 @@ class Model:
         self.orders[order_id] = replace(order)
         if heard:
             reason = heard.reason if order.customer_id != NOBODY else ""
-            self.entries[order_id].append(Entry(heard.at, heard.kind, heard.name, heard.attempt, reason))
+            self.entries[order_id].append(replace(heard, reason=reason))
         if fact:
             self.note(order, fact)
         return order
@@ -118,7 +117,8 @@ class Model:
     def note(self, order: Order, fact: Fact) -> None:
         self.orders[order.id] = replace(order)
         name, reason = fact.type.split(".")[2], getattr(fact, "reason", "")
-        told = Entry(fact.at, "told", name, reason=reason, version=order.version)
+        mark = "" if name in {f"order-{status}" for status in SETTLING} else f"v{order.version}"
+        told = Note(mark, "told", name, fact.at, reason=reason, version=order.version)
         self.entries.setdefault(order.id, []).append(told)
         self.facts.append(fact)
 
@@ -126,7 +126,7 @@ class Model:
         order = self.orders.get(order_id)
         return NotFound if order is None or who not in (None, order.customer_id) else replace(order)
 
-    def timeline(self, order_id: UUID, who: UUID | None) -> list[Entry] | type[StoreError]:
+    def timeline(self, order_id: UUID, who: UUID | None) -> list[Note] | type[StoreError]:
         return self.entries[order_id] if isinstance(self.read(order_id, who), Order) else NotFound
 
     def page(self, who: UUID | None, status: Status | None = None) -> list[Order]:

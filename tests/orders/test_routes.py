@@ -6,8 +6,9 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from aiohttp import web
+from aiohttp import ClientResponse, web
 from aiohttp.test_utils import TestClient, TestServer
+from yarl import URL
 
 from libs.common import http
 from libs.common.auth import Role, Verifier
@@ -166,6 +167,33 @@ async def test_an_order_is_cancelled_once_and_its_timeline_says_so(client: Clien
     items = (await (await client.get(f"{path}/timeline", headers=ada)).json())["items"]
     assert [item["name"] for item in items] == ["order-placed", "order-cancelled"]
     assert [(item["status"], item["version"]) for item in items] == [("placed", 1), ("cancelled", 2)]
+
+
+def following(answer: ClientResponse) -> str:
+    url = answer.links["next"]["url"]
+    return str(URL(url).relative())
+
+
+async def test_a_timeline_goes_on_by_its_link_and_its_cursor_is_of_that_order(
+    client: Client, ada: dict[str, str]
+) -> None:
+    path, other = [(await place(client, ada)).headers["Location"] for _ in range(2)]
+    await client.post(f"{path}/cancel", headers=ada)
+    whole = await (await client.get(f"{path}/timeline", headers=ada)).json()
+
+    first = await client.get(f"{path}/timeline?limit=1", headers=ada)
+    second = await client.get(following(first), headers=ada)
+    third = await client.get(following(second), headers=ada)
+    wrong = [
+        await client.get(f"{other}/timeline", params={"cursor": (await first.json())["next"]}, headers=ada),
+        await client.get(f"{path}/timeline?limit=501", headers=ada),
+    ]
+
+    pages = [await answer.json() for answer in (first, second, third)]
+    assert whole["next"] is None
+    assert [item for page in pages for item in page["items"]] == whole["items"]
+    assert "next" not in third.links
+    assert [(answer.status, (await answer.json())["field"]) for answer in wrong] == [(422, "cursor"), (422, "limit")]
 
 
 async def test_pages_follow_each_other_to_the_end(client: Client, ada: dict[str, str]) -> None:

@@ -47,7 +47,7 @@ async def test_while_functions_are_away_for_an_hour_orders_wait_and_then_each_is
     await buyer.settled(await buyer.order(product))
     await running.quiet()
 
-    async with weather(shop, SCALED):
+    async with weather(running, SCALED):
         with running.away("functions"):
             order_ids = [await buyer.order(product) for _ in range(running.few(WAITING))]
             began = monotonic()

@@ -13,14 +13,14 @@ pytestmark = [pytest.mark.story, pytest.mark.xdist_group("store")]
 
 WAY = {
     ("customer", "orders", "POST /api/orders"),
-    ("orders", "process_order", "order.examined"),
+    ("orders", "process_order", "order.examined order-placed"),
     ("process_order", "catalog", "reserve-stock"),
     ("catalog", "orders", "stock-reserved"),
     ("orders", "take_payment", "payment.answered payment-requested"),
     ("take_payment", "orders", "record-payment"),
     ("orders", "catalog", "order-confirmed"),
     ("orders", "take_payment", "payment.answered order-confirmed"),
-    ("orders", "notify_customer", "letter.posted"),
+    ("orders", "notify_customer", "letter.posted order-confirmed"),
     ("notify_customer", "orders", "record-letter"),
 }
 

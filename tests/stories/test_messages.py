@@ -48,7 +48,7 @@ async def test_all_that_is_delivered_twice_at_once_and_once_more_comes_to_the_sa
 ) -> None:
     before = await duplicates(shop, running)
 
-    async with weather(shop, TWICE):
+    async with weather(running, TWICE):
         placed = await place_all(shop, bank, EACH)
         await running.quiet()
 
@@ -62,7 +62,7 @@ async def test_all_that_is_delivered_twice_at_once_and_once_more_comes_to_the_sa
 async def test_all_that_comes_late_and_in_another_order_comes_to_the_same_end(
     shop: Shop, bank: Bank, running: RunningStore
 ) -> None:
-    async with weather(shop, UNRULY):
+    async with weather(running, UNRULY):
         placed = await place_all(shop, bank, EACH)
         await running.quiet()
 
@@ -75,7 +75,7 @@ async def test_after_a_storm_of_edits_that_are_told_in_any_order_orders_list_wha
 ) -> None:
     products, buyer = await asyncio.gather(*(shop.product(stock=STOCK) for _ in LAST)), await shop.customer()
 
-    async with weather(shop, UNRULY):
+    async with weather(running, UNRULY):
         await asyncio.gather(*(edit(shop, *each) for each in zip(products, LAST, strict=True)))
         await running.quiet()  # which compares the lists, too
 

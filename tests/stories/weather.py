@@ -3,21 +3,16 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import msgspec
-
 from localcloud.eventgrid import FAIR, Conditions
-from tests.stories.shop import Shop
+from tests.inspecting import act
+from tests.stories.store import RunningStore
 
 
 @asynccontextmanager
-async def weather(shop: Shop, conditions: Conditions) -> AsyncIterator[None]:
-    await _change(shop, conditions)
+async def weather(store: RunningStore, conditions: Conditions) -> AsyncIterator[None]:
+    inspector = store.run().addresses["inspector"]
+    await act(inspector, "conditions", conditions)
     try:
         yield
     finally:
-        await _change(shop, FAIR)
-
-
-async def _change(shop: Shop, to: Conditions) -> None:
-    async with shop.session.put(f"{shop.letters_url}/event-grid", data=msgspec.json.encode(to), raise_for_status=True):
-        pass
+        await act(inspector, "conditions", FAIR)

@@ -94,13 +94,14 @@ const panel = (title, aside, ...content) =>
   h('section', { class: 'panel', 'aria-label': title }, h('div', { class: 'head' }, h('h3', {}, title), aside), content)
 
 const table = (name, heads, rows) =>
-  h('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': name },
-    h('table', {},
+  h('div', { class: 'scroll', tabindex: 0, role: 'group', 'aria-label': `${name}, scrolls sideways` },
+    h('table', { 'aria-label': name },
       h('thead', {}, h('tr', {}, heads.map((head) => h('th', { scope: 'col', class: head.startsWith('#') ? 'n' : null }, head.replace('#', ''))))),
       h('tbody', {}, rows)))
 
-const button = (act, text, data = {}, kind = '') =>
-  h('button', { type: 'button', class: kind || null, 'data-act': act, 'data-body': JSON.stringify(data) }, text)
+// `of` tells apart, for who hears it, buttons that say the same; `sure` is what they would throw away.
+const button = (act, text, data = {}, { of = '', sure = null } = {}) =>
+  h('button', { type: 'button', class: sure ? 'danger' : null, 'aria-label': of && `${text} ${of}`, 'data-act': act, 'data-body': JSON.stringify(data), 'data-sure': sure }, text)
 
 const facts = (pairs) =>
   h('dl', {}, pairs.filter(([, value]) => value).map(([name, value]) => [h('dt', {}, name), h('dd', {}, value)]))
@@ -110,6 +111,7 @@ const traced = (trace) => trace && h('a', { class: 'mono', href: `#/orders/${tra
 
 // ---- Parts ----------------------------------------------------------------------------------------------------------
 
+const graveLink = (name) => `#/events/${encodeURIComponent(name)}/dead`
 const entityLink = (entity, place) => `#/queues/${encodeURIComponent(entity.name)}/${place}`
 
 function notes(all) {
@@ -118,13 +120,13 @@ function notes(all) {
   for (const each of all.entities) {
     if (each.dead) add(`d${each.name}`, 'bad', 'dead', `${many(each.dead, 'dead letter')} of ${each.name}`, h('a', { href: entityLink(each, 'dead') }, `Look at those of ${each.name}`))
   }
-  for (const { name, state } of all.subscriptions) {
+  for (const { name, state, graves } of all.subscriptions) {
     if (state.status === 'paused') add(`p${name}`, 'warn', 'paused', `${name}, ${many(state.pending, 'event')} waiting`, button('resume', `Resume ${name}`, { subscription: name }))
-    if (state.dead) add(`g${name}`, 'bad', 'given up', `${many(state.dead, 'event')} of ${name}; make dead-letters shows and replays them`)
+    if (graves) add(`g${name}`, 'bad', 'given up', `${many(graves, 'event')} of ${name}`, h('a', { href: graveLink(name) }, `Look at those of ${name}`))
     if (state.next_attempt && state.pending) add(`n${name}`, 'warn', 'retrying', [`${name}: next attempt `, when(state.next_attempt)])
   }
   if (!all.functions.answers) add('host', 'bad', 'away', 'The functions host does not answer')
-  for (const each of all.functions.known) if (each.calls[0]?.ok === false) add(`f${each.name}`, 'bad', 'failed', `${each.name}: ${each.calls[0].error}`)
+  for (const each of all.functions.known) if (each.calls?.[0]?.ok === false) add(`f${each.name}`, 'bad', 'failed', `${each.name}: ${each.calls[0].error}`)
   const faults = Object.keys(FAULTS).filter((name) => all.conditions[name])
   if (faults.length) add('faults', 'warn', 'faults on', faults.map((name) => `${name} ${all.conditions[name]}`).join(', '), button('conditions', 'Switch faults off', { time_scale: all.conditions.time_scale }))
   return found
@@ -134,8 +136,9 @@ function overview(all) {
   const pending = sum(all.subscriptions, (each) => each.state.pending)
   const waiting = sum(all.entities, (each) => each.active + each.locked)
   const dead = sum(all.entities, (each) => each.dead)
-  const failed = all.functions.known.filter((each) => each.calls[0]?.ok === false).length
-  const tile = (href, count, text, kind) => h('li', {}, h('a', { href, class: count && kind ? kind : null }, h('strong', {}, count.toLocaleString('en')), h('span', {}, text)))
+  const givenUp = sum(all.subscriptions, (each) => each.graves ?? 0)
+  const failed = !all.functions.answers ? null : all.functions.known.filter((each) => each.calls?.[0]?.ok === false).length
+  const tile = (href, count, text, kind) => h('li', {}, h('a', { href, class: count && kind ? kind : null }, h('strong', {}, count === null ? '?' : count.toLocaleString('en')), h('span', {}, text)))
   const found = notes(all)
   return [
     h('h2', {}, 'Overview'),
@@ -143,7 +146,8 @@ function overview(all) {
       tile('#/events', pending, 'events to deliver', 'warn'),
       tile('#/queues', waiting, 'messages waiting'),
       tile('#/queues', dead, 'dead letters', 'bad'),
-      tile('#/functions', failed, 'functions failing', 'bad'),
+      tile('#/events', givenUp, 'events given up', 'bad'),
+      tile('#/functions', failed, failed === null ? 'functions: unknown' : 'functions failing', 'bad'),
       tile('#/letters', all.letters.length, all.letters.length < 50 ? 'letters' : 'newest letters')),
     panel('What wants a look', null, found.length ? h('ul', { class: 'notes' }, found) : none('Nothing: all is delivered, and nothing was given up.')),
     recent(),
@@ -179,8 +183,10 @@ function way(asked) {
     h('div', { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': 'Sequence, scrolls sideways' }, sequence(found.steps, after)),
     h('div', { class: 'body' },
       h('p', { class: 'hint' }, 'Solid: HTTP or a command by Service Bus. Dashed: a fact that Event Grid has brought.'),
-      h('ol', { class: 'steps' }, found.steps.map((step) => h('li', {}, h('span', { class: 'hint' }, `${after(step)} `), h('strong', {}, step.who), `: ${step.what} `, h('span', { class: 'hint' }, `(${step.name}${step.by && `, by ${step.by}`})`))))))
+      h('ol', { class: 'steps' }, found.steps.map((step) => h('li', {}, h('span', { class: 'hint' }, `${after(step)} `), h('strong', {}, step.who), `: ${step.what} `, h('span', { class: 'hint' }, `(${told(step)}${step.by && `, by ${step.by}`})`))))))
 }
+
+const told = (step) => step.name.replace(/^[a-z]+\.[a-z_]+ /, '') // the message's type, without what the log calls the deed
 
 function sequence(steps, after) {
   const there = new Set(steps.flatMap((step) => [step.of, step.who]).filter(Boolean))
@@ -202,33 +208,57 @@ function sequence(steps, after) {
       s('text', { class: 'at', x: 12, y: y + 4 }, `+${after(step)}`),
       s('path', { class: step.by.startsWith('Event Grid') ? 'arrow facts' : 'arrow', d: path }),
       s('path', { class: 'tip', d: `M${to} ${y} l${-tip * 9} -5 v10 z` }),
-      s('text', { class: 'said', x: (from + to) / 2, y: y - 7 }, step.name.replace(/^payment\.\w+ /, '')))
+      s('text', { class: 'said', x: (from + to) / 2, y: y - 7 }, told(step)))
   }
   return s('svg', { width, height, viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': `Sequence of ${many(steps.length, 'step')} between ${lanes.join(', ')}; as text below` },
     lanes.map(head), steps.map(arrow))
 }
 
-function events(all, chosen) {
-  const row = ({ name, topic, to, types, state }) => h('tr', { 'data-key': name },
+function events(all, chosen, where) {
+  const dead = ({ name, graves }) => {
+    if (graves === null) return h('td', { class: 'n' }, h('span', { title: 'Storage does not answer' }, '?'))
+    return graves ? h('td', { class: 'n' }, h('a', { href: graveLink(name), 'aria-label': `${many(graves, 'dead letter')} of ${name}` }, tag('bad', graves))) : number(0)
+  }
+  const row = ({ name, topic, to, types, state, graves }) => h('tr', { 'data-key': name },
     h('th', { scope: 'row' }, h('a', { href: `#/events/${name}` }, name), h('span', { class: 'sub' }, `${topic} → ${to}, ${types.length ? many(types.length, 'type') : 'all types'}`)),
     h('td', {}, state.status === 'active' ? tag('good', 'delivers') : tag('warn', state.status)),
-    number(state.pending), number(state.delivered), number(state.retried, 'warn'), number(state.dead, 'bad'),
+    number(state.pending), number(state.delivered), number(state.retried, 'warn'), dead({ name, graves }),
+    h('td', {}, state.last_answer ? [tag(state.last_answer.startsWith('Delivered') ? 'good' : 'warn', state.last_answer), ' ', when(state.last_attempt)] : when(null)),
     h('td', {}, when(state.next_attempt)),
-    h('td', {}, state.status === 'paused' ? button('resume', 'Resume', { subscription: name }) : button('pause', 'Pause', { subscription: name })))
-  const heads = ['Subscription', 'State', '#Pending', '#Delivered', '#Retried', '#Dead', 'Next attempt', 'Do']
+    h('td', {}, state.status === 'paused' ? button('resume', 'Resume', { subscription: name }, { of: name }) : button('pause', 'Pause', { subscription: name }, { of: name })))
+  const heads = ['Subscription', 'State', '#Pending', '#Delivered', '#Retried', '#Dead', 'Last attempt', 'Next attempt', 'Do']
   return [
     h('h2', {}, 'Event Grid'),
     panel('Subscriptions', h('span', { class: 'hint' }, `of the topics ${all.topics.join(', ')}`), table('Subscriptions', heads, all.subscriptions.map(row))),
-    chosen && waitingEvents(chosen), publishing(all), weather(all.conditions),
+    chosen && (where === 'dead' ? graves(chosen) : waitingEvents(chosen)), publishing(all), weather(all.conditions),
   ]
 }
 
 function waitingEvents(name) {
   const found = known.detail.events
   const one = (each) => h('details', { 'data-key': each.id },
-    h('summary', {}, h('span', { class: 'grow' }, each.type || each.id), each.attempts ? tag('warn', many(each.attempts, 'attempt')) : null, h('span', { class: 'hint' }, 'due ', when(each.due))),
-    h('div', {}, facts([['Subject', each.subject], ['Delivery', each.id], ['Published', moment(each.published)], ['Due', moment(each.due)], ['Trace', traced(each.trace)]]), content(each)))
-  return panel(`Waiting for ${name}`, null, !found ? none('reading …') : found.length ? h('div', { class: 'list' }, found.map(one)) : none('Nothing waits.'))
+    h('summary', {}, h('span', { class: 'grow' }, each.event.type || each.id), each.attempts ? tag('warn', many(each.attempts, 'attempt')) : null, h('span', { class: 'hint' }, 'due ', when(each.due))),
+    h('div', {}, facts([['Subject', each.event.subject], ['Event', each.event.id], ['Delivery', each.id], ['Published', moment(each.published)], ['Due', moment(each.due)], ['Trace', traced(each.event.trace)]]), content(each.event)))
+  const other = h('a', { href: graveLink(name) }, 'Its dead letters')
+  return panel(`Waiting for ${name}`, other, !found ? none('reading …') : found.length ? h('div', { class: 'list' }, found.map(one)) : none('Nothing waits.'))
+}
+
+function graves(name) {
+  const found = known.detail.graves
+  const every = { subscription: name, blob: '' }
+  const other = h('a', { href: `#/events/${encodeURIComponent(name)}` }, 'What waits for it')
+  const all = found?.length ? [button('bring', 'Send all again', every), button('discard', 'Throw all away', every, { sure: `all dead letters of ${name}` })] : null
+  const one = (each, index) => h('details', { 'data-key': `${each.blob}/${index}` },
+    h('summary', {}, h('span', { class: 'grow' }, each.event.type || each.event.id || each.blob), tag('bad', each.reason || 'no reason'), when(each.at)),
+    h('div', {},
+      facts([['Last answer', each.outcome], ['Attempts', each.attempts && String(each.attempts)], ['Last attempt', moment(each.at)],
+        ['Event', each.event.id], ['Subject', each.event.subject], ['Blob', each.blob], ['Trace', traced(each.event.trace)]]),
+      content(each.event),
+      h('div', { class: 'row' }, button('bring', 'Send again', { subscription: name, blob: each.blob }, { of: each.event.id }),
+        button('discard', 'Throw away', { subscription: name, blob: each.blob }, { of: each.event.id, sure: `this dead letter of ${name}` }))))
+  const more = found?.length >= 20 ? none('The first 20 are shown.') : null
+  return panel(`Dead letters of ${name}`, h('span', { class: 'row' }, other, all),
+    !found ? none(known.detail.messages?.failed ?? 'reading …') : found.length ? h('div', { class: 'list' }, found.map(one), more) : none('No dead letters.'))
 }
 
 function publishing(all) {
@@ -268,7 +298,7 @@ function messages(entity, place) {
   const title = place === 'dead' ? `Dead letters of ${entity}` : `Messages in ${entity}`
   const other = place === 'dead' ? h('a', { href: `#/queues/${encodeURIComponent(entity)}/main` }, 'Its messages') : h('a', { href: `#/queues/${encodeURIComponent(entity)}/dead` }, 'Its dead letters')
   const list = found?.list
-  const purge = list?.length ? button('purge', 'Throw all away', { entity, place }, 'danger') : null
+  const purge = list?.length ? button('purge', 'Throw all away', { entity, place }, { sure: `all ${place === 'dead' ? 'dead letters' : 'messages'} of ${entity}` }) : null
   const more = list?.length >= 50 ? none('The first 50 are shown.') : null
   return panel(title, h('span', { class: 'row' }, other, purge), !list ? none(found?.failed ?? 'reading …') : list.length ? h('div', { class: 'list' }, list.map((each) => message(each, entity, place)), more) : none(place === 'dead' ? 'No dead letters.' : 'It is empty.'))
 }
@@ -284,7 +314,7 @@ function message(each, entity, place) {
         ['Handed out', each.deliveries ? many(each.deliveries, 'time') : ''], ['Trace', traced(each.trace)], ['Size', many(each.bytes, 'byte')],
         ...Object.entries(each.properties)]),
       content(each),
-      place === 'dead' ? button('resend', 'Send again', { entity, number: each.number }) : null))
+      place === 'dead' ? button('resend', 'Send again', { entity, number: each.number }, { of: `#${each.number}` }) : null))
 }
 
 function typeOf(body) {
@@ -302,9 +332,9 @@ function functions(all) {
     h('summary', {}, each.ok ? tag('good', `${each.milliseconds} ms`) : tag('bad', 'failed'), when(each.at)),
     h('div', {}, facts([['At', exact(each.at)], ['Took', `${each.milliseconds} ms`], ['Error', each.error], ['Trace', traced(each.trace)]]))))
   const row = (each) => h('tr', { 'data-key': each.name }, h('th', { scope: 'row' }, each.name, h('span', { class: 'sub' }, each.trigger)),
-    h('td', {}, each.calls.length ? h('ul', { class: 'calls' }, each.calls.map(call)) : h('span', { class: 'hint' }, 'not called lately')))
+    h('td', {}, each.calls?.length ? h('ul', { class: 'calls' }, each.calls.map(call)) : h('span', { class: 'hint' }, each.calls ? 'not called since the host has started' : 'unknown: the host does not tell')))
   const aside = all.functions.answers ? tag('good', 'host answers') : tag('bad', 'host is away')
-  return [h('h2', {}, 'Functions'), panel('Functions and their last calls', aside, all.functions.known.length ? table('Functions', ['Function', 'Last calls'], all.functions.known.map(row)) : none('None is known.'))]
+  return [h('h2', {}, 'Functions'), panel('Functions and their last calls', aside, all.functions.known.length ? table('Functions', ['Function', 'Last calls'], all.functions.known.map(row)) : none(all.functions.answers ? 'There is none.' : 'Unknown: the functions host does not answer.'))]
 }
 
 function letters(all, chosen) {
@@ -327,7 +357,7 @@ const VIEWS = { overview, orders, events, queues, functions, letters, secrets }
 const LOADS = {
   overview: async () => ({ recent: await ask('/api/orders') }),
   orders: async (id) => ({ recent: await ask('/api/orders'), way: id ? await ask(`/api/orders/${encodeURIComponent(id)}`) : null }),
-  events: async (name) => ({ events: name ? await ask(`/api/events?subscription=${encodeURIComponent(name)}`) : null }),
+  events: async (name, where) => ({ [where === 'dead' ? 'graves' : 'events']: name ? await ask(`/api/${where === 'dead' ? 'graves' : 'events'}?subscription=${encodeURIComponent(name)}`) : null }),
   queues: async (entity, place) => ({ messages: entity ? { list: await ask(`/api/messages?entity=${encodeURIComponent(entity)}&place=${place}`) } : null }),
   letters: async (id) => ({ letter: id ? await ask(`/api/letters/${encodeURIComponent(id)}`) : null }),
 }
@@ -340,7 +370,7 @@ function place() {
 }
 
 async function ask(path, options = {}) {
-  const answer = await fetch(path, { signal: AbortSignal.timeout(10000), cache: 'no-store', ...options })
+  const answer = await fetch(path, { signal: AbortSignal.timeout(options.method ? 30000 : 10000), cache: 'no-store', ...options })
   if (answer.status === 304) return null
   const content = await answer.json()
   if (!answer.ok) throw Object.assign(new Error(content.detail ?? answer.statusText), { status: answer.status })
@@ -377,7 +407,10 @@ function draw() {
     if (link.hash === `#/${view}`) link.setAttribute('aria-current', 'page')
     else link.removeAttribute('aria-current')
   }
-  if (known.overview) count('#/queues', sum(known.overview.entities, (each) => each.dead), 'dead letters')
+  if (known.overview) {
+    count('#/queues', sum(known.overview.entities, (each) => each.dead), 'dead letters')
+    count('#/events', sum(known.overview.subscriptions, (each) => each.graves ?? 0), 'dead letters')
+  }
 }
 
 function count(hash, dead, what) {
@@ -454,9 +487,8 @@ function sure(text) {
 document.addEventListener('click', async (event) => {
   const pressed = event.target.closest('button[data-act]')
   if (!pressed) return
-  const { act: name, body } = pressed.dataset
-  const { entity, place: where } = JSON.parse(body)
-  if (name === 'purge' && !(await sure(`Throw away all ${where === 'dead' ? 'dead letters' : 'messages'} of ${entity}? They are gone for good.`))) return
+  const { act: name, body, sure: what } = pressed.dataset
+  if (what && !(await sure(`Throw away ${what}? That can't be undone.`))) return
   pressed.disabled = true
   await act(name, body)
   pressed.disabled = false

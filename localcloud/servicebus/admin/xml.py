@@ -19,10 +19,11 @@ DEEPEST: Final = 32
 
 def parse(body: bytes) -> Element:
     """Raises BadArgument."""
-    if len(body) > LARGEST or b"<!" in body:  # no entities, which could be any number of others
+    # No entities, which could be any number of others; nor another encoding than UTF-8, in which they could hide.
+    if len(body) > LARGEST or b"<!" in body or b"\0" in body:
         raise BadArgument("the document is too large, or declares something")
     try:
-        root = ET.fromstring(body)  # noqa: S314
+        root = ET.fromstring(body.decode())  # noqa: S314
     except (ET.ParseError, ValueError, LookupError) as error:
         raise BadArgument(f"not XML: {error}") from None
     if _depth(root) > DEEPEST:

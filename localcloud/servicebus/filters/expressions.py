@@ -15,7 +15,6 @@ from localcloud.servicebus.filters.values import (
     equal,
     like,
     opposite,
-    pattern_of,
     reckoned,
     truth,
 )
@@ -110,7 +109,7 @@ class Reader(Cursor):
             if value is None or wanted is None:
                 return None
             mark = escape(facts) if escape else None
-            return like(str(value), pattern_of(str(wanted), mark if isinstance(mark, str) else None))
+            return like(str(value), str(wanted), mark if isinstance(mark, str) else None)
 
         return fits
 

@@ -3,19 +3,21 @@
 from typing import Annotated
 from uuid import UUID
 
+import msgspec
 from aiohttp import web
 from msgspec import Meta, Struct
 
 from libs.common.auth import Role
 from libs.common.clock import now
-from libs.common.errors import Invalid, Malformed, NotFound
-from libs.common.http import bears, idempotency_key, if_match, path_id, read, reply
+from libs.common.errors import Invalid, KeyReused, Malformed, NotFound
+from libs.common.http import bears, fingerprint, idempotency_key, if_match, path_id, read, reply
 from libs.common.messages.catalog import MOST_PIECES
 from libs.common.operations import Operation, allow
 from libs.common.queries import next_page, query
 from services.catalog.routes.bodies import Pieces, Reason
 from services.catalog.routes.keys import CURSORS, STORE
 from services.catalog.stock import BelowReserved, Movement, NotCounted, Stock, TooMuchStock
+from services.catalog.store import Delivery
 
 routes = web.RouteTableDef()
 
@@ -89,19 +91,22 @@ async def recount_stock(request: web.Request) -> web.Response:
 @routes.post("/api/products/{id}/stock/receipts")
 @allow(Role.ADMIN)
 @Operation(
-    body=Receipt, headers=["Idempotency-Key"], answers={200: StockBody}, refuses=[NotCounted, TooMuchStock, Malformed]
+    body=Receipt,
+    headers=["Idempotency-Key"],
+    answers={200: StockBody},
+    refuses=[KeyReused, NotCounted, TooMuchStock, Malformed],
 )
 async def receive_stock(request: web.Request) -> web.Response:
-    """Adds a delivery once, however often it is sent with the same Idempotency-Key, whatever a repeat says; orders may
-    move the stock meanwhile.
+    """Adds a delivery once, however often it is sent with the same Idempotency-Key: a repeat gets the first answer,
+    whatever has moved since.
     """
     product_id, key, wanted, at = path_id(request), idempotency_key(request), await read(request, Receipt), now()
-    stock = await request.app[STORE].change_stock(
-        product_id,
+    body = await request.app[STORE].receive(
+        Delivery(product_id, key, fingerprint(wanted)),
         lambda stock: stock.receive(wanted.quantity, wanted.reason, at),
-        cause=f"receipt {product_id} {key}",
+        lambda stock: msgspec.json.encode(stock_body(stock)),
     )
-    return reply(stock_body(stock), version=stock.version)
+    return reply(body, version=msgspec.json.decode(body, type=StockBody).version)
 
 
 @routes.put("/api/products/{id}/stock/reorder-level")

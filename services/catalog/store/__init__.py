@@ -11,7 +11,7 @@ from uuid import UUID
 from libs.common.archive import Archive
 from libs.common.clock import now
 from libs.common.database import Database
-from libs.common.errors import Conflict, Invalid, StoreError
+from libs.common.errors import Conflict, Invalid, KeyReused, StoreError
 from libs.common.messages import Fact
 from libs.common.messages.catalog import ProductStatus
 from services.catalog.bulk import Outcome
@@ -25,6 +25,7 @@ INDEXED_EVERY_SECONDS = 60.0  # how long at most a product is not found by what 
 ProductAction = Callable[[Product], Fact | None]
 CategoryAction = Callable[[Category, Parents], None]
 StockAction = Callable[[Stock], Sequence[Fact]]
+Show = Callable[[Stock], bytes]
 ReservationAction = Callable[[Reservation, Shelves], Sequence[Fact]]
 
 BALANCED_AT_ONCE = 500  # products
@@ -94,6 +95,26 @@ class Page:
     end: Position | None  # where the next page goes on; None where this one is not full
 
 
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One POST of a delivery, as its caller may repeat it."""
+
+    product_id: UUID
+    key: str
+    fingerprint: bytes  # of the body, to tell a repeat from a reuse
+
+    @property
+    def cause(self) -> str:
+        """It is marked as well: the version before knows no more of it, and keeps nothing else."""
+        return f"receipt {self.product_id} {self.key}"
+
+    def first_answer(self, fingerprint: bytes, answer: bytes) -> bytes:
+        """That of which these are kept. Raises KeyReused."""
+        if fingerprint != self.fingerprint:
+            raise KeyReused
+        return answer
+
+
 class Store(Protocol):
     async def index_anew(self) -> None:
         """Whatever is not found by what it says now: another version has written it, or it was moved here."""
@@ -149,6 +170,11 @@ class Store(Protocol):
         self, product_id: UUID, act: StockAction, *, version: int | None = None, cause: str | None = None
     ) -> Stock:
         """The change, its facts and its movements together; a cause only once. Raises NotFound or Stale."""
+
+    async def receive(self, delivery: Delivery, act: StockAction, show: Show) -> bytes:
+        """The same for a delivery, and what is shown of it: a repeat gets the first answer, also where the product is
+        no longer sold. Raises NotFound or KeyReused.
+        """
 
     async def change_reservation(
         self, order_id: UUID, act: ReservationAction, *, cause: str, products: Iterable[UUID] = ()

@@ -110,3 +110,14 @@ CREATE INDEX product_terms_by_product ON product_terms (product_id);
 -- migration 4: what is to be indexed anew is found at once
 
 CREATE INDEX products_to_index ON products (indexed, version);
+
+-- migration 5: what was answered to each delivery
+
+-- A repeat of the key gets the same answer, another body none.
+CREATE TABLE receipts (
+    product_id binary(16) NOT NULL REFERENCES stock (product_id),
+    [key] nvarchar(255) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    fingerprint varbinary(32) NOT NULL,
+    answer varbinary(max) NOT NULL,
+    PRIMARY KEY (product_id, [key])
+);

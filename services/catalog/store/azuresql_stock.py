@@ -13,7 +13,7 @@ from libs.common.errors import NotFound, Stale
 from libs.common.messages.catalog import ReservedLine
 from services.catalog.reservations import Reservation
 from services.catalog.stock import Counts, Kind, Movement, Shelves, Stock, on_sale
-from services.catalog.store import BALANCED_AT_ONCE, ReservationAction, StockAction
+from services.catalog.store import BALANCED_AT_ONCE, Delivery, ReservationAction, Show, StockAction
 from services.catalog.store.rows import kept_status, status_of
 
 _lines = msgspec.json.Decoder(list[ReservedLine])
@@ -91,6 +91,9 @@ FROM OPENJSON(?) WITH (
 ) AS m
 """
 
+_RECEIPT = "SELECT fingerprint, answer FROM receipts WHERE product_id = ? AND [key] = ?"
+_KEEP_RECEIPT = "INSERT INTO receipts (product_id, [key], fingerprint, answer) VALUES (?, ?, ?, ?)"
+
 _WRITE_RESERVATION = "UPDATE reservations SET status = ?, returned = ?, lines = ?, version = ? WHERE order_id = ?"
 
 
@@ -110,12 +113,25 @@ class AzureSqlStock:
             if version not in (None, stock.version):
                 raise Stale
             if tx.first_time(cause):
-                before, facts = stock.version, act(stock)
-                if stock.version > before:
-                    write_stock(tx, [stock])
-                for fact in facts:
-                    tx.tell(fact)
+                _change(tx, stock, act)
             return stock
+
+        return await self._database.transact(work)
+
+    async def receive(self, delivery: Delivery, act: StockAction, show: Show) -> bytes:
+        whose = (delivery.product_id.bytes, delivery.key)
+
+        def work(tx: Transaction) -> bytes:
+            stocks = lock_stock(tx, [delivery.product_id])  # whoever repeats it waits here
+            if kept := tx.fetchrow(_RECEIPT, *whose):
+                return delivery.first_answer(kept.fingerprint, kept.answer)
+            stock = on_sale(stocks.get(delivery.product_id))
+            if not tx.first_time(delivery.cause):
+                return show(stock)
+            _change(tx, stock, act)
+            answer = show(stock)
+            tx.execute(_KEEP_RECEIPT, *whose, delivery.fingerprint, answer)
+            return answer
 
         return await self._database.transact(work)
 
@@ -173,6 +189,14 @@ def lock_stock(tx: Transaction, products: Iterable[UUID]) -> Shelves:
 
 def write_stock(tx: Transaction, stocks: Sequence[Stock]) -> None:
     tx.execute(_WRITE_STOCK, *_given(stocks))
+
+
+def _change(tx: Transaction, stock: Stock, act: StockAction) -> None:
+    before, facts = stock.version, act(stock)
+    if stock.version > before:
+        write_stock(tx, [stock])
+    for fact in facts:
+        tx.tell(fact)
 
 
 def _lock_reservation(tx: Transaction, order_id: UUID) -> Reservation:

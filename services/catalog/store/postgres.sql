@@ -96,3 +96,14 @@ CREATE TABLE product_categories (
     PRIMARY KEY (category_id, product_id)
 );
 CREATE INDEX product_categories_by_product ON product_categories (product_id);
+
+-- migration 4: what was answered to each delivery
+
+-- A repeat of the key gets the same answer, another body none.
+CREATE TABLE receipts (
+    product_id uuid NOT NULL REFERENCES stock,
+    key text NOT NULL,
+    fingerprint bytea NOT NULL,
+    answer bytea NOT NULL,
+    PRIMARY KEY (product_id, key)
+);

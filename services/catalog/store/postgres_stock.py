@@ -15,7 +15,7 @@ from libs.common.messages.catalog import ReservedLine
 from libs.common.postgres import Postgres, Transaction
 from services.catalog.reservations import Reservation
 from services.catalog.stock import Counts, Kind, Movement, Shelves, Stock, on_sale
-from services.catalog.store import BALANCED_AT_ONCE, ReservationAction, StockAction
+from services.catalog.store import BALANCED_AT_ONCE, Delivery, ReservationAction, Show, StockAction
 from services.catalog.store.rows import kept_status, status_of
 
 _lines = msgspec.json.Decoder(list[ReservedLine])
@@ -59,6 +59,9 @@ WITH settled AS (
 ), {_WRITE_STOCK.strip().removeprefix("WITH")}
 """  # noqa: S608  constant texts
 
+_RECEIPT = "SELECT fingerprint, answer FROM receipts WHERE product_id = $1 AND key = $2"
+_KEEP_RECEIPT = "INSERT INTO receipts (product_id, key, fingerprint, answer) VALUES ($1, $2, $3, $4)"
+
 _UNBALANCED = f"""
 {STOCK} WHERE s.product_id > $1 AND s.recorded < s.version ORDER BY s.product_id LIMIT $2 FOR UPDATE OF s
 """
@@ -86,12 +89,21 @@ class PostgresStock:
             if version not in (None, stock.version):
                 raise Stale
             if await tx.first_time(cause):
-                before, facts = stock.version, act(stock)
-                if stock.version > before:
-                    await write_stock(tx, [stock])
-                for fact in facts:
-                    await tx.tell(fact)
+                await _change(tx, stock, act)
         return stock
+
+    async def receive(self, delivery: Delivery, act: StockAction, show: Show) -> bytes:
+        async with self._database.transaction() as tx:
+            stocks = await lock_stock(tx, [delivery.product_id])  # whoever repeats it waits here
+            if kept := await tx.fetchrow(_RECEIPT, delivery.product_id, delivery.key):
+                return delivery.first_answer(**kept)
+            stock = on_sale(stocks.get(delivery.product_id))
+            if not await tx.first_time(delivery.cause):
+                return show(stock)
+            await _change(tx, stock, act)
+            answer = show(stock)
+            await tx.execute(_KEEP_RECEIPT, delivery.product_id, delivery.key, delivery.fingerprint, answer)
+        return answer
 
     async def change_reservation(
         self, order_id: UUID, act: ReservationAction, *, cause: str, products: Iterable[UUID] = ()
@@ -144,6 +156,14 @@ async def lock_stock(tx: Transaction, products: Iterable[UUID]) -> Shelves:
 
 async def write_stock(tx: Transaction, stocks: Sequence[Stock]) -> None:
     await tx.execute(_WRITE_STOCK, *_arrays(stocks))
+
+
+async def _change(tx: Transaction, stock: Stock, act: StockAction) -> None:
+    before, facts = stock.version, act(stock)
+    if stock.version > before:
+        await write_stock(tx, [stock])
+    for fact in facts:
+        await tx.tell(fact)
 
 
 async def _lock_reservation(tx: Transaction, order_id: UUID) -> Reservation:

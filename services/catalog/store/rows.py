@@ -99,6 +99,18 @@ class WaitingRow(Row, frozen=True, kw_only=True):
     since: datetime
 
 
+class ReceiptRow(Row, frozen=True, kw_only=True):
+    """What was answered to a delivery."""
+
+    table = "receipts"
+    sorted_by = ("product_id", "key")
+
+    product_id: UUID
+    key: str
+    fingerprint: bytes
+    answer: bytes
+
+
 ROWS: tuple[type[Row], ...] = (
     CategoryRow,
     ProductRow,
@@ -106,6 +118,7 @@ ROWS: tuple[type[Row], ...] = (
     ReservationRow,
     MovementRow,
     WaitingRow,
+    ReceiptRow,
     *MESSAGING,
 )
 

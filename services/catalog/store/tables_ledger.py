@@ -1,9 +1,11 @@
 """The ledger of stock in Table Storage: its movements lie beside the stock, and what moved past it is made up for."""
 
 from datetime import datetime
+from hashlib import sha256
 from uuid import UUID
 
 import msgspec
+from msgspec import Struct
 
 from libs.common.entities import Change
 from libs.common.tables import Tables
@@ -13,8 +15,18 @@ from services.catalog.store import BALANCED_AT_ONCE
 from services.catalog.store.tables_products import Products
 from services.catalog.store.tables_stock import Figures, Ledger, Shelf, partition_of_stock, row_of_movement
 
+
+class Receipt(Struct, frozen=True):
+    """What was answered to a delivery."""
+
+    key: str  # its row is made of a digest: a key may hold what rows may not
+    fingerprint: bytes
+    answer: bytes
+
+
 STOCK = [partition_of_stock(UUID(int=each)) for each in range(16)]
 
+read_receipt = msgspec.json.Decoder(Receipt)
 _movement = msgspec.json.Decoder(Movement)
 _shelf = msgspec.json.Decoder(Shelf)
 
@@ -60,6 +72,10 @@ class TablesLedger(Products):
             await self.ledger.change_stock(balanced, stock, Change(partition_of_stock(product_id)))
 
         await self._table.retried(turn_of(product_id), attempt)
+
+
+def row_of_receipt(product_id: UUID, key: str) -> str:
+    return f"i|{product_id}|{sha256(key.encode()).hexdigest()}"
 
 
 def turn_of(product_id: UUID) -> str:

@@ -4,7 +4,6 @@ All are in one partition, so they change together; it bears some 2,000 entities 
 the order of a list is looked for while walking along it, which ends after MOST_WALKED entities.
 """
 
-import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Container, Sequence
 from dataclasses import replace
@@ -13,6 +12,7 @@ from uuid import UUID
 
 import msgspec
 
+from libs.common.abreast import of_each
 from libs.common.entities import Change, Entity
 from libs.common.errors import Invalid, NotFound, Stale, Unavailable
 from libs.common.messages import Fact
@@ -100,13 +100,11 @@ class Products(Categories):
     async def put_all(
         self, products: Sequence[Product], at: datetime, *, keeping: Container[UUID] = ()
     ) -> list[Outcome | Invalid]:
-        few = asyncio.Semaphore(PUT_AT_ONCE)
-
         async def put(product: Product) -> Outcome | Invalid:
-            async with few, self._table.turn(f"put {product.details.sku}"):
+            async with self._table.turn(f"put {product.details.sku}"):
                 return await self._put(product, at, keeping)
 
-        return await asyncio.gather(*map(put, products))
+        return await of_each(put, products, PUT_AT_ONCE)
 
     async def _put(self, product: Product, at: datetime, keeping: Container[UUID]) -> Outcome | Invalid:
         for _ in range(MOST_TRIES):

@@ -13,10 +13,18 @@ from libs.common.tables import Tables
 from libs.common.tables_archive import Kept, Place, TablesArchive, id_in, like
 from services.catalog.domain import Category, Details, Product
 from services.catalog.stock import Movement
-from services.catalog.store.rows import CategoryRow, MovementRow, ProductRow, ReservationRow, StockRow, WaitingRow
+from services.catalog.store.rows import (
+    CategoryRow,
+    MovementRow,
+    ProductRow,
+    ReceiptRow,
+    ReservationRow,
+    StockRow,
+    WaitingRow,
+)
 from services.catalog.store.tables import TablesStore
 from services.catalog.store.tables_categories import CATALOG, row_of_category
-from services.catalog.store.tables_ledger import STOCK
+from services.catalog.store.tables_ledger import STOCK, Receipt, read_receipt, row_of_receipt
 from services.catalog.store.tables_products import lists_of, row_of
 from services.catalog.store.tables_stock import (
     Figures,
@@ -124,6 +132,15 @@ class KeptWaiting(Kept):
         yield Place(partition_of_stock(row.product_id), waits, msgspec.json.encode(row.since))
 
 
+class KeptReceipts(Kept):
+    async def row(self, database: Tables, entity: Entity) -> ReceiptRow:
+        return ReceiptRow(product_id=id_in(entity), **structs.asdict(read_receipt.decode(entity.body)))
+
+    def places(self, row: ReceiptRow) -> Iterable[Place]:
+        place = row_of_receipt(row.product_id, row.key)
+        yield Place(partition_of_stock(row.product_id), place, msgspec.json.encode(like(Receipt, row)))
+
+
 KEPT: dict[type[Row], Kept] = {
     CategoryRow: KeptCategories([CATALOG], "k|"),
     ProductRow: KeptProducts([CATALOG], "p|"),
@@ -131,6 +148,7 @@ KEPT: dict[type[Row], Kept] = {
     ReservationRow: KeptReservations(RESERVATIONS, "r|"),
     MovementRow: KeptMovements(STOCK, "m|"),
     WaitingRow: KeptWaiting(STOCK, "w|"),
+    ReceiptRow: KeptReceipts(STOCK, "i|"),
 }
 MARKED: tuple[str, ...] = (*RESERVATIONS, *STOCK)
 

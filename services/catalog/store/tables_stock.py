@@ -11,7 +11,6 @@ first writes them. Where it does not, the attempt may still be under way. If it 
 reservation is written once more as it is, so that the attempt can't be committed any more; then the intent is removed.
 """
 
-import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
@@ -21,13 +20,16 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
+from libs.common.abreast import of_each
 from libs.common.entities import Change, Entity, Overtaken, Table
+from libs.common.errors import Unavailable
 from libs.common.messages import Fact
 from libs.common.messages.catalog import ReservedLine
 from services.catalog.reservations import ReservationStatus
 from services.catalog.stock import Movement, Stock
 
 PATIENCE_SECONDS = 3.0
+PUT_AT_ONCE = 16
 HIGHEST_VERSION = 10**12 - 1
 
 
@@ -180,22 +182,32 @@ class Ledger:
 
     async def intend(self, intent: Intent, shelves: Sequence[Settled]) -> list[Settled]:
         """On all of them or on none: raises Overtaken."""
-        results = await asyncio.gather(
-            *(self._put_back(*each, intent=intent) for each in shelves), return_exceptions=True
-        )
+
+        results = await of_each(lambda shelf: self._try_put_back(shelf, intent=intent), shelves, PUT_AT_ONCE)
         held = [result for result in results if isinstance(result, Settled)]
-        if failures := [result for result in results if isinstance(result, BaseException)]:
+        if failures := [result for result in results if not isinstance(result, Settled)]:
             await self.finish(held)
             raise failures[0]
         return held
 
     async def finish(self, held: Iterable[Settled], becomes: Record = NOTHING) -> None:
         """In place of the intents. Where somebody was faster, the same figures were written."""
-        writing = (self._put_back(*each, becomes.of(each.figures.product_id)) for each in held)
-        results = await asyncio.gather(*writing, return_exceptions=True)
-        for result in results:
-            if isinstance(result, BaseException) and not isinstance(result, Overtaken):
+
+        async def put(shelf: Settled) -> Settled | Overtaken | Unavailable:
+            return await self._try_put_back(shelf, becomes.of(shelf.figures.product_id))
+
+        for result in await of_each(put, list(held), PUT_AT_ONCE):
+            if isinstance(result, Unavailable):
                 raise result
+
+    async def _try_put_back(
+        self, shelf: Settled, moved: Iterable[Movement] = (), *, intent: Intent | None = None
+    ) -> Settled | Overtaken | Unavailable:
+        """What becomes of one holds up no other."""
+        try:
+            return await self._put_back(*shelf, moved, intent=intent)
+        except (Overtaken, Unavailable) as failure:
+            return failure
 
     async def _put_back(
         self,

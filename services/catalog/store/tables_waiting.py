@@ -5,7 +5,6 @@ waits is listed in a partition of the customer's own: before the one is written,
 there and waits nowhere, since somebody died in between, is found when the list is full.
 """
 
-import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -13,12 +12,14 @@ from uuid import UUID
 
 import msgspec
 
+from libs.common.abreast import abreast, of_each
 from libs.common.entities import Change, Entity, Overtaken
 from services.catalog.stock import CALLED_AT_ONCE, MOST_WAITED_FOR, TooManyWaits
 from services.catalog.store.tables_ledger import TablesLedger, stock_of, turn_of
 from services.catalog.store.tables_stock import partition_of_stock
 
 UNLISTED_AT_ONCE = 8
+READ_AT_ONCE = 16
 
 _since = msgspec.json.Decoder(datetime)
 
@@ -28,7 +29,7 @@ class TablesWaiting(TablesLedger):
 
     async def wait(self, product_id: UUID, customer_id: UUID, at: datetime) -> datetime:
         async def attempt() -> datetime:
-            (_, product), known, since = await asyncio.gather(
+            (_, product), known, since = await abreast(
                 self._on_sale(product_id), self.ledger.settled(product_id), self.waits_since(product_id, customer_id)
             )
             if since:
@@ -49,12 +50,12 @@ class TablesWaiting(TablesLedger):
 
     async def waits_of(self, customer_id: UUID) -> dict[UUID, datetime]:
         listed = await self._listed(customer_id)
-        since = await asyncio.gather(*(self.waits_since(each, customer_id) for each in listed))
+        since = await of_each(lambda each: self.waits_since(each, customer_id), listed, READ_AT_ONCE)
         return {product_id: at for product_id, at in zip(listed, since, strict=True) if at}
 
     async def stop_waiting(self, product_id: UUID, customer_id: UUID) -> None:
         async def attempt() -> None:
-            entity, known = await asyncio.gather(
+            entity, known = await abreast(
                 self._table.read(partition_of_stock(product_id), row_of_waiting(product_id, customer_id)),
                 self.ledger.settled(product_id),
             )
@@ -74,7 +75,7 @@ class TablesWaiting(TablesLedger):
 
     async def call_waiting(self, product_id: UUID, at: datetime) -> bool:
         async def attempt() -> list[UUID]:
-            (_, product), known = await asyncio.gather(self.known(product_id), self.ledger.settled(product_id))
+            (_, product), known = await abreast(self.known(product_id), self.ledger.settled(product_id))
             stock = stock_of(product, known.figures)
             if not stock.may_call:
                 return []
@@ -112,16 +113,14 @@ class TablesWaiting(TablesLedger):
 
     async def _unlist(self, product_id: UUID, customers: Sequence[UUID]) -> None:
         """Some may not be on their list any more."""
-        few = asyncio.Semaphore(UNLISTED_AT_ONCE)
 
         async def unlist(customer_id: UUID) -> None:
             change = Change(partition_of_customer(customer_id))
             change.remove(row_listed(customer_id, product_id))
-            async with few:
-                with suppress(Overtaken):
-                    await self._table.submit(change)
+            with suppress(Overtaken):
+                await self._table.submit(change)
 
-        await asyncio.gather(*map(unlist, customers))
+        await of_each(unlist, customers, UNLISTED_AT_ONCE)
 
 
 def partition_of_customer(customer_id: UUID) -> str:

@@ -13,7 +13,7 @@ from libs.common.errors import NotFound
 from libs.common.messages.orders import OrderedLine
 from libs.common.patterns import NO_NUL
 from services.orders.domain import Order
-from services.orders.store import Entry, Kind
+from services.orders.store import Kind, Note
 from services.orders.transitions import Payment, Status
 
 Text = Annotated[str, Meta(max_length=500, pattern=NO_NUL)]
@@ -69,9 +69,9 @@ def body_of(order: Order) -> OrderBody:
     )
 
 
-def entry_of(entry: Entry) -> TimelineEntry:
-    said = (entry.at, entry.kind, entry.name, entry.attempt, entry.reason)
-    return TimelineEntry(*said, entry.version or None, entry.status)
+def entry_of(note: Note) -> TimelineEntry:
+    said = (note.at, note.kind, note.name, note.attempt, note.reason)
+    return TimelineEntry(*said, note.version or None, note.status)
 
 
 def whose(request: web.Request, asked: UUID | None = None) -> UUID | None:

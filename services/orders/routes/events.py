@@ -15,7 +15,7 @@ from libs.common.manners import SECURITY_HEADERS
 from libs.common.operations import Operation, allow
 from services.orders.routes.bodies import entry_of, whose
 from services.orders.routes.keys import STORE
-from services.orders.store import Entry, Store
+from services.orders.store import Note, Store
 from services.orders.store.watch import TooManyOfYours, TooManyWatchers, Watcher
 from services.orders.transitions import FINAL, Status
 
@@ -34,7 +34,7 @@ HEADERS = {
 LAST = FINAL | {Status.DELIVERED}  # of a stream; a return, weeks later, is for another one
 
 
-@routes.get("/api/orders/{id}/events")
+@routes.get("/api/orders/{id}/events", allow_head=False)  # what is written to HEAD is taken for the next answer
 @allow(Role.CUSTOMER, Role.ADMIN)
 @Operation(
     optional_headers=["Last-Event-ID"],
@@ -66,10 +66,9 @@ class _Progress:
     seen: int
     over: bool = False
 
-    async def news(self) -> list[Entry]:
+    async def news(self) -> list[Note]:
         """Since `seen`. Raises NotFound or Unavailable."""
-        timeline = await self.store.timeline(self.order_id, self.customer_id)
-        told = [entry for entry in timeline if entry.kind == "told"]
+        told = await self.store.told(self.order_id, self.customer_id)
         self.over = any(entry.status in LAST for entry in told)
         return [entry for entry in told if entry.version > self.seen]
 
@@ -95,7 +94,7 @@ async def _write(response: web.StreamResponse, content: bytes) -> None:
         await response.write(content)
 
 
-def _event(entry: Entry) -> bytes:
+def _event(entry: Note) -> bytes:
     data = msgspec.json.encode(entry_of(entry))
     return b"id: %d\nevent: %s\ndata: %s\n\n" % (entry.version, entry.name.encode(), data)
 

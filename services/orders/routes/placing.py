@@ -4,7 +4,6 @@ import asyncio
 import re
 import secrets
 from collections.abc import Mapping
-from hashlib import sha256
 from typing import Annotated
 from uuid import UUID
 
@@ -15,7 +14,8 @@ from msgspec import Meta, Struct
 from libs.common.auth import Role
 from libs.common.clock import now
 from libs.common.door import CALLER
-from libs.common.http import idempotency_key, read, reply
+from libs.common.errors import KeyReused
+from libs.common.http import fingerprint, idempotency_key, read, reply
 from libs.common.ids import uuid7_beside
 from libs.common.messages.orders import MOST_LINES, MOST_QUANTITY
 from libs.common.operations import Operation, allow
@@ -23,7 +23,7 @@ from services.orders import domain
 from services.orders.domain import BlockedCustomer, Order, Price, UnknownCustomer, Wanted
 from services.orders.routes.bodies import OrderBody, body_of
 from services.orders.routes.keys import STORE
-from services.orders.store import Attempt, KeyReused, Store
+from services.orders.store import Attempt, Store
 from services.orders.store.watch import TooManyWatchers
 from services.orders.transitions import Status
 
@@ -66,8 +66,7 @@ async def place_order(request: web.Request) -> web.Response:
         order = domain.place(order_id, customer_id, lines, prices, at)
         return order, msgspec.json.encode(body_of(order))
 
-    fingerprint = sha256(msgspec.json.encode(wanted)).digest()
-    attempt = Attempt(customer_id, key, fingerprint, [line.product_id for line in lines])
+    attempt = Attempt(customer_id, key, fingerprint(wanted), [line.product_id for line in lines])
     receipt = await request.app[STORE].place(attempt, draft)
     location = {"Location": f"/api/orders/{receipt.order_id}"}
     seconds = preferred_wait(request)

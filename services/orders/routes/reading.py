@@ -8,13 +8,13 @@ from msgspec import Meta, Struct
 
 from libs.common.auth import Role
 from libs.common.clock import Moment
-from libs.common.errors import NotFound
+from libs.common.errors import Invalid, NotFound
 from libs.common.http import path_id, reply
 from libs.common.operations import Operation, allow
 from libs.common.queries import next_page, query
 from services.orders.routes.bodies import OrderBody, TimelineEntry, body_of, entry_of, whose
 from services.orders.routes.keys import CURSORS, STORE
-from services.orders.store import Sought, TooWide
+from services.orders.store import BEGINNING, LONGEST_PAGE, Place, Sought, TooWide
 from services.orders.transitions import Status
 
 routes = web.RouteTableDef()
@@ -36,8 +36,21 @@ class OrderPage(Struct, frozen=True):
     next: str | None
 
 
+class TimelinePaging(Struct, frozen=True, forbid_unknown_fields=True):
+    limit: Annotated[int, Meta(ge=1, le=LONGEST_PAGE)] = LONGEST_PAGE
+    cursor: str | None = None
+
+
+class TimelinePosition(Struct, frozen=True):
+    """Where a page of an order's timeline ended."""
+
+    order_id: UUID
+    place: Place
+
+
 class Timeline(Struct, frozen=True):
     items: list[TimelineEntry]
+    next: str | None
 
 
 @routes.get("/api/orders")
@@ -62,7 +75,15 @@ async def read_order(request: web.Request) -> web.Response:
 
 @routes.get("/api/orders/{id}/timeline")
 @allow(Role.CUSTOMER, Role.ADMIN)
-@Operation(answers={200: Timeline})
+@Operation(query=TimelinePaging, answers={200: Timeline})
 async def read_timeline(request: web.Request) -> web.Response:
-    entries = await request.app[STORE].timeline(path_id(request), whose(request))
-    return reply(Timeline([entry_of(entry) for entry in entries]))
+    """All that was told and heard of it, oldest first; few orders have more than fits a page."""
+    asked, cursors, order_id = query(request, TimelinePaging), request.app[CURSORS], path_id(request)
+    after = await cursors.open(asked.cursor, TimelinePosition) if asked.cursor else None
+    if after and after.order_id != order_id:
+        raise Invalid("cursor", "the cursor is of another order's timeline")
+    place = after.place if after else BEGINNING
+    notes = await request.app[STORE].timeline(order_id, whose(request), after=place, limit=asked.limit)
+    full = len(notes) == asked.limit
+    following = cursors.seal(TimelinePosition(order_id, notes[-1].place)) if full else None
+    return reply(Timeline([entry_of(each) for each in notes], following), headers=next_page(request, following))

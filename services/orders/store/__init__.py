@@ -9,23 +9,22 @@ from uuid import UUID
 
 from libs.common.archive import Archive
 from libs.common.database import Database
-from libs.common.errors import Invalid, StoreError
+from libs.common.errors import KeyReused, StoreError
 from libs.common.messages import Fact
 from libs.common.messages.customers import Status as CustomerStatus
 from services.orders.domain import Order, Price
-from services.orders.store.entries import Entry as Entry
+from services.orders.store.entries import BEGINNING as BEGINNING
 from services.orders.store.entries import Kind as Kind
 from services.orders.store.entries import Note as Note
+from services.orders.store.entries import Place as Place
 from services.orders.store.rows import ROWS as ROWS
 from services.orders.store.watch import Watch
 from services.orders.transitions import Status
 
+LONGEST_PAGE = 500  # of a page of a timeline
+
 Draft = Callable[[Mapping[UUID, Price]], tuple[Order, bytes]]  # prices in; the order and the answer to its POST out
 Action = Callable[[Order], Fact | None]
-
-
-class KeyReused(Invalid):
-    """The same Idempotency-Key came with another body."""
 
 
 class TooWide(StoreError):
@@ -42,6 +41,12 @@ class Attempt:
     key: str
     fingerprint: bytes  # of the body, to tell a repeat from a reuse
     products: Sequence[UUID]
+
+    def receipt(self, fingerprint: bytes, order_id: UUID, answer: bytes) -> "Receipt":
+        """The first attempt's, of which these are kept. Raises KeyReused."""
+        if fingerprint != self.fingerprint:
+            raise KeyReused
+        return Receipt(order_id, answer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +112,13 @@ class Store(Protocol):
     async def waiting(self, since: datetime, most: int) -> list[UUID]:
         """Orders placed before then that are still to be settled, the oldest first; some may be settled by now."""
 
-    async def timeline(self, order_id: UUID, customer_id: UUID | None = None) -> list[Entry]:
-        """Oldest first. Raises NotFound."""
+    async def timeline(
+        self, order_id: UUID, customer_id: UUID | None = None, *, after: Place = BEGINNING, limit: int = LONGEST_PAGE
+    ) -> list[Note]:
+        """A page of it, oldest first. Raises NotFound."""
+
+    async def told(self, order_id: UUID, customer_id: UUID | None = None) -> list[Note]:
+        """Those lines of it that tell what the order became; few, whatever was heard of it. Raises NotFound."""
 
     async def list_price(self, price: Price) -> None:
         """What a product costs; an older version than the one known changes nothing."""

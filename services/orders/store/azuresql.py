@@ -15,11 +15,10 @@ from libs.common.messages import encode_fact
 from libs.common.messages.customers import Status as CustomerStatus
 from libs.common.messages.orders import OrderedLine
 from services.orders.domain import BlockedCustomer, Order, Price, UnknownCustomer
-from services.orders.store import Action, Attempt, Draft, KeyReused, Receipt, Sought
+from services.orders.store import LONGEST_PAGE, Action, Attempt, Draft, Receipt, Sought
 from services.orders.store.azuresql_statements import (
     CHANGE,
     DISOWN,
-    HISTORY,
     HUSH_HISTORY,
     HUSH_TIMELINE,
     KNOW_CUSTOMER,
@@ -32,23 +31,12 @@ from services.orders.store.azuresql_statements import (
     PRICES,
     SETTLE,
     TIMELINE,
+    TOLD,
     VERSIONS,
     WAITING,
     orders,
 )
-from services.orders.store.entries import (
-    MOST_ENTRIES,
-    NOBODY,
-    Entry,
-    Note,
-    bounds,
-    in_order,
-    joined,
-    notes,
-    of_history,
-    settles,
-    split,
-)
+from services.orders.store.entries import BEGINNING, NOBODY, Note, Place, bounds, joined, notes, settles, split
 from services.orders.store.watch import Watch
 from services.orders.transitions import Payment
 
@@ -110,11 +98,7 @@ class AzureSqlStore:
             attempt.customer_id.bytes,
             attempt.key,
         )
-        if row is None:
-            return None
-        if row.fingerprint != attempt.fingerprint:
-            raise KeyReused("Idempotency-Key", KeyReused.__doc__ or "")
-        return Receipt(UUID(bytes=row.order_id), row.answer)
+        return attempt.receipt(row.fingerprint, UUID(bytes=row.order_id), row.answer) if row else None
 
     async def _prices_of(self, products: Iterable[UUID]) -> Mapping[UUID, Price]:
         if unknown := [product_id for product_id in products if product_id not in self._prices]:
@@ -171,12 +155,16 @@ class AzureSqlStore:
     async def waiting(self, since: datetime, most: int) -> list[UUID]:
         return [UUID(bytes=row.id) for row in await self._database.fetch(WAITING, most, first_at(since).bytes)]
 
-    async def timeline(self, order_id: UUID, customer_id: UUID | None = None) -> list[Entry]:
+    async def timeline(
+        self, order_id: UUID, customer_id: UUID | None = None, *, after: Place = BEGINNING, limit: int = LONGEST_PAGE
+    ) -> list[Note]:
         await self.read(order_id, customer_id)
-        settled = await self._database.fetch(HISTORY, order_id.bytes)
-        noted = await self._database.fetch(TIMELINE, MOST_ENTRIES, order_id.bytes)
-        entries = [of_history(row.version, row.status, row.at, row.reason) for row in settled]
-        return in_order([*entries, *(_entry(row) for row in noted)])
+        beyond = (after.at, after.at, after.version, after.version, after.mark)
+        return [_noted(row) for row in await self._database.fetch(TIMELINE, limit, *[order_id.bytes] * 2, *beyond)]
+
+    async def told(self, order_id: UUID, customer_id: UUID | None = None) -> list[Note]:
+        await self.read(order_id, customer_id)
+        return [_noted(row) for row in await self._database.fetch(TOLD, *[order_id.bytes] * 2)]
 
     async def list_price(self, price: Price) -> None:
         await self._note_price(price, listed=True)
@@ -215,8 +203,8 @@ def _note(tx: Transaction, order_id: bytes, note: Note) -> None:
     tx.execute(NOTE, order_id, note.mark, *said, order_id, note.mark)
 
 
-def _entry(row: Row) -> Entry:
-    return Entry(row.at, row.kind, row.name, row.attempt, row.reason, row.version)
+def _noted(row: Row) -> Note:
+    return Note(row.mark, row.kind, row.name, row.at, row.attempt, row.reason, row.version)
 
 
 def _refuse_buyer(status: str | None) -> None:

@@ -53,10 +53,20 @@ NOTE = """
 INSERT INTO timeline (order_id, mark, kind, name, attempt, version, at, reason)
 SELECT ?, ?, ?, ?, ?, ?, ?, ? WHERE NOT EXISTS (SELECT 1 FROM timeline WHERE order_id = ? AND mark = ?)
 """
-TIMELINE = """
-SELECT TOP (?) mark, kind, name, attempt, version, at, reason FROM timeline WHERE order_id = ? ORDER BY at
+_LINES = """
+FROM (
+    SELECT CAST('' AS nvarchar(400)) COLLATE Latin1_General_100_BIN2 AS mark, 'told' AS kind,
+           CONCAT('order-', status) AS name, at, 1 AS attempt, reason, version
+    FROM history WHERE order_id = ?
+    UNION ALL
+    SELECT mark, kind, name, at, attempt, reason, version FROM timeline WHERE order_id = ?
+) AS line
 """
-HISTORY = "SELECT version, status, at, reason FROM history WHERE order_id = ?"
+TIMELINE = f"""
+SELECT TOP (?) mark, kind, name, at, attempt, reason, version {_LINES}
+WHERE at > ? OR (at = ? AND (version > ? OR (version = ? AND mark > ?))) ORDER BY at, version, mark
+"""
+TOLD = f"SELECT mark, kind, name, at, attempt, reason, version {_LINES} WHERE kind = 'told' ORDER BY version"
 VERSIONS = """
 SELECT id, version FROM orders
 WHERE id IN (SELECT CONVERT(binary(16), w.id, 2) FROM OPENJSON(?) WITH (id char(32) '$.id') AS w)

@@ -4,10 +4,9 @@ or heard of it; and its status, which SQL keeps in two columns.
 Both so that the version before can serve beside this one: it knows only the states in SETTLING.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Literal
+from datetime import UTC, datetime
+from typing import Literal, NamedTuple
 from uuid import UUID
 
 from libs.common.ids import first_at
@@ -19,9 +18,21 @@ NOBODY = UUID(int=0)  # whose the orders of erased customers are
 HIGHEST = UUID(int=2**128 - 1)
 SETTLING = frozenset({Status.PLACED, Status.CONFIRMED, Status.REJECTED, Status.CANCELLED})
 _STATUSES = {f"order-{status}": status for status in Status}
-MOST_ENTRIES = 500  # of a timeline
 
 Kind = Literal["heard", "told", "payment", "letter"]  # what is heard comes before what is told because of it
+
+
+class Place(NamedTuple):
+    """Where a line stands in its timeline: the oldest is the first. What was told at one moment is in the order of its
+    versions, after what it was told for.
+    """
+
+    at: datetime
+    version: int
+    mark: str
+
+
+BEGINNING = Place(datetime.min.replace(tzinfo=UTC), 0, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +47,9 @@ class Note:
     reason: str = ""
     version: int = 0  # of the order, where it tells a change
 
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """What anyone sees of a line."""
-
-    at: datetime
-    kind: Kind
-    name: str
-    attempt: int = 1
-    reason: str = ""
-    version: int = 0
+    @property
+    def place(self) -> Place:
+        return Place(self.at, self.version, self.mark)
 
     @property
     def status(self) -> Status | None:
@@ -79,17 +82,8 @@ def notes(before: Status, order: Order, fact: Fact | None, heard: Note | None) -
     return found
 
 
-def of_history(version: int, status: str, at: datetime, reason: str) -> Entry:
-    return Entry(at, "told", f"order-{status}", reason=reason, version=version)
-
-
-def of_note(note: Note) -> Entry:
-    return Entry(note.at, note.kind, note.name, note.attempt, note.reason, note.version)
-
-
-def in_order(entries: Iterable[Entry]) -> list[Entry]:
-    """Oldest first. What was told at one moment is in the order of its versions, after what it was told for."""
-    return sorted(entries, key=lambda entry: (entry.at, entry.kind == "told", entry.version, entry.name))[:MOST_ENTRIES]
+def of_history(version: int, status: str, at: datetime, reason: str) -> Note:
+    return Note("", "told", f"order-{status}", at, reason=reason, version=version)
 
 
 def bounds(since: datetime | None, until: datetime | None, before: UUID | None) -> tuple[UUID, UUID]:

@@ -19,21 +19,8 @@ from libs.common.messages.orders import OrderedLine
 from libs.common.postgres import Postgres, Transaction
 from libs.common.together import Together
 from services.orders.domain import BlockedCustomer, Order, Price, UnknownCustomer
-from services.orders.store import Action, Attempt, Draft, KeyReused, Receipt, Sought
-from services.orders.store.entries import (
-    MOST_ENTRIES,
-    NOBODY,
-    Entry,
-    Note,
-    bounds,
-    in_order,
-    joined,
-    notes,
-    of_history,
-    of_note,
-    settles,
-    split,
-)
+from services.orders.store import LONGEST_PAGE, Action, Attempt, Draft, Receipt, Sought
+from services.orders.store.entries import BEGINNING, NOBODY, Note, Place, bounds, joined, notes, settles, split
 from services.orders.store.postgres_statements import (
     BUYER,
     CHANGE,
@@ -48,6 +35,7 @@ from services.orders.store.postgres_statements import (
     PLACE,
     PRICES,
     TIMELINE,
+    TOLD,
 )
 from services.orders.store.watch import Watch
 from services.orders.transitions import Payment
@@ -119,11 +107,7 @@ class PostgresStore:
             attempt.customer_id,
             attempt.key,
         )
-        if row is None:
-            return None
-        if row["fingerprint"] != attempt.fingerprint:
-            raise KeyReused("Idempotency-Key", KeyReused.__doc__ or "")
-        return Receipt(row["order_id"], row["answer"])
+        return attempt.receipt(**row) if row else None
 
     async def _prices_of(self, products: Iterable[UUID]) -> Mapping[UUID, Price]:
         if unknown := [product_id for product_id in products if product_id not in self._prices]:
@@ -185,13 +169,15 @@ class PostgresStore:
         )
         return [row["id"] for row in rows]
 
-    async def timeline(self, order_id: UUID, customer_id: UUID | None = None) -> list[Entry]:
+    async def timeline(
+        self, order_id: UUID, customer_id: UUID | None = None, *, after: Place = BEGINNING, limit: int = LONGEST_PAGE
+    ) -> list[Note]:
         await self.read(order_id, customer_id)
-        settled = await self._database.fetch(
-            "SELECT version, status, at, reason FROM history WHERE order_id = $1", order_id
-        )
-        noted = await self._database.fetch(TIMELINE, order_id, MOST_ENTRIES)
-        return in_order([*(of_history(**row) for row in settled), *(of_note(Note(**row)) for row in noted)])
+        return [Note(**row) for row in await self._database.fetch(TIMELINE, order_id, *after, limit)]
+
+    async def told(self, order_id: UUID, customer_id: UUID | None = None) -> list[Note]:
+        await self.read(order_id, customer_id)
+        return [Note(**row) for row in await self._database.fetch(TOLD, order_id)]
 
     async def list_price(self, price: Price) -> None:
         await self._note_price(price, listed=True)

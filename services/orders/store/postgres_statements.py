@@ -68,9 +68,16 @@ NOTE = """
 INSERT INTO timeline (order_id, mark, kind, name, attempt, version, at, reason)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING
 """
-TIMELINE = (
-    "SELECT mark, kind, name, at, attempt, reason, version FROM timeline WHERE order_id = $1 ORDER BY at LIMIT $2"
-)
+_LINES = """
+SELECT mark, kind, name, at, attempt, reason, version FROM (
+    SELECT '' AS mark, 'told' AS kind, 'order-' || status AS name, at, 1 AS attempt, reason, version
+    FROM history WHERE order_id = $1
+    UNION ALL
+    SELECT mark COLLATE "C", kind, name, at, attempt, reason, version FROM timeline WHERE order_id = $1
+) AS line
+"""
+TIMELINE = f"{_LINES} WHERE (at, version, mark) > ($2, $3, $4) ORDER BY at, version, mark LIMIT $5"
+TOLD = f"{_LINES} WHERE kind = 'told' ORDER BY version"
 # By a statement of its own: what others have written about these orders until then is seen by the next one only.
 LOCK_OF_CUSTOMER = "SELECT id FROM orders WHERE customer_id = $1 AND placed_at <= $2 ORDER BY id FOR UPDATE"
 DISOWN = """

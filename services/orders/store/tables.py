@@ -5,35 +5,27 @@ transaction. The list of all orders is merged from the 16. What others told (pri
 order is placed: it is a copy of what they have, and may be older by the time that a fact takes.
 """
 
-import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from heapq import merge
+from heapq import merge, nsmallest
 from itertools import islice
+from operator import attrgetter
 from uuid import UUID
 
 import msgspec
 from msgspec import structs
 
+from libs.common.abreast import abreast, of_each
 from libs.common.entities import Change, Entity
 from libs.common.errors import NotFound
 from libs.common.ids import SHARDS, shard_of
 from libs.common.messages.customers import Status as CustomerStatus
 from libs.common.tables import Tables
 from services.orders.domain import BlockedCustomer, Order, Price, UnknownCustomer
-from services.orders.store import Action, Attempt, Draft, KeyReused, Receipt, Sought, TooWide
-from services.orders.store.entries import (
-    MOST_ENTRIES,
-    NOBODY,
-    Entry,
-    Note,
-    bounds,
-    in_order,
-    of_history,
-    of_note,
-)
+from services.orders.store import LONGEST_PAGE, Action, Attempt, Draft, Receipt, Sought, TooWide
+from services.orders.store.entries import BEGINNING, NOBODY, Note, Place, bounds, of_history
 from services.orders.store.tables_entities import (
     PRICES,
     Key,
@@ -63,6 +55,9 @@ SCHEMA = """
 """
 MOST_SOUGHT = 10_000  # that are looked at for a page
 SOUGHT_AT_ONCE = 500
+READ_AT_ONCE = 16
+
+_place = attrgetter("place")
 
 
 class TablesStore:
@@ -72,7 +67,7 @@ class TablesStore:
 
     async def place(self, attempt: Attempt, draft: Draft) -> Receipt:
         async def place() -> Receipt:
-            receipt, buyer, prices = await asyncio.gather(
+            receipt, buyer, prices = await abreast(
                 self._receipt(attempt), self._buyer(attempt.customer_id), self._prices_of(attempt)
             )
             if receipt:
@@ -93,12 +88,11 @@ class TablesStore:
         if entity is None:
             return None
         key = read_key.decode(entity.body)
-        if key.fingerprint != attempt.fingerprint:
-            raise KeyReused("Idempotency-Key", KeyReused.__doc__ or "")
-        return Receipt(key.order_id, key.answer)
+        return attempt.receipt(key.fingerprint, key.order_id, key.answer)
 
     async def _prices_of(self, attempt: Attempt) -> Mapping[UUID, Price]:
-        found = await asyncio.gather(*(self._table.read(PRICES, f"p|{each}") for each in set(attempt.products)))
+        wanted = set(attempt.products)
+        found = await of_each(lambda each: self._table.read(PRICES, f"p|{each}"), wanted, READ_AT_ONCE)
         known = [read_listed.decode(entity.body) for entity in found if entity]
         return {each.price.product_id: each.price for each in known if each.listed}
 
@@ -115,7 +109,7 @@ class TablesStore:
         heard: Note | None = None,
     ) -> Order:
         async def attempt() -> Order:
-            (entity, order), first = await asyncio.gather(
+            (entity, order), first = await abreast(
                 self._find(order_id, customer_id), self._table.first_time(partition(order_id), cause)
             )
             change = Change(partition(order_id))
@@ -134,19 +128,35 @@ class TablesStore:
         return (await self._find(order_id, customer_id))[1]
 
     async def versions(self, order_ids: Sequence[UUID]) -> Mapping[UUID, int]:
-        found = await asyncio.gather(*(self._table.read(partition(each), order_row(each)) for each in order_ids))
+        found = await of_each(lambda each: self._table.read(partition(each), order_row(each)), order_ids, READ_AT_ONCE)
         orders = [read_order.decode(entity.body) for entity in found if entity]
         return {order.id: order.version for order in orders}
 
-    async def timeline(self, order_id: UUID, customer_id: UUID | None = None) -> list[Entry]:
-        where, past, noted = partition(order_id), f"h|{order_id}|", f"t|{order_id}|"
-        _, settled, others = await asyncio.gather(
-            self._find(order_id, customer_id),
-            self._table.range(where, past, f"{past}~"),
-            self._table.range(where, noted, f"{noted}~", MOST_ENTRIES),
+    async def timeline(
+        self, order_id: UUID, customer_id: UUID | None = None, *, after: Place = BEGINNING, limit: int = LONGEST_PAGE
+    ) -> list[Note]:
+        """All of it is looked through, for its rows are in no order: but no more is held than the page."""
+        await self._find(order_id, customer_id)
+        page = list[Note]()
+        async for lines in self._lines(order_id):
+            page = nsmallest(limit, (*page, *(each for each in lines if each.place > after)), key=_place)
+        return page
+
+    async def told(self, order_id: UUID, customer_id: UUID | None = None) -> list[Note]:
+        await self._find(order_id, customer_id)
+        return sorted(
+            [each async for lines in self._lines(order_id) for each in lines if each.kind == "told"], key=_place
         )
-        history = [of_history(*structs.astuple(read_past.decode(entity.body))) for entity in settled]
-        return in_order([*history, *(of_note(read_note.decode(entity.body)) for entity in others)])
+
+    async def _lines(self, order_id: UUID) -> AsyncIterator[list[Note]]:
+        """In no order, some at a time."""
+        where, past, first = partition(order_id), f"h|{order_id}|", f"t|{order_id}|"
+        settled = await self._table.range(where, past, f"{past}~")
+        yield [of_history(*structs.astuple(read_past.decode(entity.body))) for entity in settled]
+        below = f"{first}~"
+        while found := await self._table.range(where, first, below, SOUGHT_AT_ONCE):
+            yield [read_note.decode(entity.body) for entity in found]
+            first = f"{found[-1].row}!"
 
     async def _find(self, order_id: UUID, customer_id: UUID | None) -> tuple[Entity, Order]:
         """Raises NotFound."""
@@ -175,7 +185,7 @@ class TablesStore:
         prefix, shards = (f"c|{whose}|", [shard_of(whose)]) if whose else ("o|", list(range(SHARDS)))
         oldest, newest = bounds(sought.after, sought.before, before)
         first, below = f"{prefix}{newest_first(newest)}!", f"{prefix}{newest_first(oldest)}!"
-        found = await asyncio.gather(*(self._table.range(f"{shard:x}", first, below, limit) for shard in shards))
+        found = await of_each(lambda shard: self._table.range(f"{shard:x}", first, below, limit), shards, SHARDS)
         merged = islice(merge(*found, key=lambda entity: entity.row), limit)
         return [read_order.decode(entity.body) for entity in merged]
 

@@ -3,11 +3,12 @@
 Who settles an order does not take it off. Whoever looks for what has waited too long does, for many at once.
 """
 
-import asyncio
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
+from libs.common.abreast import of_each
 from libs.common.entities import Change, Entity, Overtaken, Table
 from libs.common.ids import SHARDS, first_at
 from services.orders.store.tables_entities import order_row, read_order, waiting_row
@@ -26,7 +27,7 @@ async def waiting(table: Table, since: datetime, most: int) -> list[UUID]:
 async def _waiting_in(table: Table, where: str, below: str, most: int) -> list[UUID]:
     found, first = list[UUID](), waiting_row(UUID(int=0))
     while len(found) < most and (listed := await table.range(where, first, below, AT_ONCE)):
-        waits = await asyncio.gather(*(_waits(table, where, each) for each in listed))
+        waits = await of_each(partial(_waits, table, where), listed, AT_ONCE)
         await _take_off(table, where, [each for each, still in zip(listed, waits, strict=True) if not still])
         found += [_id(each) for each, still in zip(listed, waits, strict=True) if still]
         first = f"{listed[-1].row}!"

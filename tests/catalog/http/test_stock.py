@@ -57,8 +57,26 @@ async def test_a_delivery_is_added_once_however_often_it_is_sent(client: Client,
     other = await receive(client, staff, path, 4, "another")
 
     assert {answer.status for answer in answers} == {200}
+    assert {answer.headers["ETag"] for answer in answers} == {'"v3"'}
+    assert len({await answer.read() for answer in answers}) == 1
     body = await other.json()
     assert (body["on_hand"], body["reserved"], body["received"], body["count"]) == (10, 2, 12, 12)
+
+
+async def test_a_key_that_was_used_for_another_delivery_is_refused_by_name(
+    client: Client, staff: Headers, store: Store
+) -> None:
+    path = await sell(store, 5)
+    first = await receive(client, staff, path, 3)
+
+    other = await receive(client, staff, path, 4)
+    again = await receive(client, staff, path, 3)
+
+    problem = await other.json()
+    assert (other.status, problem["title"], problem["field"]) == (422, "Key reused", "Idempotency-Key")
+    assert (again.status, again.headers["ETag"]) == (200, first.headers["ETag"])
+    assert await again.read() == await first.read()
+    assert (await (await client.get(f"{path}/stock")).json())["received"] == 8
 
 
 @pytest.mark.parametrize("quantity", [0, -1, 1.5, "3", None, 2**63, 1_000_001])

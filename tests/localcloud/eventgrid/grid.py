@@ -19,7 +19,7 @@ from localcloud.access import Access
 from localcloud.addresses import HOST
 from localcloud.certificates import Certificates
 from localcloud.eventgrid import FAIR, Conditions, Door, Enqueue, EventGrid, FunctionsAddress, Reach, SubscriptionState
-from localcloud.eventgrid.dead_letters import NotTaken
+from localcloud.eventgrid.container import NotTaken
 from localcloud.eventgrid.queues import StorageAccount
 from localcloud.servicebus.broker import Envelope
 from localcloud.topology import Topology
@@ -90,6 +90,7 @@ class Enqueued:
     content_type: str
     properties: Mapping[str, str]
     session_id: str
+    partition_key: str
 
 
 @dataclass(slots=True)

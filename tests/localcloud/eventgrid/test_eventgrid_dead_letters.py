@@ -18,8 +18,10 @@ from localcloud.access import Issuer
 from localcloud.addresses import Addresses, Port
 from localcloud.azurite import Azurite, Refused
 from localcloud.certificates import Certificates
-from localcloud.eventgrid.dead_letters import Container, NotTaken, blob, content
+from localcloud.eventgrid.container import Container, NotTaken
+from localcloud.eventgrid.death import as_published, blob, content, death, events
 from localcloud.eventgrid.pending import Delivery
+from localcloud.subscription import Schema
 from localcloud.topology import Topology
 from tests.localcloud.eventgrid.grid import NOWHERE, PATIENCE, Cloud, Functions, Graves, Received, Running, event
 from tests.localcloud.programs import free_ports
@@ -60,6 +62,19 @@ def test_name_and_content_are_as_in_azure() -> None:
         }
     ]
     assert b'"data":{"b":1.50,"a":1e3}' in written
+
+
+@pytest.mark.parametrize("schema", ["cloudevents", "eventgrid"])
+def test_what_is_written_is_read_again_as_it_was_published(schema: Schema) -> None:
+    published = b'{"id":"1","eventType":"t","data":{"b":1.50,"deadLetterReason":"mine"}}'
+    delivery = Delivery(7, "3f0c0f6c", published, since=EARLY.timestamp() - 60, due=0.0, attempts=30)
+
+    (event,) = events(content(delivery, schema, "TimeToLiveExceeded", outcome="NotFound", at=EARLY))
+
+    known = death(event)
+    assert as_published(event) == published
+    assert (known.reason, known.outcome, known.deliveries) == ("TimeToLiveExceeded", "NotFound", 30)
+    assert known.at == EARLY
 
 
 async def test_while_storage_is_away_dead_letters_wait_and_then_come_once_each(

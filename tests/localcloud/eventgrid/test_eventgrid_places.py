@@ -34,6 +34,7 @@ async def test_a_message_has_the_id_and_the_properties_that_are_mapped(
     attributes = {
         "MessageId": {"from": "id"},
         "SessionId": {"from": "data.number"},
+        "PartitionKey": {"from": "data.number"},
         "shop": {"value": "tea"},
         "number": {"from": "data.number"},
     }
@@ -45,8 +46,8 @@ async def test_a_message_has_the_id_and_the_properties_that_are_mapped(
     assert (message.queue, message.message_id) == ("orders", "e-7")
     assert (message.properties["shop"], message.properties["number"]) == ("tea", "7")
     assert message.properties["aeg-output-event-id"] != "e-7"
-    assert not {"MessageId", "SessionId"} & message.properties.keys()
-    assert message.session_id == "7"
+    assert not {"MessageId", "SessionId", "PartitionKey"} & message.properties.keys()
+    assert (message.session_id, message.partition_key) == ("7", "7")
 
 
 async def test_a_topic_of_service_bus_gets_it_like_a_queue(cloud: Cloud, store: Topology, queues: Queues) -> None:

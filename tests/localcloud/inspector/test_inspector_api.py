@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from azure.servicebus import ServiceBusMessage
 
+from localcloud.inspector import orders
 from tests.localcloud.eventgrid.grid import Functions, Received, accepted, event
-from tests.localcloud.inspector.cloud import NOON, ORDER, SECRET_VALUE, TRACE, Cloud, log, write_a_story
+from tests.localcloud.inspector.cloud import CALLS, NOON, ORDER, SECRET_VALUE, TRACE, Cloud, write_a_story
 from tests.waiting import until
 
 EVENT = {"specversion": "1.0", "id": "e-1", "source": "/me", "type": "store.catalog.stock-reserved.v1"}
@@ -138,14 +139,16 @@ async def test_a_paused_subscription_keeps_what_comes_until_it_is_resumed(cloud:
         await topic.send(event(7))
 
     paused = await until(lambda: cloud.subscription("process-order"), lambda state: state["pending"] == 1)
+    assert (paused["last_answer"], paused["last_attempt"]) == ("", None)
     (waiting,) = await events(cloud, "process-order")
     assert (paused["status"], paused["delivered"], functions.received.empty()) == ("paused", 0, True)
-    assert (waiting["type"], waiting["attempts"]) == ("store.orders.order-placed.v1", 0)
+    assert (waiting["event"]["type"], waiting["attempts"]) == ("store.orders.order-placed.v1", 0)
 
     await cloud.act("resume", {"subscription": "process-order"})
     assert (await functions.next()).function == "process_order"
     resumed = await until(lambda: cloud.subscription("process-order"), lambda state: state["delivered"] == 1)
-    assert (resumed["status"], resumed["pending"]) == ("active", 0)
+    assert (resumed["status"], resumed["pending"], resumed["last_answer"]) == ("active", 0, "Delivered 202")
+    assert datetime.fromisoformat(resumed["last_attempt"]) <= datetime.now(UTC)
 
 
 async def test_what_failed_waits_too_where_it_is_paused(cloud: Cloud, functions: Functions) -> None:
@@ -197,7 +200,7 @@ async def test_faults_are_switched_on_and_off(cloud: Cloud) -> None:
     assert (await cloud.overview())["conditions"]["fail"] == 0
 
 
-@pytest.mark.parametrize("name", ["resend", "purge", "publish", "pause", "resume", "conditions"])
+@pytest.mark.parametrize("name", ["resend", "purge", "publish", "pause", "resume", "conditions", "bring", "discard"])
 async def test_a_body_that_nobody_understands_is_refused(cloud: Cloud, name: str) -> None:
     assert (await cloud.act(name, {"what": 1})).status == 422
     assert (await cloud.act(name, "\ud800")).status == 422
@@ -220,35 +223,46 @@ async def test_secrets_are_named_and_never_told(cloud: Cloud) -> None:
     assert SECRET_VALUE not in str(await cloud.overview())
 
 
-async def test_functions_are_known_by_their_host_and_their_calls_by_its_log(cloud: Cloud) -> None:
-    write_a_story(cloud.logs)
-
+async def test_functions_and_their_last_calls_are_told_by_their_host(cloud: Cloud) -> None:
     functions = (await cloud.overview())["functions"]
 
-    call = {"at": "2026-06-01T12:00:00Z", "ok": True, "milliseconds": 12.5, "trace": TRACE}
-    known = {"name": "process_order", "trigger": "eventGridTrigger", "calls": [call]}
+    good = {"at": "2026-06-01T12:00:00Z", "ok": True, "milliseconds": 12.5, "trace": TRACE}
+    bad = {"at": "2026-06-01T12:00:00Z", "ok": False, "milliseconds": 1.0, "error": "ValueError: no"}
+    known = {"name": "process_order", "trigger": "eventGridTrigger", "calls": [good, bad]}
     assert functions == {"answers": True, "known": [known]}
 
 
-async def test_while_the_host_is_away_its_last_calls_are_shown(cloud: Cloud) -> None:
-    write_a_story(cloud.logs)
-    (cloud.inspector.sources.host.keys / "host.master").write_text("another")
+async def test_of_many_calls_the_last_are_shown(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    many = [CALLS[0] | {"duration_ms": number} for number in range(50)]
+    monkeypatch.setitem(cloud.host.told, "calls", [{"function": "process_order", "calls": many}])
+
+    (known,) = (await cloud.overview())["functions"]["known"]
+
+    assert [each["milliseconds"] for each in known["calls"]] == [0, 1, 2, 3, 4]
+
+
+async def test_a_host_that_tells_no_calls_is_not_said_to_have_had_none(cloud: Cloud) -> None:
+    del cloud.host.told["calls"]
 
     functions = (await cloud.overview())["functions"]
 
-    assert (functions["answers"], [each["name"] for each in functions["known"]]) == (False, ["lost", "process_order"])
-    assert functions["known"][0]["calls"][0]["error"] == "ValueError: no"
+    assert [(each["name"], each["calls"]) for each in functions["known"]] == [("process_order", None)]
+
+
+async def test_while_the_host_is_away_nothing_is_known_of_its_functions(cloud: Cloud) -> None:
+    write_a_story(cloud.logs)
+    (cloud.inspector.sources.host.keys / "host.master").write_text("another")
+
+    assert (await cloud.overview())["functions"] == {"answers": False, "known": []}
 
 
 async def test_of_a_long_log_only_the_end_is_read(cloud: Cloud) -> None:
-    calls = ({"event": "function.called", "function": f"f{number // 1000}"} for number in range(9_000))
-    log(cloud.logs / "functions.log", *calls)
-    (cloud.inspector.sources.host.keys / "host.master").write_text("another")
+    write_a_story(cloud.logs)
+    (order,) = (await cloud.ask("/api/orders")).body
+    with (cloud.logs / "orders.log").open("a") as written:
+        written.write("x" * orders.TAIL_BYTES)
 
-    known = (await cloud.overview())["functions"]["known"]
-
-    assert {len(each["calls"]) for each in known} == {5}
-    assert (known[-1]["name"], len(known) < 9) == ("f8", True)
+    assert (order["order"], (await cloud.ask("/api/orders")).body) == (ORDER, [])
 
 
 @pytest.mark.parametrize("asked", [ORDER, ORDER.upper(), TRACE])

@@ -144,12 +144,12 @@ async def test_a_strangers_token_is_refused(bus: Bus, stranger: Access) -> None:
 
 async def test_a_message_sent_in_the_same_process_is_like_any_other(bus: Bus) -> None:
     async with bus.of() as sdk, receiving(sdk) as receiver:
-        await bus.broker.send("Catalog", b"{}", Envelope("e-1", "text/json", {"a": "b"}))
+        await bus.broker.send("Catalog", b"{}", Envelope("e-1", "text/json", {"a": "b"}, partition_key="p"))
 
         message = await one(receiver)
 
     assert (b"".join(message.body), message.message_id, message.content_type) == (b"{}", "e-1", "text/json")
-    assert message.application_properties == {b"a": b"b"}
+    assert (message.application_properties, message.partition_key) == ({b"a": b"b"}, "p")
     with pytest.raises(UnknownEntity):
         await bus.broker.send("nope", b"", Envelope("e-2"))
     with pytest.raises(TooLarge):
