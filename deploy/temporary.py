@@ -43,11 +43,11 @@ class TemporaryStore:
 
     @property
     def gateway(self) -> str:
-        return self.launch.store.addresses.http(Port.GATEWAY)
+        return self.launch.store.addresses.url(Port.GATEWAY)
 
     @property
     def letters(self) -> str:
-        return self.launch.store.addresses.http(Port.LETTERS)
+        return self.launch.store.addresses.url(Port.LETTERS)
 
     def people(self) -> People:
         return People.open(self.folder, self.launch.now())

@@ -98,7 +98,7 @@ class Cloud:
             ) as grid,
             KeyVault.open(state.journal("keyvault"), access, keyvault.resource(addresses)) as vault,
             _front(settings, grid) as front,
-            FunctionsHost.open(addresses.http(Port.FUNCTIONS), state.function_keys) as host,
+            FunctionsHost.open(addresses.url(Port.FUNCTIONS), state.function_keys) as host,
         ):
             switches = Switches(issuer, state.identity)
             named = ManagedIdentity(issuer, known, identity.header(state), switches)
@@ -126,7 +126,7 @@ def _tls(settings: Settings) -> ssl.SSLContext:
 
 
 def _front(settings: Settings, grid: EventGrid) -> AbstractAsyncContextManager[StorageFront]:
-    azurite = settings.addresses.https(Port.AZURITE)
+    azurite = settings.addresses.url(Port.AZURITE)
     return StorageFront.open(azurite, _tls(settings), grid.publish, partial(datetime.now, UTC))
 
 

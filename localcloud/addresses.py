@@ -31,6 +31,21 @@ class Port(IntEnum):
     INSPECTOR = 19  # the page that shows what is in all of this
 
 
+SCHEMES = {
+    Port.ISSUER: "https",
+    Port.EVENTGRID: "https",
+    Port.SERVICEBUS: "sb",
+    Port.KEYVAULT: "https",
+    Port.SMTP: "smtp",
+    Port.EMAIL: "https",
+    Port.BLOB: "https",
+    Port.QUEUE: "https",
+    Port.TABLE: "https",
+    Port.POSTGRES: "postgresql",
+    Port.AZURITE: "https",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Addresses:
     base: int = 8080
@@ -38,8 +53,5 @@ class Addresses:
     def port(self, of: Port) -> int:
         return self.base + of
 
-    def http(self, of: Port) -> str:
-        return f"http://{HOST}:{self.port(of)}"
-
-    def https(self, of: Port) -> str:
-        return f"https://{HOST}:{self.port(of)}"
+    def url(self, of: Port) -> str:
+        return f"{SCHEMES.get(of, 'http')}://{HOST}:{self.port(of)}"

@@ -69,12 +69,12 @@ class Azurite:
     @property
     def blobs(self) -> str:
         """The account's URL in Blob Storage, where nobody is told of what is written."""
-        return f"{self.addresses.https(Port.AZURITE)}/{self.account}"
+        return f"{self.addresses.url(Port.AZURITE)}/{self.account}"
 
     @property
     def tables(self) -> str:
         """The account's URL in Table Storage."""
-        return f"{self.addresses.https(Port.TABLE)}/{self.account}"
+        return f"{self.addresses.url(Port.TABLE)}/{self.account}"
 
     def program(self, tools: Path) -> Program:
         """`tools` is where the set-up put it. Raises Missing."""

@@ -106,11 +106,11 @@ def render(
 
 def local_upstreams(topology: Topology, addresses: Addresses) -> dict[str, str]:
     return {
-        "catalog": addresses.http(Port.CATALOG),
-        "orders": addresses.http(Port.ORDERS),
-        "customers": addresses.http(Port.CUSTOMERS),
-        "functions": addresses.http(Port.FUNCTIONS),
-        STORAGE: f"{addresses.https(Port.AZURITE)}/{topology.storage_account}",  # an emulator's path has the account
+        "catalog": addresses.url(Port.CATALOG),
+        "orders": addresses.url(Port.ORDERS),
+        "customers": addresses.url(Port.CUSTOMERS),
+        "functions": addresses.url(Port.FUNCTIONS),
+        STORAGE: f"{addresses.url(Port.AZURITE)}/{topology.storage_account}",  # an emulator's path has the account
     }
 
 

@@ -44,13 +44,13 @@ class Ground:
         return Door(authorize, keys)
 
     def reach(self, enqueue: Enqueue, functions_key: str) -> Reach:
-        functions = FunctionsAddress(self.addresses.http(Port.FUNCTIONS), functions_key)
-        url = f"{self.addresses.https(Port.QUEUE)}/{self.topology.storage_account}"
+        functions = FunctionsAddress(self.addresses.url(Port.FUNCTIONS), functions_key)
+        url = f"{self.addresses.url(Port.QUEUE)}/{self.topology.storage_account}"
         account = StorageAccount(url, self._for_storage)
-        return Reach(functions, enqueue, account, self._for_webhook, self.addresses.https(Port.EVENTGRID))
+        return Reach(functions, enqueue, account, self._for_webhook, self.addresses.url(Port.EVENTGRID))
 
     def dead_letters(self, tls: ssl.SSLContext) -> AbstractAsyncContextManager[Container]:
-        account = f"{self.addresses.https(Port.AZURITE)}/{self.topology.storage_account}"
+        account = f"{self.addresses.url(Port.AZURITE)}/{self.topology.storage_account}"
         return Container.open(f"{account}/{self.topology.dead_letters}", tls, self._for_storage)
 
     def _for_storage(self) -> str:

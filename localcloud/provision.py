@@ -65,7 +65,7 @@ async def _secrets(store: Store, given: Mapping[str, str]) -> dict[str, str]:
     connector = aiohttp.TCPConnector(ssl=store.certificates.client_context())
     async with aiohttp.ClientSession(connector=connector, timeout=TIMEOUT) as session:
         headers = {"Authorization": f"Bearer {await _operator_token(store, session)}"}
-        vault = _Vault(session, f"{store.url(Port.KEYVAULT)}/secrets", headers)
+        vault = _Vault(session, f"{store.addresses.url(Port.KEYVAULT)}/secrets", headers)
         return {name: await vault.ensure(name, given.get(name)) for name in {*store.topology.secrets, *given}}
 
 
@@ -76,7 +76,7 @@ async def _operator_token(store: Store, session: aiohttp.ClientSession) -> str:
         "client_id": str(store.topology.identities["operator"].client_id),
     }
     headers = {"X-IDENTITY-HEADER": identity.header(store.state)}
-    url = f"{store.url(Port.IDENTITY)}/msi/token"
+    url = f"{store.addresses.url(Port.IDENTITY)}/msi/token"
     async with session.get(url, params=query, headers=headers, raise_for_status=True) as answer:
         return str((await answer.json())["access_token"])
 

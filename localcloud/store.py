@@ -37,19 +37,6 @@ CLOUD = (
     Port.BLOB,
     Port.INSPECTOR,
 )
-SCHEMES = {
-    Port.ISSUER: "https",
-    Port.EVENTGRID: "https",
-    Port.SERVICEBUS: "sb",
-    Port.KEYVAULT: "https",
-    Port.SMTP: "smtp",
-    Port.EMAIL: "https",
-    Port.BLOB: "https",
-    Port.QUEUE: "https",
-    Port.TABLE: "https",
-    Port.POSTGRES: "postgresql",
-    Port.AZURITE: "https",
-}
 PASSED_ON = ("LOG_LEVEL", "CORS_ORIGINS")  # of our own environment
 PAYMENTS_KEY_FILE = "payments.key"
 MAIL_FROM = "Store <store@localhost>"
@@ -138,13 +125,13 @@ class Store:
         return Program(
             name="cloud",
             argv=_python("localcloud", options),
-            ready=functools.partial(_answers, f"{self.addresses.http(Port.LETTERS)}/state"),
+            ready=functools.partial(_answers, f"{self.addresses.url(Port.LETTERS)}/state"),
             ports=tuple(map(self.addresses.port, CLOUD)),
         )
 
     def _payments(self) -> Program:
         port = self.addresses.port(Port.PAYMENTS)
-        callback = f"{self.url(Port.GATEWAY)}/api/payment-callback"
+        callback = f"{self.addresses.url(Port.GATEWAY)}/api/payment-callback"
         options = {"state": self.state.folder, "port": port, "callback": callback}
         return Program(
             name="payments",
@@ -159,7 +146,7 @@ class Store:
         return Program(
             name=name,
             argv=[*_python(f"services.{name}", {}), "migrate", "--serve"],
-            ready=functools.partial(_answers, f"{self.addresses.http(at)}/health/ready"),
+            ready=functools.partial(_answers, f"{self.addresses.url(at)}/health/ready"),
             ports=(self.addresses.port(at),),
             env={**self._told_everyone(name), **self._told_service(name)},
         )
@@ -194,8 +181,8 @@ class Store:
             "HOST": HOST,
             "PORT": str(self.addresses.port(Port[name.upper()])),
             "STORE_URL": self.store_url(name),
-            "KEY_VAULT": self.url(Port.KEYVAULT),
-            "TOPIC_ENDPOINT": f"{self.url(Port.EVENTGRID)}/{name}/api/events",
+            "KEY_VAULT": self.addresses.url(Port.KEYVAULT),
+            "TOPIC_ENDPOINT": f"{self.addresses.url(Port.EVENTGRID)}/{name}/api/events",
             **self._told_of_bus(),
             "ISSUER": identity.issuer_url(self.addresses, self.topology.tenant),
             "AUDIENCE": str(self.topology.api.client_id),
@@ -218,37 +205,37 @@ class Store:
         """Whoever looks after the store, with the tools that do so in Azure, too."""
         return {
             **self._told_everyone("operator"),
-            "KEY_VAULT": self.url(Port.KEYVAULT),
+            "KEY_VAULT": self.addresses.url(Port.KEYVAULT),
             **self._told_of_bus(),
-            "BLOB_ENDPOINT": f"{self.url(Port.BLOB)}/{self.topology.storage_account}",
-            "FUNCTIONS_URL": self.url(Port.FUNCTIONS),
+            "BLOB_ENDPOINT": f"{self.addresses.url(Port.BLOB)}/{self.topology.storage_account}",
+            "FUNCTIONS_URL": self.addresses.url(Port.FUNCTIONS),
         }
 
     def _told_of_bus(self) -> dict[str, str]:
         return {
             "SERVICE_BUS": f"{self.topology.namespace}.servicebus.windows.net",
-            "SERVICE_BUS_ENDPOINT": self.url(Port.SERVICEBUS),
+            "SERVICE_BUS_ENDPOINT": self.addresses.url(Port.SERVICEBUS),
         }
 
     def _told_of_media(self) -> dict[str, str]:
         return {
-            "BLOB_ENDPOINT": f"{self.url(Port.BLOB)}/{self.topology.storage_account}",
-            "MEDIA_URL": f"{self.url(Port.GATEWAY)}/media",
+            "BLOB_ENDPOINT": f"{self.addresses.url(Port.BLOB)}/{self.topology.storage_account}",
+            "MEDIA_URL": f"{self.addresses.url(Port.GATEWAY)}/media",
         }
 
     def _told_functions(self) -> dict[str, str]:
         return {
             **self._told_of_media(),
-            "CUSTOMERS_URL": self.url(Port.CUSTOMERS),
-            "ORDERS_URL": self.url(Port.ORDERS),
+            "CUSTOMERS_URL": self.addresses.url(Port.CUSTOMERS),
+            "ORDERS_URL": self.addresses.url(Port.ORDERS),
             "API_SCOPE": f"{self.topology.api.uri}/.default",
-            "CATALOG_URL": self.url(Port.CATALOG),
-            **_mail(self.url(Port.SMTP)),
+            "CATALOG_URL": self.addresses.url(Port.CATALOG),
+            **_mail(self.addresses.url(Port.SMTP)),
             "MAIL_FROM": MAIL_FROM,
-            "PAYMENTS_URL": self.url(Port.PAYMENTS),
+            "PAYMENTS_URL": self.addresses.url(Port.PAYMENTS),
             "PAYMENTS_KEY": self.payments_key,
             "ServiceBus__fullyQualifiedNamespace": f"{self.topology.namespace}.servicebus.windows.net",
-            "SERVICE_BUS_ENDPOINT": self.url(Port.SERVICEBUS),
+            "SERVICE_BUS_ENDPOINT": self.addresses.url(Port.SERVICEBUS),
         }
 
     @property
@@ -269,10 +256,7 @@ class Store:
         return [name for name in SERVICES if self.engines[name] == engine]
 
     def published(self) -> dict[str, str]:
-        return {part.name.lower(): self.url(part) for part in Port}
-
-    def url(self, of: Port) -> str:
-        return f"{SCHEMES.get(of, 'http')}://{HOST}:{self.addresses.port(of)}"
+        return {part.name.lower(): self.addresses.url(part) for part in Port}
 
 
 def _mail(ours: str) -> dict[str, str]:

@@ -21,7 +21,7 @@ Role = Literal["admin", "customer", "service"]
 
 
 def issuer_url(addresses: Addresses, tenant: UUID) -> str:
-    return f"{addresses.https(Port.ISSUER)}/{tenant}/v2.0"
+    return f"{addresses.url(Port.ISSUER)}/{tenant}/v2.0"
 
 
 def header(state: State) -> str:
@@ -32,7 +32,7 @@ def header(state: State) -> str:
 def environment(addresses: Addresses, secret: str, identity: Identity) -> dict[str, str]:
     """What makes an unmodified `DefaultAzureCredential` this identity."""
     return {
-        "IDENTITY_ENDPOINT": f"{addresses.http(Port.IDENTITY)}/msi/token",
+        "IDENTITY_ENDPOINT": f"{addresses.url(Port.IDENTITY)}/msi/token",
         "IDENTITY_HEADER": secret,
         "AZURE_CLIENT_ID": str(identity.client_id),
         "AZURE_TOKEN_CREDENTIALS": "ManagedIdentityCredential",

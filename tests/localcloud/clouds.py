@@ -64,7 +64,7 @@ class LocalCloud:
             return str((await answer.json())["kid"])
 
     def _session(self) -> aiohttp.ClientSession:
-        base = self.addresses.http(Port.IDENTITY)
+        base = self.addresses.url(Port.IDENTITY)
         return aiohttp.ClientSession(base, headers={"X-IDENTITY-HEADER": self.secret}, raise_for_status=True)
 
 
@@ -72,7 +72,7 @@ class LocalCloud:
 async def local_cloud(folder: Path, base: int | None = None) -> AsyncIterator[LocalCloud]:
     addresses = Addresses(base or free_ports(len(Port)))
     options = ["--topology", str(TOPOLOGY), "--state", str(folder), "--base-port", str(addresses.base)]
-    ready = functools.partial(_answers, f"{addresses.http(Port.LETTERS)}/state")
+    ready = functools.partial(_answers, f"{addresses.url(Port.LETTERS)}/state")
     program = Program("cloud", [sys.executable, "-m", "localcloud", *options], ready=ready, cwd=ROOT)
     async with running(program, folder / "log") as process:
         yield LocalCloud(addresses, State(folder), topology.load(TOPOLOGY), process.kill)

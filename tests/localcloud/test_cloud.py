@@ -69,12 +69,12 @@ class Cloud:
 
     @asynccontextmanager
     async def vault(self, name: str) -> AsyncIterator[SecretClient]:
-        url, ca = self.addresses.https(Port.KEYVAULT), str(self.files.ca)
+        url, ca = self.addresses.url(Port.KEYVAULT), str(self.files.ca)
         async with self.credential(name) as credential, SecretClient(url, credential, connection_verify=ca) as client:
             yield client
 
     async def publish(self, event: CloudEvent[Any], as_: str = "catalog") -> None:
-        url, ca = f"{self.addresses.https(Port.EVENTGRID)}/catalog/api/events", str(self.files.ca)
+        url, ca = f"{self.addresses.url(Port.EVENTGRID)}/catalog/api/events", str(self.files.ca)
         async with (
             self.credential(as_) as credential,
             EventGridPublisherClient(url, credential, connection_verify=ca) as topic,
@@ -100,14 +100,14 @@ class Cloud:
 
     @property
     def inspector(self) -> str:
-        return self.addresses.http(Port.INSPECTOR)
+        return self.addresses.url(Port.INSPECTOR)
 
     async def conditions(self) -> Any:
         async with aiohttp.ClientSession(self.inspector) as session, session.get("/api/overview") as answer:
             return (await answer.json())["conditions"]
 
     async def ask(self, path: str, method: str = "GET", json: Any = None) -> Any:
-        url = self.addresses.http(Port.LETTERS) + path
+        url = self.addresses.url(Port.LETTERS) + path
         async with aiohttp.ClientSession() as session, session.request(method, url, json=json) as answer:
             return await answer.json() if answer.content_type == "application/json" else answer.status
 

@@ -36,7 +36,7 @@ class Vault:
 
     @property
     def url(self) -> str:
-        return self.addresses.https(Port.KEYVAULT)
+        return self.addresses.url(Port.KEYVAULT)
 
     def of(self, identity: str) -> SecretClient:
         """The unmodified SDK, with the challenge's resource verified; it only learns of our authority."""

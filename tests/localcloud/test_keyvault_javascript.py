@@ -18,7 +18,7 @@ async def test_javascripts_sdk_passes(tmp_path: Path) -> None:
     javascript = await JavaScript.with_packages(tmp_path, *PACKAGES)
     async with local_cloud(tmp_path) as cloud:
         operator, secret = cloud.topology.identities["operator"], cloud.state.identity / "clients" / "operator"
-        issuer, vault = cloud.addresses.https(Port.ISSUER), cloud.addresses.https(Port.KEYVAULT)
+        issuer, vault = cloud.addresses.url(Port.ISSUER), cloud.addresses.url(Port.KEYVAULT)
         who = [str(cloud.topology.tenant), str(operator.client_id), secret.read_text()]
         told = cloud.environment("operator") | {"NODE_EXTRA_CA_CERTS": cloud.ca}
         await javascript.passes(SCRIPT, vault, issuer, *who, **told)

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.real
 async def life(folder: Path, base: int) -> AsyncIterator[tuple[LocalCloud, SecretClient]]:
     async with local_cloud(folder, base) as cloud:
         with cloud.acting_as("operator"):
-            url = cloud.addresses.https(Port.KEYVAULT)
+            url = cloud.addresses.url(Port.KEYVAULT)
             async with DefaultAzureCredential() as own, SecretClient(url, own, connection_verify=cloud.ca) as client:
                 yield cloud, client
 

@@ -62,7 +62,7 @@ def told() -> Told:
 @pytest_asyncio.fixture(loop_scope="module")
 async def front(azurite: Azurite, told: Told) -> AsyncIterator[str]:
     """The account's URL there."""
-    files, direct = azurite.certificates, azurite.addresses.https(Port.AZURITE)
+    files, direct = azurite.certificates, azurite.addresses.url(Port.AZURITE)
     async with (
         StorageFront.open(direct, files.client_context(), told.tell, partial(datetime.now, UTC)) as front,
         TestServer(front.app(), ssl=files.server_context()) as server,

@@ -72,5 +72,5 @@ def test_every_part_has_a_port_of_its_own() -> None:
     addresses = Addresses(9000)
 
     assert sorted(addresses.port(each) for each in Port) == list(range(9000, 9000 + len(Port)))
-    assert addresses.https(Port.KEYVAULT) == "https://127.0.0.1:9009"
-    assert addresses.http(Port.GATEWAY) == "http://127.0.0.1:9000"
+    assert addresses.url(Port.KEYVAULT) == "https://127.0.0.1:9009"
+    assert addresses.url(Port.GATEWAY) == "http://127.0.0.1:9000"

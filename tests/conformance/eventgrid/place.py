@@ -100,9 +100,7 @@ def _local(known: Topology, addresses: Addresses, state: State) -> Place:
     port = addresses.port(Port.SERVICEBUS)
     bus = f"Endpoint=sb://{HOST}:{port};SharedAccessKeyName=RootManageSharedAccessKey;SharedAccessKey={key}"
     cloud_events, own = (
-        Topic(
-            f"{addresses.https(Port.EVENTGRID)}/{name}/api/events", (state.identity / f"eventgrid-{name}").read_text()
-        )
+        Topic(f"{addresses.url(Port.EVENTGRID)}/{name}/api/events", (state.identity / f"eventgrid-{name}").read_text())
         for name in ("orders", "customers")
     )
     return Place(

@@ -38,4 +38,4 @@ async def opened(folder: Path) -> AsyncIterator[Place]:
     async with local_cloud(folder) as cloud:
         known, secret = cloud.topology, (cloud.state.identity / "clients" / "functions").read_text()
         client, scope = str(known.identities["functions"].client_id), f"{known.api.uri}/.default"
-        yield Place(cloud.addresses.https(Port.ISSUER), str(known.tenant), client, secret, scope, cloud)
+        yield Place(cloud.addresses.url(Port.ISSUER), str(known.tenant), client, secret, scope, cloud)

@@ -86,4 +86,4 @@ async def opened(folder: Path) -> AsyncIterator[Place]:
         yield Place(AZURE)
         return
     async with local_cloud(folder) as cloud:
-        yield Place(cloud.addresses.https(Port.KEYVAULT), cloud)
+        yield Place(cloud.addresses.url(Port.KEYVAULT), cloud)

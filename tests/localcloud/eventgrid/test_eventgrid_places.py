@@ -72,7 +72,7 @@ async def test_a_queue_in_storage_gets_it_in_base64(cloud: Cloud, store: Topolog
         at = datetime.now(UTC)
         return identity.identity_token(cloud.access.issuer, store, itself, resource=identity.STORAGE, at=at)
 
-    account = StorageAccount(f"{azurite.addresses.https(Port.QUEUE)}/store", token)
+    account = StorageAccount(f"{azurite.addresses.url(Port.QUEUE)}/store", token)
     here = replace(cloud, topology=hearing(store, {"to": {"storage_queue": "heard"}}), account=account)
     async with here.running(NOWHERE) as running:
         await publish(running, 1, 2)
