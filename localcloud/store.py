@@ -148,12 +148,7 @@ class Store:
 
     def _functions(self) -> Program:
         port = self.addresses.port(Port.FUNCTIONS)
-        options = {
-            "app": PROJECT / "functions",
-            "port": port,
-            "keys": self.state.function_keys,
-            "topology": TOPOLOGY,
-        }
+        options = {"app": PROJECT / "functions", "port": port, "keys": self.state.function_keys, "topology": TOPOLOGY}
         return Program(
             name="functions",
             argv=_python("localcloud.functions_host", options),

@@ -26,6 +26,10 @@ class ServiceBus(Struct, frozen=True, rename="camel"):
     prefetch_count: Annotated[int, Meta(ge=0, le=10_000)] = 0
     max_message_batch_size: Annotated[int, Meta(ge=1, le=10_000)] = 1000
 
+    def __post_init__(self) -> None:
+        if not seconds(self.session_idle_timeout):
+            raise ValueError("sessionIdleTimeout must be longer than nothing")
+
 
 class Extensions(Struct, frozen=True, rename="camel"):
     http: Http = field(default_factory=Http)

@@ -69,7 +69,9 @@ def _property(pair: tuple[Any, Any]) -> tuple[str, Scalar]:
     name, value = pair
     if not isinstance(name, str) or not isinstance(value, str | int | float):
         raise BadArgument(f"properties: {str(name)[:40]} is neither text nor a number nor a truth")
-    return str(name), int(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    if isinstance(value, bool | float):
+        return str(name), value
+    return str(name), int(value) if isinstance(value, int) else str(value)
 
 
 def _described(name: str, rule: Rule, created: int) -> Described:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any, Final
 
 from localcloud.servicebus.filters.actions import Changes, read_action
@@ -9,8 +10,9 @@ from localcloud.servicebus.filters.errors import BadFilter
 from localcloud.servicebus.filters.expressions import Reader
 from localcloud.servicebus.filters.facts import SYSTEM, Facts, plain
 from localcloud.servicebus.filters.values import equal, truth
-from localcloud.topology import Rule
+from localcloud.topology import Rule, Scalar
 
+FAR: Final = 1 << 63
 _SYSTEM: Final = {name.lower() for name in SYSTEM.split()}
 
 
@@ -22,10 +24,17 @@ class Compiled:
 
 def compile_rule(rule: Rule) -> Compiled:
     """Raises BadFilter."""
+    if not all(map(_can_be_kept, (*rule.properties.values(), *rule.parameters.values()))):
+        raise BadFilter("a number that is infinite, none at all, or beyond 64 bits")
     act = read_action(rule.action, rule.parameters) if rule.action else None
     if rule.correlation is not None or (rule.properties and rule.sql is None):
         return Compiled(_correlation(rule.correlation or {}, rule.properties), act)
     return Compiled(_everything if rule.sql is None else _sql(rule.sql, rule.parameters), act)
+
+
+def _can_be_kept(value: Scalar) -> bool:
+    """As JSON, which has to be read again at the next start."""
+    return isinstance(value, str) or (isfinite(value) and abs(value) < FAR)
 
 
 def _everything(_: Facts) -> bool:

@@ -151,6 +151,19 @@ async def test_a_batch_is_of_one_session_and_comes_again_whole(steps: Cloud) -> 
     assert [{each["session"] for each in batch} for batch in batches] == [{"a"}, {"a"}, {"b"}, {"b"}]
 
 
+async def test_the_lock_of_a_batch_is_not_renewed_just_as_in_azure(steps: Cloud) -> None:
+    async with steps.broker() as broker, steps.host() as client:
+        await steps.put("batches", "wait", session_id="a")
+        first = await heard(client, 1)
+        held = broker.namespace["batches"].entity.queue.held
+        await waiting.so(lambda: not held, seconds=3 * LOCK_SECONDS)
+
+        await client.get("/api/open")
+
+        calls = first + await heard(client, 1)
+    assert [call["batch"][0]["count"] for call in calls] == [1, 2]
+
+
 async def test_a_host_that_waits_for_sessions_or_holds_one_stops_at_once(steps: Cloud, tmp_path: Path) -> None:
     async with steps.broker() as broker:
         serving = steps.host(options=options(tmp_path, maxConcurrentSessions=2))
@@ -209,6 +222,9 @@ def test_what_host_json_does_not_say_is_as_azure_has_it(tmp_path: Path) -> None:
     assert (read.max_concurrent_calls_per_session, read.max_auto_lock_renewal_duration) == (1, "00:05:00")
 
 
-def test_several_calls_at_a_time_in_a_session_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(msgspec.ValidationError, match="maxConcurrentCallsPerSession"):
-        options(tmp_path, maxConcurrentCallsPerSession=2)
+@pytest.mark.parametrize(
+    "said", [{"maxConcurrentCallsPerSession": 2}, {"sessionIdleTimeout": "00:00:00"}, {"maxConcurrentSessions": 0}]
+)
+def test_what_would_break_a_sessions_order_or_never_hold_one_is_refused(said: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(msgspec.ValidationError, match=next(iter(said))):
+        options(tmp_path, **said)

@@ -118,6 +118,15 @@ async def test_rules_are_told_in_pages_as_described_lists(client: Client, rulebo
             400,
             "com.microsoft:argument-error",
         ),
+        *(
+            (
+                "add-rule",
+                {"rule-name": "r", "rule-description": {"correlation-filter": {"properties": {"x": number}}}},
+                400,
+                "com.microsoft:argument-error",
+            )
+            for number in (float("nan"), float("inf"))  # which JSON cannot keep: the broker would not start again
+        ),
         ("remove-rule", {"rule-name": "nope"}, 404, "amqp:not-found"),
         ("enumerate-rules", {"skip": "x"}, 400, "com.microsoft:argument-error"),
     ],

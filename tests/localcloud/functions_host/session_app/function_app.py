@@ -42,6 +42,8 @@ async def take(message: func.ServiceBusMessage) -> None:
 async def take_many(messages: List[func.ServiceBusMessage]) -> None:  # noqa: UP006  the SDK knows no other batch
     said = [describe(message) for message in messages]
     heard.put_nowait({"batch": said})
+    if said[0]["body"] == "wait":
+        await opened.wait()
     if said[0]["body"] == "fail once" and said[0]["count"] == 1:
         raise ValueError("asked to fail")
 
