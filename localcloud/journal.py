@@ -1,30 +1,26 @@
 """Durability for the emulators: one SQLite file, one writer thread, group commit.
 
 Everything handed over while a commit is under way shares the next one, so a hundred senders cost one fsync.
-SQLite runs in WAL mode. What `write` has answered survives `kill -9`; and a power cut too, where the journal was opened
-for that (`synchronous=FULL`). Else the system brings it to disk within seconds, and a commit costs a third: there is no
-fsync, and no thread but for checkpoints.
+SQLite runs in WAL mode with `synchronous=FULL`: what `write` has answered survives `kill -9`, and a power cut too.
 """
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, closing, suppress
+from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Self
+
+import structlog
 
 Statement = tuple[str, tuple[Any, ...]]
+Batch = list[tuple[Sequence[Statement], asyncio.Future[None]]]
 
 MOST_WAITING = 10_000
-SOON_SECONDS = 0.02
-CHECKPOINT_EVERY = 4_000  # statements
 
-Survives = Literal["power cut", "kill"]
-SETTINGS: Final[dict[Survives, str]] = {
-    "power cut": "PRAGMA synchronous=FULL",
-    "kill": "PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=0",
-}
+log = structlog.get_logger()
 
 
 class Full(Exception):
@@ -32,33 +28,32 @@ class Full(Exception):
 
 
 class Journal:
-    def __init__(self, path: Path, schema: str, writer: ThreadPoolExecutor, survives: Survives) -> None:
+    settings = "PRAGMA synchronous=FULL"
+
+    def __init__(self, path: Path, schema: str, writer: ThreadPoolExecutor) -> None:
         self._path, self._writer = path, writer
         self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        self._database.executescript(f"PRAGMA journal_mode=WAL; {SETTINGS[survives]}; {schema}")
+        self._database.executescript(f"PRAGMA journal_mode=WAL; {self.settings}; {schema}")
         self._reader = sqlite3.connect(path, isolation_level=None)
-        self._in_thread = survives == "power cut"  # are commits, which wait for the disk
-        self._since_checkpoint = 0
-        self._checkpoint: asyncio.Future[None] | None = None
-        self._soon: asyncio.TimerHandle | None = None
-        self._waiting: list[tuple[Sequence[Statement], asyncio.Future[None]]] = []
-        self._wake = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._waiting: Batch = []
+        self._is_woken = self._is_committing = False
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, path: Path, schema: str, *, survives: Survives = "power cut") -> AsyncIterator["Journal"]:
+    async def open(cls, path: Path, schema: str) -> AsyncIterator[Self]:
         path.parent.mkdir(parents=True, exist_ok=True)
         with ThreadPoolExecutor(1, thread_name_prefix=f"journal-{path.stem}") as writer:
-            journal = cls(path, schema, writer, survives)
-            task = asyncio.create_task(journal._commit_for_ever())
+            journal = cls(path, schema, writer)
             try:
                 yield journal
             finally:
                 await journal.write()  # what is waiting is written first
-                task.cancel()
-                await asyncio.wait([task])
-        journal._reader.close()
-        journal._database.close()
+        journal._close()
+
+    def _close(self) -> None:
+        self._reader.close()
+        self._database.close()
 
     def rows(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
         """What was on disk after the last commit. It blocks, but for no commit: for a few rows, or at start."""
@@ -70,61 +65,45 @@ class Journal:
 
     async def read(self, sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
         """What is on disk, at any time: the writer reads it between two commits."""
-        if not self._in_thread:
-            return self.rows(sql, *parameters)
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._writer, lambda: self._database.execute(sql, parameters).fetchall())
+        query = partial(self._database.execute, sql, parameters)
+        return await self._loop.run_in_executor(self._writer, lambda: query().fetchall())
 
     def write(self, *statements: Statement) -> asyncio.Future[None]:
         """Done when the statements are on disk, all or none. Raises `Full`, or what SQLite raised."""
-        done = self._put(statements)
-        self._wake.set()
-        return done
-
-    def write_soon(self, *statements: Statement) -> asyncio.Future[None]:
-        """With the next write, or by itself within `SOON_SECONDS`: for what nobody waits for. Raises `Full`."""
-        done, loop = self._put(statements), asyncio.get_running_loop()
-        if self._soon is None:
-            self._soon = loop.call_later(SOON_SECONDS, self._wake.set)
-        return done
-
-    def _put(self, statements: Sequence[Statement]) -> asyncio.Future[None]:
         if len(self._waiting) >= MOST_WAITING:
             raise Full
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        done = self._loop.create_future()
         self._waiting.append((statements, done))
+        if not self._is_woken:
+            self._is_woken = True
+            self._loop.call_soon(self._begin)
         return done
 
-    async def _commit_for_ever(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            await self._wake.wait()
-            self._wake.clear()
-            if self._soon:
-                self._soon.cancel()
-                self._soon = None
-            batch, self._waiting = self._waiting, []
-            statements = [each for each, _ in batch]
-            if self._in_thread:
-                error = await loop.run_in_executor(self._writer, self._commit, statements)
-            else:
-                error = self._commit(statements)
-                self._checkpoint_now_and_then(sum(map(len, statements)))
-            for _, done in batch:
-                if done.done():
-                    continue
-                done.set_exception(error) if error else done.set_result(None)
+    def _begin(self) -> None:
+        """Commits what waits; where a commit is under way, after it."""
+        if self._is_committing:
+            return
+        self._is_woken = False
+        batch, self._waiting = self._waiting, []
+        self._is_committing = True
+        commit = self._loop.run_in_executor(self._writer, self._commit, [each for each, _ in batch])
+        commit.add_done_callback(lambda commit: self._go_on(batch, commit.result()))
 
-    def _checkpoint_now_and_then(self, written: int) -> None:
-        """What was committed is moved from the log to its place, by the thread, while others write on."""
-        self._since_checkpoint += written
-        if self._since_checkpoint >= CHECKPOINT_EVERY and (self._checkpoint is None or self._checkpoint.done()):
-            self._since_checkpoint = 0
-            self._checkpoint = asyncio.get_running_loop().run_in_executor(self._writer, self._move_to_its_place)
+    def _go_on(self, batch: Batch, error: Exception | None) -> None:
+        self._is_committing = False
+        self._end(batch, error)
+        if self._waiting:
+            self._begin()
 
-    def _move_to_its_place(self) -> None:
-        with closing(sqlite3.connect(self._path)) as database, suppress(sqlite3.OperationalError):  # then another time
-            database.execute("PRAGMA wal_checkpoint(PASSIVE)")
+    def _end(self, batch: Batch, error: Exception | None) -> None:
+        if error:
+            log.error("journal.not_written", journal=self._path.stem, reason=str(error))
+        for _, done in batch:
+            if error and not done.done():
+                done.set_exception(error)
+                done.exception()  # it is told above: not everybody asks
+            elif not done.done():
+                done.set_result(None)
 
     def _commit(self, batch: Sequence[Sequence[Statement]]) -> Exception | None:
         try:
@@ -136,8 +115,16 @@ class Journal:
                 for sql, parameters in statements:
                     self._database.execute(sql, parameters)
             self._database.execute("COMMIT")
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OverflowError) as error:
             if self._database.in_transaction:
                 self._database.execute("ROLLBACK")
             return error
         return None
+
+
+def when_done(done: asyncio.Future[None], act: Callable[[BaseException | None], object]) -> None:
+    """With what went wrong. At once, where it is done already: that spares a turn of the loop."""
+    if done.done():
+        act(done.exception())
+    else:
+        done.add_done_callback(lambda done: act(done.exception()))

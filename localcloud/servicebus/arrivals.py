@@ -1,7 +1,6 @@
 """How messages come to lie in queues: kept, put off, forwarded, or copied to subscriptions; all in one commit."""
 
-import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -36,6 +35,9 @@ class Inlet(Protocol):
     def onward(self, message: Message) -> "Sequence[tuple[Inlet, Message]] | None":
         """Where it goes from here; None: it stays."""
 
+    @property
+    def main(self) -> "Inlet": ...
+
     def sub_queue(self, place: int) -> "Inlet": ...
 
     def appear(self, entry: Entry, message: Message) -> None:
@@ -68,7 +70,7 @@ class Arrival:
         """As `bring`, for one that was looked at before."""
         onward = at.onward(message)
         if onward is None:
-            self._keep_active(at, message, hops)
+            self._stay(at, message, hops)
         elif onward and hops >= MOST_HOPS:
             self._keep(at.sub_queue(ledger.STUCK), message.dead_lettered(*TOO_FAR), state=State.ACTIVE, at=self.at)
         elif onward:
@@ -82,21 +84,23 @@ class Arrival:
 
     def undo(self) -> None:
         for inlet, entry, _ in self.kept:
-            inlet.queue.room.give_back([entry])
+            inlet.queue.room.give_back(entry)
         for inlet, named in self._remembered:
             if inlet.seen is not None:
                 inlet.seen.forget(named)
 
-    def settle(self, done: asyncio.Future[None]) -> None:
-        if done.exception():
+    def settle(self, error: BaseException | None) -> None:
+        if error:
             return self.undo()
+        inlets = dict[Inlet, None]()
         for inlet, entry, message in self.kept:
             inlet.appear(entry, message)
-        for inlet in _once(inlet for inlet, _, _ in self.kept):
+            inlets[inlet] = None
+        for inlet in inlets:
             inlet.attend()
         return None
 
-    def _keep_active(self, inlet: Inlet, message: Message, hops: int) -> None:
+    def _stay(self, inlet: Inlet, message: Message, hops: int) -> None:
         if not inlet.queue.sessions or message.properties.group_id is not None:
             self._keep(inlet, message, state=State.ACTIVE, at=self.at)
         elif hops:
@@ -105,26 +109,24 @@ class Arrival:
             raise NotAllowed(NO_SESSION[1])
 
     def _keep(self, inlet: Inlet, message: Message, *, state: State, at: int) -> None:
-        ttl = min((ms for ms in (message.header.ttl, inlet.ttl_ms) if ms is not None), default=None)
-        message = message._replace(header=message.header._replace(ttl=ttl))
-        entry = Entry(self._number(inlet), at, message.size, state=state)
-        entry.expires = at + ttl if ttl is not None and inlet.place == ledger.MAIN else None
-        entry.session = message.properties.group_id if inlet.queue.sessions else None
+        ttl = message.header.ttl
+        if inlet.ttl_ms is not None and (ttl is None or inlet.ttl_ms < ttl):
+            ttl = inlet.ttl_ms
+            message = message._replace(header=message.header._replace(ttl=ttl))
+        expires = at + ttl if ttl is not None and inlet.place == ledger.MAIN else None
+        session = message.properties.group_id if inlet.queue.sessions else None
+        entry = Entry(self._number(inlet), at, message.size, state=int(state), expires=expires, session=session)
         try:
-            inlet.queue.room.take([entry])
+            inlet.queue.room.take(entry)
         except QueueFull:
             raise QueueFull(inlet.name) from None
         self.kept.append((inlet, entry, message))
 
     def _number(self, inlet: Inlet) -> int:
         """On disk they are reserved in blocks: after a kill, some are left out."""
-        queue = inlet.sub_queue(ledger.MAIN).queue
+        queue = inlet.main.queue
         number = queue.next_number()
         if number > queue.reserved:
             queue.reserved = number + BLOCK
             self._also.append(ledger.numbered(inlet.name, queue.reserved))
         return number
-
-
-def _once(inlets: Iterable[Inlet]) -> list[Inlet]:
-    return list({(inlet.name, inlet.place): inlet for inlet in inlets}.values())

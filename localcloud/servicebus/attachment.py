@@ -25,7 +25,6 @@ from localcloud.topology import BusTopic
 
 SETTLED: Final = 1  # snd-settle-mode: what is sent is settled, and gone
 TAG: Final = b"answer"  # of every answer: settled deliveries need no tag of their own
-FORMATS: Final = {0: lambda payload: [message.split(payload)], message.BATCH: message.batch}
 SESSION_FILTER, LOCKED_UNTIL = Symbol("com.microsoft:session-filter"), Symbol("com.microsoft:locked-until-utc")
 TIMEOUT, SEEK_SECONDS = Symbol("com.microsoft:timeout"), 60  # how long a receiver waits for a session
 MOST_SEEK_SECONDS: Final = 3_600
@@ -117,7 +116,7 @@ def _to_queue(peer: Peer, address: Address, session: Session, attach: Attach) ->
         raise NotAllowed("nobody sends to dead letters, nor to a subscription")
     if not entity.takes:
         raise Disabled(defined.name)
-    return Incoming(session, attach.handle, lambda payload, kind: entity.send(_messages(payload, kind)))
+    return Incoming(session, attach.handle, lambda payload, kind: entity.arrive(_messages(payload, kind))[1])
 
 
 def _from_queue(
@@ -170,9 +169,11 @@ def _patience(attach: Attach) -> float:
 
 
 def _messages(payload: bytes, kind: int) -> list[message.Message]:
-    if kind not in FORMATS:
+    if kind == message.SINGLE:
+        return [message.split(payload)]
+    if kind != message.BATCH:
         raise NotImplementedHere(f"message-format {kind}")
-    messages = FORMATS[kind](payload)
+    messages = message.batch(payload)
     if len(messages) > MOST_MESSAGES:
         raise TooLarge(f"{MOST_MESSAGES} messages in a batch")
     return messages

@@ -1,6 +1,7 @@
 """The Service Bus broker: queues on disk, served over AMQP 1.0, and open to senders in the same process."""
 
 import asyncio
+import secrets
 import ssl
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -9,12 +10,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
-from uuid import uuid4
 
 from aiohttp import web
 
 from localcloud import topology
-from localcloud.journal import Journal
+from localcloud.quick_journal import QuickJournal
 from localcloud.servicebus import door, message
 from localcloud.servicebus.admin import Administration
 from localcloud.servicebus.attachment import Peer
@@ -72,8 +72,8 @@ class Broker:
         limits: Limits = LIMITS,
     ) -> AsyncIterator["Broker"]:
         """With what the journal at `path` holds."""
-        async with Journal.open(path, SCHEMA, survives="kill") as journal:
-            namespace = Namespace(Ground(journal, _now, uuid4, Memory(limits.memory)), limits)
+        async with QuickJournal.open(path, SCHEMA) as journal:
+            namespace = Namespace(Ground(journal, _now, _new_token, Memory(limits.memory)), limits)
             namespace.load({**queues, **topics})
             idleness = Idleness(namespace)
             idleness.watch()
@@ -136,6 +136,10 @@ class Broker:
             wire.close()
         if gone:
             await asyncio.wait(gone, timeout=GOODBYE_SECONDS + 1)
+
+
+def _new_token() -> bytes:
+    return secrets.token_bytes(16)
 
 
 def _now() -> int:

@@ -28,11 +28,18 @@ class _Field(NamedTuple):
     default: Any
     mandatory: bool
 
+    @property
+    def plain(self) -> frozenset[type]:
+        """Whose values are taken as they are."""
+        types = () if self.kind.below else self.kind.accepts
+        return frozenset(types if self.mandatory or self.default is not None else (*types, type(None)))
+
 
 class _Composite(NamedTuple):
     make: Callable[..., Any]
     prefix: bytes
-    fields: tuple[_Field, ...]
+    checks: tuple[tuple[_Field, frozenset[type], int], ...]  # at first sight: types that are right, numbers below
+    encoders: tuple[Callable[[Any], bytes], ...]
 
 
 _BY_CODE: Final[dict[int, _Composite]] = {}
@@ -45,7 +52,9 @@ def composite(code: int) -> Callable[[type[T]], type[T]]:
     def register(made: Any) -> Any:
         hints = get_type_hints(made, include_extras=True)
         fields = tuple(_field(name, hints[name], made._field_defaults) for name in made._fields)
-        _BY_CODE[code] = _BY_CLASS[made] = _Composite(made, bytes([0x00, 0x53, code]), fields)
+        checks = tuple((field, field.plain, field.kind.below or 0) for field in fields)
+        encoders = tuple(field.kind.encode for field in fields)
+        _BY_CODE[code] = _BY_CLASS[made] = _Composite(made, bytes([0x00, 0x53, code]), checks, encoders)
         return made
 
     return register
@@ -59,8 +68,9 @@ def _field(name: str, hint: Any, defaults: dict[str, Any]) -> _Field:
 
 def encode(value: tuple[Any, ...]) -> bytes:
     known = _BY_CLASS[type(value)]
-    pairs = zip(known.fields, value, strict=True)
-    parts = [NULL if item is None else field.kind.encode(item) for field, item in pairs]
+    if not value:
+        return known.prefix + encoding.EMPTY
+    parts = [NULL if item is None else encode(item) for encode, item in zip(known.encoders, value, strict=True)]
     return known.prefix + encoding.compound(0xC0, parts)
 
 
@@ -68,22 +78,27 @@ def compose(value: object) -> Any:
     """What a described list stands for. Raises Malformed, naming the field that is wrong."""
     if not isinstance(value, Described) or type(value.descriptor) is not int or not isinstance(value.value, list):
         raise Malformed("not a composite type")
-    known = _BY_CODE.get(value.descriptor)
-    if known is None or len(value.value) > len(known.fields):
+    known, items = _BY_CODE.get(value.descriptor), value.value
+    if known is None or len(items) > len(known.checks):
         raise Malformed("not a composite type that is known here")
-    missing = [None] * (len(known.fields) - len(value.value))
-    return known.make(*map(_read, known.fields, value.value + missing))
+    items += [None] * (len(known.checks) - len(items))
+    return known.make(
+        *[
+            item if type(item) in plain or (type(item) is int and 0 <= item < below) else _read(field, item)
+            for (field, plain, below), item in zip(known.checks, items, strict=True)
+        ]
+    )
 
 
 def _read(field: _Field, value: Any) -> Any:
+    name, (_, accepts, below), default, mandatory = field
     if value is None:
-        if field.mandatory:
-            raise Malformed(f"no {field.name}")
-        return field.default
+        if mandatory:
+            raise Malformed(f"no {name}")
+        return default
     item = compose(value) if type(value) is Described else value
-    _, accepts, below = field.kind
     if type(item) not in accepts or (below is not None and type(item) is int and not 0 <= item < below):
-        raise Malformed(field.name)
+        raise Malformed(name)
     return item
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from enum import Enum, auto
-from functools import partial
 from typing import Any, Final
 
 from localcloud.servicebus import frames
@@ -38,9 +37,12 @@ class Connection:
         """What breaks the protocol closes the connection, and says why."""
         try:
             for item in self._parser.feed(data):
-                if self.phase is Phase.CLOSED:
+                if self.phase is Phase.OPEN and isinstance(item, Frame):
+                    self._frame(*item)
+                elif self.phase is Phase.CLOSED:
                     return
-                self._take(item)
+                else:
+                    self._greet(item)
         except Refused as refused:
             self.close(refused)
 
@@ -69,10 +71,8 @@ class Connection:
             session.end()
         self._sessions.clear()
 
-    def _take(self, item: Protocol | Frame) -> None:
+    def _greet(self, item: Protocol | Frame) -> None:
         match self.phase, item:
-            case Phase.OPEN, Frame(channel, body, payload):
-                self._frame(channel, body, payload)
             case Phase.NEW, Protocol.SASL:
                 self._write(Protocol.SASL.value + frames.encode(0, SaslMechanisms(["ANONYMOUS"]), kind=Type.SASL))
                 self.phase = Phase.SASL
@@ -111,13 +111,13 @@ class Connection:
     def _begin(self, channel: int, begin: Begin) -> None:
         if channel in self._sessions or channel >= MOST_SESSIONS:
             raise NotAllowed(f"channel {channel}")
-        self._sessions[channel] = session = Session(self._peer, begin, partial(self._send, channel))
-        session.begin(channel)
+        self._sessions[channel] = session = Session(self._peer, channel, begin, self._write)
+        session.begin()
 
     def _end(self, channel: int) -> None:
         if session := self._sessions.pop(channel, None):
             session.end()
             self._send(channel, End())
 
-    def _send(self, channel: int, body: tuple[Any, ...], payload: bytes = b"") -> None:
-        self._write(frames.encode(channel, body, payload))
+    def _send(self, channel: int, body: tuple[Any, ...]) -> None:
+        self._write(frames.encode(channel, body))

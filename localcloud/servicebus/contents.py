@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 
-from localcloud.journal import Journal
+from localcloud.journal import Journal, when_done
 from localcloud.servicebus.entry import Entry
 from localcloud.servicebus.ledger import CONTENT
 from localcloud.servicebus.message import Message, split
@@ -45,20 +45,17 @@ class Contents:
         known = entry.message or self._unwritten.get(entry.number)
         return known or self._read(entry, neighbours)
 
-    def stored(self, entry: Entry, message: Message) -> None:
-        self.memory.offer(entry, message)
-
     def change(self, entry: Entry, message: Message, done: asyncio.Future[None]) -> None:
         """It is on disk when that is done."""
         self.memory.give_back(entry)
         self._unwritten[entry.number] = message
-        done.add_done_callback(partial(self._written, entry.number, message))
+        when_done(done, partial(self._written, entry.number, message))
 
     def forget(self, entry: Entry) -> None:
         self.memory.give_back(entry)
 
-    def _written(self, number: int, message: Message, done: asyncio.Future[None]) -> None:
-        if done.exception() is None and self._unwritten.get(number) is message:
+    def _written(self, number: int, message: Message, error: BaseException | None) -> None:
+        if error is None and self._unwritten.get(number) is message:
             del self._unwritten[number]
 
     def _read(self, entry: Entry, neighbours: Mapping[int, Entry]) -> Message:

@@ -16,6 +16,7 @@ from localcloud.servicebus.errors import Malformed
 DEEPEST = 32  # levels of nesting
 
 _Decoder = Callable[[bytes, int, int], tuple[Any, int]]
+_SIZE: Final = Struct(">I")
 _SIZES: Final = {1: Struct(">BB"), 4: Struct(">II")}  # of a compound value: its size and count
 
 
@@ -30,10 +31,12 @@ def decode(data: bytes, at: int = 0) -> tuple[Any, int]:
 def skip(data: bytes, at: int) -> int:
     """Where the value that starts at `at` ends; it is not looked into."""
     try:
+        if data[at] != 0x00:  # nearly always
+            return _end(data, at)
         for _ in range(DEEPEST):
+            at = _end(data, at + 1)  # over the descriptor, to the value
             if data[at] != 0x00:
                 return _end(data, at)
-            at = _end(data, at + 1)  # over the descriptor, to the value
     except (IndexError, struct.error):
         raise Malformed("cut short") from None
     raise Malformed("too deep")
@@ -43,7 +46,10 @@ def bounds(data: bytes, at: int, width: int, depth: int = 0) -> tuple[int, int, 
     """Of a list, map or array whose size starts at `at`: how many items, and where they start and end."""
     if depth > DEEPEST:
         raise Malformed("too deep")
-    size, count = _SIZES[width].unpack_from(data, at)
+    try:
+        size, count = _SIZES[width].unpack_from(data, at)
+    except struct.error:
+        raise Malformed("cut short") from None
     start, end = at + 2 * width, at + width + size
     if count > size or not start <= end <= len(data):
         raise Malformed("a size beyond its bytes")
@@ -53,12 +59,12 @@ def bounds(data: bytes, at: int, width: int, depth: int = 0) -> tuple[int, int, 
 def _end(data: bytes, at: int) -> int:
     """Says the constructor alone (1.2): 0x4_ is empty, 0x5_ to 0x9_ are of fixed width, the rest tell their size."""
     kind = data[at] >> 4
-    if 4 <= kind <= 9:
-        end = at + 1 + (0, 1, 2, 4, 8, 16)[kind - 4]
-    elif kind in (0xA, 0xC, 0xE):
+    if kind in (0xA, 0xC, 0xE):
         end = at + 2 + data[at + 1]
     elif kind in (0xB, 0xD, 0xF):
-        end = at + 5 + int(struct.unpack_from(">I", data, at + 1)[0])
+        end = at + 5 + _SIZE.unpack_from(data, at + 1)[0]
+    elif 4 <= kind <= 9:
+        end = at + 1 + (0, 1, 2, 4, 8, 16)[kind - 4]
     else:
         raise Malformed(f"no such type: 0x{data[at]:02x}")
     if end > len(data):
@@ -72,6 +78,10 @@ def _value(data: bytes, at: int, depth: int) -> tuple[Any, int]:
 
 def _constant(value: Any) -> _Decoder:
     return lambda data, at, depth: (value, at)
+
+
+def _byte(data: bytes, at: int, _: int) -> tuple[int, int]:
+    return data[at], at + 1
 
 
 def _fixed(layout: str, make: Callable[[Any], Any] | None = None) -> _Decoder:
@@ -100,9 +110,12 @@ def _sized(width: int, make: Callable[[bytes], Any]) -> _Decoder:
 def _items(width: int) -> _Decoder:
     def read(data: bytes, at: int, depth: int) -> tuple[list[Any], int]:
         count, position, end = bounds(data, at, width, depth)
-        values = []
+        values: list[Any] = []
         for _ in range(count):
-            value, position = _value(data, position, depth + 1)
+            if (code := data[position]) in _CONSTANTS:  # as most fields are: this is half of the time
+                value, position = _CONSTANTS[code], position + 1
+            else:
+                value, position = _DECODERS[code](data, position + 1, depth + 1)
             values.append(value)
         return _whole(values, position, end), end
 
@@ -165,18 +178,15 @@ def _symbol(value: bytes) -> Symbol:
     return Symbol(value.decode("ascii"))
 
 
+_CONSTANTS: Final = {0x40: None, 0x41: True, 0x42: False, 0x43: 0, 0x44: 0}
 _KNOWN: Final[dict[int, _Decoder]] = {
+    **{code: _constant(value) for code, value in _CONSTANTS.items()},
     0x00: _described,
-    0x40: _constant(None),
-    0x41: _constant(True),
-    0x42: _constant(False),
-    0x43: _constant(0),
-    0x44: _constant(0),
     0x45: lambda data, at, depth: ([], at),
-    0x50: _fixed(">B"),
+    0x50: _byte,
     0x51: _fixed(">b"),
-    0x52: _fixed(">B"),
-    0x53: _fixed(">B"),
+    0x52: _byte,
+    0x53: _byte,
     0x54: _fixed(">b"),
     0x55: _fixed(">b"),
     0x56: _fixed(">?"),

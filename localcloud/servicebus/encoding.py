@@ -41,7 +41,7 @@ class Array(NamedTuple):
     items: Iterable[Any]
 
 
-NULL: Final = b"\x40"
+NULL, EMPTY = b"\x40", b"\x45"  # the latter: a list
 _BYTE2, _UINT, _ULONG, _LONG = Struct(">BB"), Struct(">BI"), Struct(">BQ"), Struct(">Bq")
 
 
@@ -137,7 +137,7 @@ def compound(code: int, items: list[bytes], count: int | None = None) -> bytes:
     """A list (0xC0) or map (0xC1) of encoded items; `count` where an item holds several."""
     content, count = b"".join(items), len(items) if count is None else count
     if len(content) < 255 and count < 256:
-        return struct.pack(">BBB", code, len(content) + 1, count) + content
+        return bytes((code, len(content) + 1, count)) + content
     return struct.pack(">BII", code | 0x10, len(content) + 4, count) + content
 
 

@@ -10,7 +10,7 @@ from typing import Final
 
 import structlog
 
-from localcloud.journal import Statement
+from localcloud.journal import when_done
 from localcloud.servicebus import ledger
 from localcloud.servicebus.arrivals import Arrival, Inlet
 from localcloud.servicebus.contents import Contents
@@ -36,7 +36,7 @@ class Entity:
         self, name: str, queue: Queue, ground: Ground, *, under: "Entity | None" = None, place: int = ledger.MAIN
     ) -> None:
         self.name, self.queue, self.place = name, queue, place
-        self.ground, self.main = ground, under or self
+        self.ground, self.write, self.main = ground, ground.write, under or self
         self.contents = Contents(name, ground.journal, ground.memory)
         self.sessions = Sessions(queue)
         self.seen: Remembrance | None = None
@@ -73,18 +73,19 @@ class Entity:
             arrival.undo()
             raise
         done = self.write(*arrival.statements())
-        done.add_done_callback(arrival.settle)
+        when_done(done, arrival.settle)
         return arrival, done
 
     def onward(self, message: Message) -> "Sequence[tuple[Inlet, Message]] | None":
         return self.exit(message) if self.exit else None
 
     def sub_queue(self, place: int) -> "Entity":
-        main = self.main
-        return {ledger.MAIN: main, ledger.DEAD: main.dead_letters, ledger.STUCK: main.stuck}[place] or main
+        if place == ledger.MAIN:
+            return self.main
+        return (self.main.dead_letters if place == ledger.DEAD else self.main.stuck) or self.main
 
     def appear(self, entry: Entry, message: Message) -> None:
-        self.contents.stored(entry, message)
+        self.ground.memory.offer(entry, message)
         self.put(entry)
 
     def put(self, entry: Entry) -> None:
@@ -124,7 +125,7 @@ class Entity:
         self.arm()
 
     def _dispatch(self, lane: Lane) -> None:
-        counts: list[Statement] = []
+        lent: list[Entry] = []
         while lane.count and self.main.gives and (consumer := lane.next_consumer()):
             consumer.reserve()
             if consumer.deletes:
@@ -132,10 +133,10 @@ class Entity:
                 continue
             token = self.ground.new_token()
             entry = self.queue.lock_first(lane, token, self.ground.clock())
-            counts.append(ledger.counted(self.name, entry))
+            lent.append(entry)
             consumer.deliver(self.encoded(entry), token)
-        if counts:
-            self.ground.write_soon(self.name, *counts)
+        if lent:
+            self.write(*ledger.counted(self.name, lent))
             self.arm()
 
     def _hand_over(self, consumer: Consumer, lane: Lane) -> None:
@@ -144,9 +145,7 @@ class Entity:
         encoded = self.encoded(entry)
         self.contents.forget(entry)
         done = self.write(ledger.removed(self.name, entry.number))
-        done.add_done_callback(
-            lambda done: None if done.exception() else consumer.deliver(encoded, self.ground.new_token())
-        )
+        when_done(done, lambda error: None if error else consumer.deliver(encoded, self.ground.new_token()))
 
     # --- losing -------------------------------------------------------------------------------------------------------
 
@@ -189,7 +188,7 @@ class Entity:
         self.queue.remove(entry)
         self.contents.forget(entry)
         done = self.write(*arrival.statements(ledger.removed(self.name, entry.number)))
-        done.add_done_callback(arrival.settle)
+        when_done(done, arrival.settle)
         return done
 
     def recover(self, entry: Entry) -> None:
@@ -290,8 +289,5 @@ class Entity:
         self.queue.remove(entry)
         self.contents.forget(entry)
         done = self.write(*arrival.statements(ledger.removed(self.name, entry.number)))
-        done.add_done_callback(arrival.settle)
+        when_done(done, arrival.settle)
         return None
-
-    def write(self, *statements: Statement) -> asyncio.Future[None]:
-        return self.ground.write(self.name, *statements)

@@ -3,13 +3,12 @@
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
-from uuid import UUID
 
-from localcloud.servicebus.encoding import Int, Symbol, Timestamp
+from localcloud.servicebus import encoding
 from localcloud.servicebus.message import Message
 
-SEQUENCE_NUMBER, ENQUEUED = Symbol("x-opt-sequence-number"), Symbol("x-opt-enqueued-time")
-LOCKED_UNTIL, MESSAGE_STATE = Symbol("x-opt-locked-until"), Symbol("x-opt-message-state")
+SEQUENCE_NUMBER, ENQUEUED = encoding.symbol("x-opt-sequence-number"), encoding.symbol("x-opt-enqueued-time")
+LOCKED_UNTIL, MESSAGE_STATE = encoding.symbol("x-opt-locked-until"), encoding.symbol("x-opt-message-state")
 MOST_TTL: Final = 0xFFFFFFFF  # milliseconds that a header can say
 
 
@@ -33,7 +32,7 @@ class Entry:
     deliveries: int = 0  # how often it was handed out
     expires: int | None = None
     session: str | None = None
-    token: UUID | None = None  # of its lock
+    token: bytes | None = None  # of its lock: also the tag of its delivery, a .NET Guid
     locked_until: int | None = None  # None in a session, whose lock it shares
 
     @property
@@ -47,14 +46,14 @@ class Entry:
 
     def encoded(self, message: Message, shown_until: int | None = None) -> bytes:
         """As a receiver gets it. The delivery under way is not yet counted."""
-        own = {
-            SEQUENCE_NUMBER: self.number,
-            ENQUEUED: Timestamp(self.enqueued),
-            MESSAGE_STATE: Int(self.state),
-        }
+        own = [
+            SEQUENCE_NUMBER + encoding.long(self.number),
+            ENQUEUED + encoding.timestamp(self.enqueued),
+            MESSAGE_STATE + encoding.int32(self.state),
+        ]
         until = self.locked_until or shown_until
         if self.token and until is not None:
-            own[LOCKED_UNTIL] = Timestamp(until)
+            own.append(LOCKED_UNTIL + encoding.timestamp(until))
         return message.encoded(own, self.deliveries - 1 if self.token else self.deliveries)
 
 

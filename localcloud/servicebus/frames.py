@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from enum import Enum, IntEnum
 from typing import Any, Final, NamedTuple
 
-from localcloud.servicebus import composites
+from localcloud.servicebus import composites, frequent
 from localcloud.servicebus.decoding import decode
 from localcloud.servicebus.errors import Malformed
 
@@ -26,6 +26,10 @@ class Type(IntEnum):
     SASL = 1
 
 
+AMQP: Final = int.from_bytes(b"AMQP", "big")  # where a frame has its size
+TYPES: Final = frozenset(map(int, Type))
+
+
 class Frame(NamedTuple):
     channel: int
     body: Any  # a performative
@@ -36,41 +40,49 @@ class Parser:
     """Holds no more than one frame's bytes beside those it was just fed."""
 
     def __init__(self) -> None:
-        self._held = bytearray()
+        self._held, self._wanted = bytearray(), _HEAD.size  # of a frame that is not whole; how long it will be
 
     def feed(self, data: bytes) -> Iterator[Protocol | Frame]:
         """Raises Malformed; then the connection is beyond repair. Heartbeats are passed over."""
-        self._held += data
-        at = 0
+        if self._held:
+            self._held += data
+            if len(self._held) < self._wanted:
+                return
+            data, self._held = bytes(self._held), bytearray()
+        at, end, self._wanted = 0, len(data), _HEAD.size
         try:
-            while len(self._held) - at >= _HEAD.size:
-                size = self._size(at)
-                if len(self._held) - at < size:
+            while at + _HEAD.size <= end:
+                size, offset, kind, channel = _HEAD.unpack_from(data, at)
+                if not _HEAD.size <= size <= LARGEST_FRAME:
+                    size = _size(size)
+                if at + size > end:
+                    self._wanted = size
                     break
-                whole, at = bytes(self._held[at : at + size]), at + size
-                if (item := _read(whole)) is not None:
+                whole, at = data[at : at + size], at + size
+                if (item := _read(whole, offset, kind, channel)) is not None:
                     yield item
         finally:
-            del self._held[:at]
-
-    def _size(self, at: int) -> int:
-        if self._held[at : at + 4] == b"AMQP":
-            return _HEAD.size
-        size = int.from_bytes(self._held[at : at + 4], "big")
-        if not _HEAD.size <= size <= LARGEST_FRAME:
-            raise Malformed(f"a frame of {size} bytes")
-        return size
+            if at < end:
+                self._held = bytearray(data[at:])
 
 
-def _read(data: bytes) -> Protocol | Frame | None:
-    if data[:4] == b"AMQP":
+def _size(said: int) -> int:
+    if said == AMQP:
+        return _HEAD.size
+    raise Malformed(f"a frame of {said} bytes")
+
+
+def _read(data: bytes, offset: int, kind: int, channel: int) -> Protocol | Frame | None:
+    if data.startswith(b"AMQP"):
         return _protocol(data)
-    size, offset, kind, channel = _HEAD.unpack_from(data)
-    if kind not in (Type.AMQP, Type.SASL) or not 2 <= offset <= size // 4:
-        raise Malformed("not a frame")
     start = offset * 4
-    if start == size:
+    if kind not in TYPES or not _HEAD.size <= start <= len(data):
+        raise Malformed("not a frame")
+    if start == len(data):
         return None
+    if found := frequent.read(data, start):
+        said, end = found
+        return Frame(channel, said, data[end:])
     value, end = decode(data, start)
     return Frame(channel, composites.compose(value), data[end:])
 

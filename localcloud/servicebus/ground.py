@@ -1,46 +1,30 @@
 """What all entities stand on: the disk, the clock, new ids, the memory they share."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
-from uuid import UUID
-
-import structlog
 
 from localcloud.journal import Full, Journal, Statement
 from localcloud.servicebus.contents import Memory
 from localcloud.servicebus.errors import Busy
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class Ground:
     journal: Journal
     clock: Callable[[], int]  # milliseconds since the epoch
-    new_token: Callable[[], UUID]
+    new_token: Callable[[], bytes]
     memory: Memory
 
-    def write(self, entity: str, *statements: Statement) -> asyncio.Future[None]:
-        return self._reported(entity, self.journal.write, statements)
-
-    def write_soon(self, entity: str, *statements: Statement) -> asyncio.Future[None]:
-        """For what nobody waits for."""
-        return self._reported(entity, self.journal.write_soon, statements)
-
-    def _reported(
-        self, entity: str, write: Callable[..., asyncio.Future[None]], statements: Sequence[Statement]
-    ) -> asyncio.Future[None]:
+    def write(self, *statements: Statement) -> asyncio.Future[None]:
         try:
-            done = write(*statements)
+            return self.journal.write(*statements)
         except Full:
-            done = asyncio.get_running_loop().create_future()
-            done.set_exception(Busy())
-        done.add_done_callback(partial(_report, entity))
-        return done
+            return _busy()
 
 
-def _report(entity: str, done: asyncio.Future[None]) -> None:
-    if error := done.exception():
-        log.error("queue.not_written", queue=entity, reason=str(error))
+def _busy() -> asyncio.Future[None]:
+    done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    done.set_exception(Busy())
+    done.exception()  # not everybody asks
+    return done

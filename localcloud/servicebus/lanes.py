@@ -3,7 +3,6 @@
 from collections import deque
 from dataclasses import dataclass, field
 from typing import Protocol
-from uuid import UUID
 
 from localcloud.servicebus.errors import Refused
 
@@ -18,7 +17,7 @@ class Consumer(Protocol):
     def reserve(self) -> None:
         """It will be given a message."""
 
-    def deliver(self, encoded: bytes, token: UUID) -> None: ...
+    def deliver(self, encoded: bytes, token: bytes) -> None: ...
 
     def dismiss(self, why: Refused) -> None:
         """It gets no more: its entity or its session is gone."""

@@ -1,5 +1,6 @@
 """What the broker keeps on disk, and the statements that change it. One row for each message in each queue."""
 
+from collections.abc import Iterable
 from typing import Final
 
 from localcloud.journal import Statement
@@ -57,7 +58,7 @@ INSERT INTO entries (entity, number, place, state, enqueued, expires, session, s
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 _NUMBER: Final = "INSERT INTO numbers VALUES (?, ?) ON CONFLICT DO UPDATE SET last = excluded.last"
-_COUNT: Final = "UPDATE entries SET deliveries = ? WHERE entity = ? AND number = ?"
+_COUNT: Final = "UPDATE entries SET deliveries = ? WHERE entity = ? AND number BETWEEN ? AND ?"
 _PARK: Final = "UPDATE entries SET state = ? WHERE entity = ? AND number = ?"
 _REWRITE: Final = "UPDATE entries SET place = ?, state = ?, content = ? WHERE entity = ? AND number = ?"
 _ENQUEUE: Final = """
@@ -84,17 +85,25 @@ _UNDEFINE: Final = (
 
 
 def stored(entity: str, place: int, entry: Entry, message: Message) -> Statement:
-    content = message.encoded({}, 0)
-    about = (place, entry.state, entry.enqueued, entry.expires, entry.session, entry.size)
-    return _STORE, (entity, entry.number, *about, content)
+    content = message.encoded((), 0)
+    of = entry
+    return _STORE, (entity, of.number, place, of.state, of.enqueued, of.expires, of.session, of.size, content)
 
 
 def numbered(entity: str, last: int) -> Statement:
     return _NUMBER, (entity, last)
 
 
-def counted(entity: str, entry: Entry) -> Statement:
-    return _COUNT, (entry.deliveries, entity, entry.number)
+def counted(entity: str, entries: Iterable[Entry]) -> list[Statement]:
+    """One for all that follow each other and were handed out equally often."""
+    runs = list[list[Entry]]()
+    for entry in entries:
+        last = runs[-1][-1] if runs else None
+        if last and (entry.number, entry.deliveries) == (last.number + 1, last.deliveries):
+            runs[-1].append(entry)
+        else:
+            runs.append([entry])
+    return [(_COUNT, (run[0].deliveries, entity, run[0].number, run[-1].number)) for run in runs]
 
 
 def parked(entity: str, entry: Entry) -> Statement:
@@ -102,7 +111,7 @@ def parked(entity: str, entry: Entry) -> Statement:
 
 
 def rewritten(entity: str, place: int, entry: Entry, message: Message) -> Statement:
-    return _REWRITE, (place, entry.state, message.encoded({}, 0), entity, entry.number)
+    return _REWRITE, (place, entry.state, message.encoded((), 0), entity, entry.number)
 
 
 def enqueued(entity: str, before: int, entry: Entry) -> Statement:

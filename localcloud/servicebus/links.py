@@ -4,14 +4,14 @@ import asyncio
 from collections.abc import Callable
 from functools import partial
 from typing import Final, Protocol
-from uuid import UUID
 
+from localcloud.journal import when_done
 from localcloud.servicebus import settling
 from localcloud.servicebus.entity import Entity
 from localcloud.servicebus.errors import IllegalState, Refused, TooLarge
 from localcloud.servicebus.lanes import Lane
 from localcloud.servicebus.message import LARGEST
-from localcloud.servicebus.performatives import Accepted, Disposition, Error, Flow, Outcome, Rejected, Transfer
+from localcloud.servicebus.performatives import Accepted, Error, Flow, Outcome, Rejected, Transfer
 
 CREDIT: Final = 1_000  # deliveries that a peer may send ahead
 SERIAL: Final = 0xFFFFFFFF  # ids and counts wrap (RFC 1982)
@@ -28,14 +28,15 @@ class Session(Protocol):
     def open(self) -> bool:
         """The peer takes more transfers now."""
 
-    def send(self, body: Disposition) -> None: ...
+    def settled(self, delivery_id: int, outcome: Outcome, *, by_receiver: bool) -> None:
+        """The last word on a delivery."""
 
     def flow(self, handle: int, *, delivery_count: int, credit: int, drain: bool) -> None: ...
 
     def transfer(self, handle: int, payload: bytes, tag: bytes, *, settled: bool) -> int:
         """Its delivery-id."""
 
-    def lend(self, delivery_id: int, link: "Receiver", token: UUID) -> None:
+    def lend(self, delivery_id: int, link: "Receiver", token: bytes) -> None:
         """The delivery waits to be settled."""
 
     def detach(self, handle: int, why: Refused) -> None: ...
@@ -46,7 +47,7 @@ class Incoming:
         self._session, self._handle, self._sink = session, handle, sink
         self._delivery_count = self._credit = 0
         self._first: Transfer | None = None  # of a delivery in several frames
-        self._payload, self._size = bytearray(), 0
+        self._payload = bytearray()
 
     def flow(self, flow: Flow) -> None:
         if flow.echo:
@@ -58,18 +59,25 @@ class Incoming:
 
     def transfer(self, transfer: Transfer, payload: bytes) -> None:
         """Raises IllegalState."""
-        self._first = self._first or transfer
-        self._size += len(payload)
-        if self._size <= LARGEST:
-            self._payload += payload
-        if transfer.more and not transfer.aborted:
+        if self._first is None and not transfer.more and not transfer.aborted:  # nearly all are whole
+            self._arrived(transfer, payload, settled=bool(transfer.settled))
+        elif not self._collect(transfer, payload):
             return
-        if not transfer.aborted:
-            self._arrived(self._first, settled=bool(transfer.settled or self._first.settled))
-        self._first, self._payload, self._size = None, bytearray(), 0
         self._delivery_count, self._credit = (self._delivery_count + 1) & SERIAL, self._credit - 1
         if self._credit <= CREDIT // 2:
             self.grant()
+
+    def _collect(self, transfer: Transfer, payload: bytes) -> bool:
+        """One of several frames. Is it the last?"""
+        self._first = first = self._first or transfer
+        if len(self._payload) <= LARGEST:
+            self._payload += payload
+        if transfer.more and not transfer.aborted:
+            return False
+        if not transfer.aborted:
+            self._arrived(first, bytes(self._payload), settled=bool(transfer.settled or first.settled))
+        self._first, self._payload = None, bytearray()
+        return True
 
     def use(self) -> None:
         """Nothing waits here for room in the session."""
@@ -77,26 +85,26 @@ class Incoming:
     def detached(self) -> None:
         """Nothing of it remains."""
 
-    def _arrived(self, first: Transfer, *, settled: bool) -> None:
+    def _arrived(self, first: Transfer, payload: bytes, *, settled: bool) -> None:
         if first.delivery_id is None:
             raise IllegalState("a delivery without an id")
-        answer = partial(self._answer, first.delivery_id, settled=settled)
+        answer = unheard if settled else partial(self._answer, first.delivery_id)
         try:
-            if self._size > LARGEST:
+            if len(payload) > LARGEST:
                 raise TooLarge(LARGEST)
-            done = self._sink(bytes(self._payload), first.message_format or 0)
+            done = self._sink(payload, first.message_format or 0)
         except Refused as refused:
-            answer(refused)
-            return
+            return answer(refused)
         if done is None:
-            answer(None)
-        else:
-            done.add_done_callback(lambda done: answer(done.exception()))
+            return answer(None)
+        return when_done(done, answer)
 
-    def _answer(self, delivery_id: int, error: BaseException | None, *, settled: bool) -> None:
-        if not settled:
-            state = Rejected(problem(error)) if error else Accepted()
-            self._session.send(Disposition(role=True, first=delivery_id, last=delivery_id, settled=True, state=state))
+    def _answer(self, delivery_id: int, error: BaseException | None) -> None:
+        self._session.settled(delivery_id, Rejected(problem(error)) if error else Accepted(), by_receiver=True)
+
+
+def unheard(error: BaseException | None) -> None:
+    """The peer settled it itself and waits for no answer."""
 
 
 class Outgoing:
@@ -149,12 +157,12 @@ class Receiver(Outgoing):
         if self.ready:
             self._entity.wait(self)
 
-    def deliver(self, encoded: bytes, token: UUID) -> None:
-        delivery_id = self.transfer(encoded, token.bytes_le, settled=self.deletes)  # the tag is a .NET Guid
+    def deliver(self, encoded: bytes, token: bytes) -> None:
+        delivery_id = self.transfer(encoded, token, settled=self.deletes)
         if delivery_id is not None and not self.deletes:
             self._session.lend(delivery_id, self, token)
 
-    def settle(self, token: UUID, outcome: Outcome) -> asyncio.Future[None]:
+    def settle(self, token: bytes, outcome: Outcome) -> asyncio.Future[None]:
         """Raises Refused."""
         return settling.settle(self._entity, token, outcome)
 

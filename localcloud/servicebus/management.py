@@ -69,18 +69,19 @@ def receive_by_number(entity: Entity, body: Body, reply: Reply) -> None:
     deletes = argument(body, "receiver-settle-mode", int) == DELETE
     receive = settling.delete_deferred if deletes else settling.receive_deferred
     found, done = receive(entity, numbers, _session(body))
-    then(done, reply, {"messages": [{"lock-token": token, "message": encoded} for token, encoded in found]})
+    messages = [{"lock-token": UUID(bytes_le=token), "message": encoded} for token, encoded in found]
+    then(done, reply, {"messages": messages})
 
 
 def renew_lock(entity: Entity, body: Body, reply: Reply) -> None:
-    until = [settling.renew(entity, token) for token in _few(arguments(body, "lock-tokens", UUID))]
+    until = [settling.renew(entity, token.bytes_le) for token in _few(arguments(body, "lock-tokens", UUID))]
     reply(Answer(body={"expirations": Array(encoding.timestamp, until)}))
 
 
 def update_disposition(entity: Entity, body: Body, reply: Reply) -> None:
     outcome = _outcome(body)
     tokens = _few(arguments(body, "lock-tokens", UUID))
-    then(asyncio.gather(*[settling.settle(entity, token, outcome) for token in tokens]), reply, {})
+    then(asyncio.gather(*[settling.settle(entity, token.bytes_le, outcome) for token in tokens]), reply, {})
 
 
 def renew_session_lock(entity: Entity, body: Body, reply: Reply) -> None:

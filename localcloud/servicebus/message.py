@@ -5,8 +5,9 @@ footer is passed on as it came; only a dead letter, a rule's action and who aban
 changes get other application properties.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from enum import IntEnum
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
@@ -18,7 +19,8 @@ from localcloud.servicebus.performatives import Header, Properties
 
 LARGEST: Final = 262_144  # bytes, as on the Standard tier
 LONGEST_REASON: Final = 4_096  # characters
-BATCH: Final = 0x80013700  # message-format: each data section is a message
+SINGLE: Final = 0  # message-format
+BATCH: Final = 0x80013700  # the same, where each data section is a message
 
 
 class Section(IntEnum):
@@ -33,7 +35,12 @@ class Section(IntEnum):
     FOOTER = 0x78
 
 
+REPEATED: Final = (Section.DATA, Section.SEQUENCE)
 BODY: Final = (Section.DATA, Section.SEQUENCE, Section.VALUE)
+PREFIXES: Final = {bytes([0x00, 0x53, section]): section for section in Section}  # as all SDKs write them
+LATEST: Final = 253_402_300_799_999  # the end of the year 9999, in milliseconds since the epoch
+HEADERS: Final = 256  # kept at hand: there are few that differ
+PLAIN_HEADER: Final = Header()
 OURS: Final = [f"x-opt-{what}" for what in ("sequence-number", "enqueued-time", "locked-until", "message-state")]
 SCHEDULED: Final = "x-opt-scheduled-enqueue-time"
 ENQUEUED_NUMBER, DEAD_LETTER_SOURCE = Symbol("x-opt-enqueue-sequence-number"), Symbol("x-opt-deadletter-source")
@@ -51,11 +58,11 @@ class Message(NamedTuple):
     def size(self) -> int:
         return len(self.bare) + sum(map(len, self.annotations))
 
-    def encoded(self, own: Mapping[Symbol, Any], delivery_count: int) -> bytes:
-        """With the broker's `own` annotations. `split` reads it back without these."""
-        header = composites.encode(self.header._replace(delivery_count=delivery_count))
-        pairs = [encoding.encode(key) + encoding.encode(value) for key, value in own.items()]
-        return header + _map(Section.ANNOTATIONS, [*self.annotations, *pairs]) + self.bare
+    def encoded(self, own: Sequence[bytes], delivery_count: int) -> bytes:
+        """With the broker's `own` annotations, each key and value encoded. `split` reads it back without these."""
+        pairs = [*self.annotations, *own]
+        annotations = _map(Section.ANNOTATIONS, pairs) if pairs else b""
+        return b"".join((_written(self.header, delivery_count), annotations, self.bare))
 
     @property
     def properties(self) -> Properties:
@@ -115,63 +122,85 @@ class Part(NamedTuple):
         return decode(self.data, self.value)[0]
 
     def pairs(self) -> Iterator[tuple[Any, bytes]]:
-        """Of a section that is a map: each key, and the bytes of key and value. Raises Malformed."""
-        width = {0xC1: 1, 0xD1: 4}.get(self.data[self.value])
-        if width is None:
-            raise Malformed("not a map")
-        count, at, end = bounds(self.data, self.value + 1, width)
-        for _ in range(count // 2):
-            key, value = decode(self.data, at)
-            start, at = at, skip(self.data, value)
-            yield key, self.data[start:at]
-        if at != end or count % 2:
-            raise Malformed("not a map")
+        """Of a section that is a map."""
+        return _pairs(self.data, self.value)
+
+
+def _pairs(data: bytes, at: int) -> Iterator[tuple[Any, bytes]]:
+    """Of the map that starts there: each key, and the bytes of key and value. Raises Malformed."""
+    width = {0xC1: 1, 0xD1: 4}.get(data[at])
+    if width is None:
+        raise Malformed("not a map")
+    count, at, end = bounds(data, at + 1, width)
+    for _ in range(count // 2):
+        key, value = decode(data, at)
+        start, at = at, skip(data, value)
+        yield key, data[start:at]
+    if at != end or count % 2:
+        raise Malformed("not a map")
 
 
 def parts(data: bytes) -> Iterator[Part]:
     """The sections in their order. Raises Malformed."""
+    return (Part(section, data, start, value, end) for section, start, value, end in _sections(data))
+
+
+def _sections(data: bytes) -> Iterator[tuple[Section, int, int, int]]:
+    """Each one, where it starts, where its value does, and where it ends."""
     at, last = 0, 0
     while at < len(data):
-        code, value = _descriptor(data, at)
+        section, value = PREFIXES.get(data[at : at + 3]), at + 3
+        if section is None:
+            section, value = _section(data, at)
         end = skip(data, value)
-        if code < last or (code == last and code not in (Section.DATA, Section.SEQUENCE)):
+        if section <= last and (section < last or section not in REPEATED):
             raise Malformed("sections out of order")
-        yield Part(Section(code), data, at, value, end)
-        at, last = end, code
+        yield section, at, value, end
+        at, last = end, section
 
 
-def _descriptor(data: bytes, at: int) -> tuple[int, int]:
+def _section(data: bytes, at: int) -> tuple[Section, int]:
     code, value = decode(data, at + 1) if data[at] == 0x00 else (None, at)
     if type(code) is not int or not Section.HEADER <= code <= Section.FOOTER:
         raise Malformed("not a section")
-    return code, value
+    return Section(code), value
 
 
 def split(data: bytes) -> Message:
     """Raises Malformed."""
-    header, pairs, bare = Header(), dict[Any, bytes](), len(data)
-    found = set()
-    for part in parts(data):
-        found.add(part.section)
-        if part.section is Section.HEADER:
-            header = composites.compose(decode(part.data, part.start)[0])
-        elif part.section is Section.ANNOTATIONS:
-            pairs = {key: pair for key, pair in part.pairs() if key not in OURS}
-        elif part.section is Section.APPLICATION_PROPERTIES:
-            list(part.pairs())  # a dead letter's are rewritten, so they must be a map
-        if part.section >= Section.PROPERTIES:
-            bare = min(bare, part.start)
-    if found.isdisjoint(BODY):
+    header, pairs, bare, has_body = PLAIN_HEADER, dict[Any, bytes](), len(data), False
+    for section, start, value, end in _sections(data):
+        if section >= Section.PROPERTIES and start < bare:
+            bare = start
+        if section in BODY:
+            has_body = True
+        elif section is Section.HEADER:
+            header = _header(data[start:end])
+        elif section is Section.ANNOTATIONS:
+            pairs = {key: pair for key, pair in _pairs(data, value) if key not in OURS}
+        elif section is Section.APPLICATION_PROPERTIES:
+            list(_pairs(data, value))  # a dead letter's are rewritten, so they must be a map
+    if not has_body:
         raise Malformed("no body")
-    return Message(header, tuple(pairs.values()), data[bare:], _due(pairs.get(SCHEDULED)))
+    due = _due(pairs[SCHEDULED]) if SCHEDULED in pairs else None
+    return Message(header, tuple(pairs.values()), data[bare:], due)
 
 
-def _due(pair: bytes | None) -> int | None:
-    if pair is None:
-        return None
+@lru_cache(HEADERS)
+def _header(encoded: bytes) -> Header:
+    said: Header = composites.compose(decode(encoded)[0])
+    return said
+
+
+@lru_cache(HEADERS)
+def _written(header: Header, delivery_count: int) -> bytes:
+    return composites.encode(header._replace(delivery_count=delivery_count))
+
+
+def _due(pair: bytes) -> int:
     _, at = decode(pair)
     value, _ = decode(pair, at)
-    if type(value) is not Timestamp:
+    if type(value) is not Timestamp or value > LATEST:
         raise Malformed(SCHEDULED)
     return int(value)
 

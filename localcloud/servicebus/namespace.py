@@ -105,7 +105,7 @@ class Namespace:
         """Raises UnknownEntity or BadArgument."""
         defined = self.define(name, settings)
         encoded = msgspec.json.encode(settings)
-        return self._ground.write(name, ledger.defined(name.lower(), name, defined.kind, encoded))
+        return self._ground.write(ledger.defined(name.lower(), name, defined.kind, encoded))
 
     def define(self, name: str, settings: Settings) -> Defined:
         key = name.lower()
@@ -132,7 +132,7 @@ class Namespace:
         self._below.get(name.lower().partition(SUBSCRIPTIONS)[0], {}).pop(name.lower(), None)
         defined.entity.dismiss(UnknownEntity(name))
         defined.entity.close()
-        return self._ground.write(name, *ledger.undefined(name.lower()))
+        return self._ground.write(*ledger.undefined(name.lower()))
 
     def size_of(self, defined: Defined) -> int:
         """Bytes that lie there."""

@@ -1,11 +1,10 @@
 """The queue aggregate: what waits, what is locked until when, which session is held. No clock and no disk in here."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush, nsmallest
 from itertools import islice
 from typing import Final
-from uuid import UUID
 
 from localcloud.servicebus.entry import Entry, State
 from localcloud.servicebus.errors import LockLost, MessageNotFound, QueueFull, SessionLockLost
@@ -21,16 +20,14 @@ class Room:
     messages: int
     bytes: int
 
-    def take(self, entries: Sequence[Entry]) -> None:
-        """All or none. Raises QueueFull."""
-        size = sum(entry.size for entry in entries)
-        if len(entries) > self.messages or size > self.bytes:
+    def take(self, entry: Entry) -> None:
+        """Raises QueueFull."""
+        if self.messages < 1 or self.bytes < entry.size:
             raise QueueFull
-        self.messages, self.bytes = self.messages - len(entries), self.bytes - size
+        self.messages, self.bytes = self.messages - 1, self.bytes - entry.size
 
-    def give_back(self, entries: Iterable[Entry]) -> None:
-        for entry in entries:
-            self.messages, self.bytes = self.messages + 1, self.bytes + entry.size
+    def give_back(self, entry: Entry) -> None:
+        self.messages, self.bytes = self.messages + 1, self.bytes + entry.size
 
 
 @dataclass(slots=True)
@@ -42,7 +39,7 @@ class Queue:
     last_number: int = 0
     reserved: int = 0  # numbers up to this one are not given again, on disk
     entries: dict[int, Entry] = field(default_factory=dict)
-    locked: dict[UUID, Entry] = field(default_factory=dict)
+    locked: dict[bytes, Entry] = field(default_factory=dict)
     lanes: dict[str | None, Lane] = field(default_factory=dict)
     held: dict[str | None, Lane] = field(default_factory=dict)  # sessions that have a receiver
     active: int = 0
@@ -72,14 +69,14 @@ class Queue:
         """The first active message, delivered and removed at once. There must be one."""
         entry = self._first(lane)
         del self.entries[entry.number]
-        self.room.give_back([entry])
+        self.room.give_back(entry)
         return entry
 
-    def lock_first(self, lane: Lane, token: UUID, at: int) -> Entry:
+    def lock_first(self, lane: Lane, token: bytes, at: int) -> Entry:
         """There must be an active message."""
         return self.lock(self._first(lane), token, at)
 
-    def lock(self, entry: Entry, token: UUID, at: int) -> Entry:
+    def lock(self, entry: Entry, token: bytes, at: int) -> Entry:
         """Its lock is that of its session, where it has one."""
         self.locked[token] = entry
         entry.deliveries += 1
@@ -87,7 +84,7 @@ class Queue:
         self._ring(entry)
         return entry
 
-    def renew(self, token: UUID, at: int) -> int:
+    def renew(self, token: bytes, at: int) -> int:
         """Until when the lock holds now. Raises LockLost or SessionLockLost."""
         entry = self.holding(token, at)
         if entry.locked_until is None:
@@ -96,7 +93,7 @@ class Queue:
         self._ring(entry)
         return entry.locked_until
 
-    def holding(self, token: UUID, at: int) -> Entry:
+    def holding(self, token: bytes, at: int) -> Entry:
         """What the token locks. Raises LockLost or SessionLockLost."""
         entry = self.locked.get(token)
         if self.sessions and (entry is None or not self.lane(entry.session).is_held(at)):
@@ -123,7 +120,7 @@ class Queue:
 
     def remove(self, entry: Entry) -> None:
         self.leave(entry)
-        self.room.give_back([entry])
+        self.room.give_back(entry)
 
     def parked(self, number: int, state: State) -> Entry:
         """A deferred or a scheduled one that nobody holds. Raises MessageNotFound."""
@@ -160,8 +157,11 @@ class Queue:
 
     @property
     def next_alarm(self) -> int | None:
-        held = (lane.held_until for lane in self.held.values() if lane.held_until is not None)
-        return min([*held, *(when for when, _ in self._alarms[:1])], default=None)
+        first = self._alarms[0][0] if self._alarms else None
+        if not self.held:
+            return first
+        held = [lane.held_until for lane in self.held.values() if lane.held_until is not None]
+        return min(held if first is None else [first, *held], default=None)
 
     def rung(self, at: int, most: int) -> Iterator[Entry]:
         """Whose lock is over, who is due, who has expired: each is dealt with before the next is asked for."""

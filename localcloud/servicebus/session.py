@@ -4,13 +4,14 @@ from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
-from uuid import UUID
 
-from localcloud.servicebus import attachment
+from localcloud.journal import when_done
+from localcloud.servicebus import attachment, frames, frequent
 from localcloud.servicebus.attachment import Peer
 from localcloud.servicebus.errors import IllegalState, NotAllowed, Refused
-from localcloud.servicebus.links import SERIAL, Incoming, Outgoing, Receiver, problem
+from localcloud.servicebus.links import SERIAL, Incoming, Outgoing, Receiver, problem, unheard
 from localcloud.servicebus.performatives import (
+    Accepted,
     Attach,
     Begin,
     Detach,
@@ -30,20 +31,19 @@ TRANSFER_OVERHEAD: Final = 64  # bytes of a frame beside its payload; a tag has 
 
 
 class Session:
-    def __init__(self, peer: Peer, begin: Begin, send: Callable[[tuple[Any, ...], bytes], None]) -> None:
-        self._peer = peer
+    def __init__(self, peer: Peer, channel: int, begin: Begin, write: Callable[[bytes], None]) -> None:
+        self._peer, self._channel, self._write = peer, channel, write
         self.answers: dict[str, Outgoing] = {}  # the links on which a node's answers go, by the node's address
-        self._send = send
         self._links: dict[int, Incoming | Outgoing] = {}
         self._seeking: dict[int, Callable[[], None]] = {}  # links that wait for a session of a queue: how to give up
-        self._lent: dict[int, tuple[Receiver, UUID]] = {}  # by delivery-id
-        self._held = deque[tuple[Transfer, bytes]]()  # the rest of a delivery that the window cut
+        self._lent: dict[int, tuple[Receiver, bytes]] = {}  # by delivery-id
+        self._held = deque[bytes]()  # the rest of a delivery that the window cut
         self._next_incoming_id, self._window = begin.next_outgoing_id, begin.incoming_window
         self._next_outgoing_id = self._next_delivery_id = 0
         self._ended = False
 
-    def begin(self, channel: int) -> None:
-        self.send(Begin(channel, self._next_outgoing_id, WINDOW, WINDOW, handle_max=MOST_LINKS - 1))
+    def begin(self) -> None:
+        self.send(Begin(self._channel, self._next_outgoing_id, WINDOW, WINDOW, handle_max=MOST_LINKS - 1))
 
     def receive(self, body: object, payload: bytes) -> None:
         """Raises Refused. Frames for a link that is gone are passed over: they crossed its detach."""
@@ -83,9 +83,16 @@ class Session:
         """The peer takes more transfers now."""
         return self._peer.writable and self._window > 0 and not self._held
 
-    def send(self, body: tuple[Any, ...], payload: bytes = b"") -> None:
+    def send(self, body: tuple[Any, ...]) -> None:
         if not self._ended:
-            self._send(body, payload)
+            self._write(frames.encode(self._channel, body))
+
+    def settled(self, delivery_id: int, outcome: Outcome, *, by_receiver: bool) -> None:
+        """The last word on a delivery."""
+        if type(outcome) is not Accepted:
+            self.send(Disposition(role=by_receiver, first=delivery_id, last=delivery_id, settled=True, state=outcome))
+        elif not self._ended:
+            self._write(frequent.acceptance(self._channel, delivery_id, by_receiver=by_receiver))
 
     def flow(self, handle: int, *, delivery_count: int, credit: int, drain: bool) -> None:
         self.send(
@@ -107,13 +114,13 @@ class Session:
         self._next_delivery_id = (delivery_id + 1) & SERIAL
         room = self._peer.largest_frame - TRANSFER_OVERHEAD
         for start in range(0, len(payload), room):
-            more = start + room < len(payload)
+            piece, more = payload[start : start + room], start + room < len(payload)
             transfer = Transfer(handle, delivery_id, tag, message_format=0, settled=settled, more=more)
-            self._held.append((transfer, payload[start : start + room]))
+            self._held.append(frequent.delivery(self._channel, transfer, piece))
         self._send_held()
         return delivery_id
 
-    def lend(self, delivery_id: int, link: Receiver, token: UUID) -> None:
+    def lend(self, delivery_id: int, link: Receiver, token: bytes) -> None:
         """The delivery waits to be settled."""
         self._lent[delivery_id] = (link, token)
         if len(self._lent) > MOST_LENT:
@@ -180,7 +187,9 @@ class Session:
         while self._held and self._window > 0:
             self._window -= 1
             self._next_outgoing_id = (self._next_outgoing_id + 1) & SERIAL
-            self.send(*self._held.popleft())
+            frame = self._held.popleft()
+            if not self._ended:
+                self._write(frame)
 
     def _disposition(self, said: Disposition) -> None:
         outcome = Released() if said.state is None else said.state  # an accepted is empty, and so is false
@@ -190,21 +199,20 @@ class Session:
         numbers = [said.first] if said.first == last else [n for n in self._lent if said.first <= n <= last]
         for number in numbers:
             if lent := self._lent.pop(number, None):
-                answer = _unheard if said.settled else partial(self._settled, number, outcome)
+                answer = unheard if said.settled else partial(self._settled, number, outcome)
                 _settle(*lent, outcome, answer)
 
     def _settled(self, number: int, outcome: Outcome, error: BaseException | None) -> None:
-        state = Rejected(problem(error)) if error else _echo(outcome)
-        self.send(Disposition(role=False, first=number, last=number, settled=True, state=state))
+        self.settled(number, Rejected(problem(error)) if error else _echo(outcome), by_receiver=False)
 
 
-def _settle(link: Receiver, token: UUID, outcome: Outcome, answer: Callable[[BaseException | None], None]) -> None:
+def _settle(link: Receiver, token: bytes, outcome: Outcome, answer: Callable[[BaseException | None], None]) -> None:
     try:
         done = link.settle(token, outcome)
     except Refused as refused:
         answer(refused)
     else:
-        done.add_done_callback(lambda done: answer(done.exception()))
+        when_done(done, answer)
 
 
 def _echo(outcome: Outcome) -> Outcome:
@@ -216,7 +224,3 @@ def _echo(outcome: Outcome) -> Outcome:
             return outcome._replace(message_annotations=None)
         case _:
             return outcome
-
-
-def _unheard(error: BaseException | None) -> None:
-    """The peer settled it itself and waits for no answer."""

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
-from uuid import UUID
 
 from localcloud.servicebus import ledger
 from localcloud.servicebus.entity import Entity
@@ -14,7 +13,7 @@ from localcloud.servicebus.message import DESCRIPTION, REASON
 from localcloud.servicebus.performatives import Accepted, Modified, Outcome, Rejected
 
 
-def settle(entity: Entity, token: UUID, outcome: Outcome) -> asyncio.Future[None]:
+def settle(entity: Entity, token: bytes, outcome: Outcome) -> asyncio.Future[None]:
     """Done when it is on disk. Raises LockLost, SessionLockLost, NotAllowed or BadArgument."""
     entry = entity.queue.holding(token, entity.ground.clock())
     match outcome:
@@ -30,7 +29,7 @@ def settle(entity: Entity, token: UUID, outcome: Outcome) -> asyncio.Future[None
             return release(entity, entry)
 
 
-def renew(entity: Entity, token: UUID) -> int:
+def renew(entity: Entity, token: bytes) -> int:
     """Until when the lock holds, in milliseconds since the epoch. Raises LockLost or SessionLockLost."""
     return entity.queue.renew(token, entity.ground.clock())
 
@@ -39,7 +38,7 @@ def release(entity: Entity, entry: Entry) -> asyncio.Future[None]:
     """It comes again, and this delivery does not count."""
     entry.deliveries -= 1
     entity.give_back(entry)
-    done = entity.write(ledger.counted(entity.name, entry))
+    done = entity.write(*ledger.counted(entity.name, [entry]))
     entity.attend()
     return done
 
@@ -66,21 +65,21 @@ def cancel(entity: Entity, numbers: Sequence[int]) -> asyncio.Future[None]:
 
 def receive_deferred(
     entity: Entity, numbers: Sequence[int], session: str | None
-) -> tuple[list[tuple[UUID, bytes]], asyncio.Future[None]]:
+) -> tuple[list[tuple[bytes, bytes]], asyncio.Future[None]]:
     """All or none, locked; each with its token. Raises MessageNotFound or SessionLockLost."""
-    at, locked = entity.ground.clock(), list[tuple[UUID, bytes]]()
+    at, locked = entity.ground.clock(), list[tuple[bytes, bytes]]()
     entries = _deferred(entity, numbers, session, at)
     for entry in entries:
         token = entity.ground.new_token()
         entity.queue.lock(entry, token, at)
         locked.append((token, entity.encoded(entry)))
     entity.arm()
-    return locked, entity.write(*(ledger.counted(entity.name, entry) for entry in entries))
+    return locked, entity.write(*ledger.counted(entity.name, entries))
 
 
 def delete_deferred(
     entity: Entity, numbers: Sequence[int], session: str | None
-) -> tuple[list[tuple[UUID, bytes]], asyncio.Future[None]]:
+) -> tuple[list[tuple[bytes, bytes]], asyncio.Future[None]]:
     """The same, and gone."""
     entries = _deferred(entity, numbers, session, entity.ground.clock())
     encoded = [(entity.ground.new_token(), entity.encoded(entry)) for entry in entries]

@@ -4,6 +4,7 @@ import asyncio
 from itertools import islice
 from typing import Final
 
+from localcloud.journal import when_done
 from localcloud.servicebus import ledger
 from localcloud.servicebus.arrivals import Arrival
 from localcloud.servicebus.entity import Entity
@@ -33,7 +34,7 @@ async def resend(entity: Entity, number: int) -> None:
     dead.queue.remove(entry)
     dead.contents.forget(entry)
     done = entity.write(*arrival.statements(ledger.removed(entity.name, number)))
-    done.add_done_callback(arrival.settle)
+    when_done(done, arrival.settle)
     await asyncio.shield(done)
 
 
@@ -48,4 +49,5 @@ async def purge(entity: Entity, place: int) -> int:
             here.contents.forget(entry)
         await asyncio.shield(here.write(*(ledger.removed(here.name, entry.number) for entry in entries)))
         gone += len(entries)
+        await asyncio.sleep(0)
     return gone

@@ -18,6 +18,7 @@ class Wire(asyncio.Protocol):
         self._connection = Connection(peer, self._say)
         self._wires = wires
         self._said: list[bytes] = []
+        self._is_hearing = False  # and says what it has to say after that
         self._loop = asyncio.get_running_loop()
         self.gone: asyncio.Future[None] = self._loop.create_future()
 
@@ -29,7 +30,10 @@ class Wire(asyncio.Protocol):
             self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
+        self._is_hearing = True
         self._connection.receive(data)
+        self._is_hearing = False
+        self._flush()
         if self._connection.phase is Phase.CLOSED:
             self._hang_up()
 
@@ -52,13 +56,13 @@ class Wire(asyncio.Protocol):
         self._hang_up()
 
     def _say(self, data: bytes) -> None:
-        if not self._said:
+        if not self._said and not self._is_hearing:
             self._loop.call_soon(self._flush)
         self._said.append(data)
 
     def _flush(self) -> None:
-        said, self._said = b"".join(self._said), []
-        if said:
+        if self._said:
+            said, self._said = b"".join(self._said), []
             self._transport.write(said)
 
     def _hang_up(self) -> None:

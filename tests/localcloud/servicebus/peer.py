@@ -3,7 +3,9 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from secrets import token_bytes
 from typing import Any
 from uuid import uuid4
 
@@ -117,7 +119,7 @@ ENTITIES: Mapping[str, Settings] = {
 async def connected(folder: Path, *, memory: int = 1_000_000) -> AsyncIterator[Client]:
     now, limits = [NOON], Limits(messages=100, memory=memory)
     async with Journal.open(folder / "bus.sqlite", SCHEMA) as journal:
-        namespace = Namespace(Ground(journal, lambda: now[0], uuid4, Memory(memory)), limits)
+        namespace = Namespace(Ground(journal, lambda: now[0], partial(token_bytes, 16), Memory(memory)), limits)
         namespace.load(ENTITIES)
         every = dict.fromkeys(namespace.defined, frozenset({"Send", "Listen"}))
         peer = Peer(namespace, Claims(lambda *_: None, lambda: now[0]), every)

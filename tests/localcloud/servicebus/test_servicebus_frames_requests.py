@@ -16,7 +16,9 @@ async def test_a_renewal_tells_until_when(client: Client) -> None:
     await client.written()
     client.now[0] += 1_000
 
-    said, body = client.ask("renew-lock", {"lock-tokens": Array(uuid, client.entity.queue.locked)})
+    said, body = client.ask(
+        "renew-lock", {"lock-tokens": Array(uuid, [UUID(bytes_le=each) for each in client.entity.queue.locked])}
+    )
 
     assert (said["statusCode"], body) == (200, {"expirations": [NOON + 1_000 + LOCK_MS]})
 

@@ -80,7 +80,7 @@ def read_message(data: bytes) -> None:
             continue
     whole = message.split(data)
     facts_of(whole)
-    whole.dead_lettered("reason", None).encoded({}, 0)
+    whole.dead_lettered("reason", None).encoded((), 0)
 
 
 READERS: list[Callable[[bytes], Any]] = [decode, lambda data: list(Parser().feed(data)), read_message]

@@ -8,7 +8,7 @@ import pytest
 
 from localcloud import topology
 from localcloud.servicebus import Broker, message
-from localcloud.servicebus.encoding import Int, Symbol, Timestamp
+from localcloud.servicebus.encoding import Int, symbol, timestamp
 from localcloud.servicebus.errors import UnknownEntity
 from localcloud.servicebus.idleness import Idleness
 from localcloud.servicebus.performatives import Attach, Detach, Properties, Source, Target
@@ -115,7 +115,7 @@ async def test_while_somebody_is_attached_it_is_not_idle(mortal: Client, idlenes
 
 
 async def test_what_is_scheduled_keeps_it(mortal: Client, idleness: Idleness) -> None:
-    due = {Symbol("x-opt-scheduled-enqueue-time"): Timestamp(mortal.now[0] + 60 * MINUTE_MS)}
+    due = [symbol("x-opt-scheduled-enqueue-time") + timestamp(mortal.now[0] + 60 * MINUTE_MS)]
     encoded = message.split(message.write(Properties(), {}, b"1")).encoded(due, 0)
     mortal.ask_later("schedule-message", {"messages": [{"message": encoded, "message-id": "m"}]})
     await mortal.written()
