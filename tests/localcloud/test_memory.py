@@ -84,7 +84,7 @@ def read_message(data: bytes) -> None:
         with contextlib.suppress(Refused):
             each(data)
     whole = message.split(data)
-    whole.dead_lettered("reason", None).encoded({}, 0)
+    whole.dead_lettered("reason", None).encoded((), 0)
 
 
 @pytest.mark.parametrize("read", [decode, feed, read_message])
