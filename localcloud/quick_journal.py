@@ -10,7 +10,6 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +18,11 @@ import structlog
 from localcloud.journal import Journal, Statement
 from localcloud.redo import Redo
 
-APPLY_EVERY = 256  # statements: some milliseconds of the loop
+APPLY_EVERY = 256  # records, of a few statements each: some milliseconds of the loop
 APPLY_SECONDS = 0.2
-CHECKPOINT_EVERY = 4_000  # statements
+CHECKPOINT_EVERY = 4_000  # records
+# What SQLite will never take, however often it is asked.
+UNSOUND = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.InterfaceError, sqlite3.ProgrammingError, OverflowError)
 
 log = structlog.get_logger()
 
@@ -33,7 +34,7 @@ class QuickJournal(Journal):
         super().__init__(path, schema, writer)
         (generation,) = self._database.execute("PRAGMA user_version").fetchone()
         self._redo = Redo.open(path.with_name(f"{path.name}-redo"), generation)
-        self._unapplied = list(chain.from_iterable(self._redo.records()))  # what SQLite does not have
+        self._unapplied: list[Sequence[Statement]] = [*self._redo.records()]  # what SQLite does not have
         self._timer: asyncio.TimerHandle | None = None
         self._done: asyncio.Future[None] = self._loop.create_future()
         self._done.set_result(None)
@@ -74,7 +75,7 @@ class QuickJournal(Journal):
     def _append(self, statements: Sequence[Statement]) -> Exception | None:
         if len(self._unapplied) + len(statements) >= APPLY_EVERY or not self._redo.append(statements):
             return self._apply(statements)
-        self._unapplied += statements
+        self._unapplied.append(statements)
         if self._timer is None:
             self._timer = self._loop.call_later(APPLY_SECONDS, self._apply)
         return None
@@ -85,19 +86,46 @@ class QuickJournal(Journal):
         return error
 
     def _bring_over(self, more: Sequence[Statement] = ()) -> Exception | None:
-        """What was appended, and more, by one commit. Where that fails, what was appended is kept."""
+        """What was appended, and more, by one commit. Where the disk is full, what was appended is kept."""
         if self._timer:
             self._timer.cancel()
             self._timer = None
         generation = self._redo.generation + 1
-        written = [*self._unapplied, *more, (f"PRAGMA user_version={generation}", ())]
-        if error := self._commit([written]):
+        last = [*more, (f"PRAGMA user_version={generation}", ())]
+        error = self._commit([*self._unapplied, last])
+        if isinstance(error, UNSOUND) and self._drop_unsound():
+            error = self._commit([*self._unapplied, last])
+        if error:
             log.error("journal.not_written", journal=self._path.stem, reason=str(error))
             return error
         self._redo.begin(generation)
+        self._since_checkpoint += len(self._unapplied) + 1
         self._unapplied = []
-        self._since_checkpoint += len(written)
         return None
+
+    def _drop_unsound(self) -> bool:
+        """A defect of whoever wrote it must not keep the others away for ever. Was there any?"""
+        self._database.execute("BEGIN IMMEDIATE")
+        try:
+            sound = [record for record in self._unapplied if self._is_sound(record)]
+        except sqlite3.OperationalError:  # the disk is full now
+            return False
+        finally:
+            if self._database.in_transaction:
+                self._database.execute("ROLLBACK")
+        self._unapplied, before = sound, len(self._unapplied)
+        return len(sound) < before
+
+    def _is_sound(self, record: Sequence[Statement]) -> bool:
+        self._database.execute("SAVEPOINT record")
+        try:
+            for sql, parameters in record:
+                self._database.execute(sql, parameters)
+        except UNSOUND as error:
+            log.error("journal.refused", journal=self._path.stem, reason=str(error), statements=len(record))
+            self._database.execute("ROLLBACK TO record")
+            return False
+        return True
 
     def _checkpoint_now_and_then(self) -> None:
         """What was committed is moved from SQLite's log to its place, by the thread, while others write on."""

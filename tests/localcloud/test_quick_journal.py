@@ -72,6 +72,18 @@ async def test_many_statements_are_written_all_or_none(path: Path) -> None:
     assert await words(path) == ["before", "after"]
 
 
+async def test_what_sqlite_will_never_take_keeps_nothing_else_away(path: Path, tmp_path: Path) -> None:
+    async with QuickJournal.open(path, SCHEMA) as journal:
+        for word in ("one", "one", "two"):
+            await journal.write((INSERT, (word,)))
+        killed = left_by_a_kill(path, tmp_path / "killed")
+        assert journal.rows(SELECT) == [("one",), ("two",)]
+        await journal.write((INSERT, ("three",)))
+
+    assert await words(path) == ["one", "two", "three"]
+    assert await words(killed) == ["one", "two"]
+
+
 async def test_more_than_the_file_has_room_for_is_written(path: Path, tmp_path: Path) -> None:
     large = "x" * (SIZE // 2)
     async with QuickJournal.open(path, SCHEMA) as journal:
