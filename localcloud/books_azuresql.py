@@ -41,10 +41,10 @@ class AzureSqlLedger:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, url: str, service: str) -> AsyncIterator["AzureSqlLedger"]:
+    async def open(cls, url: str, database: str) -> AsyncIterator["AzureSqlLedger"]:
         """`url` is of one who may read every database of the server. Raises Unreadable."""
         with _away_is_unreadable():
-            connection = await asyncio.to_thread(azuresql.connect, url, azuresql.database_of(url, service))
+            connection = await asyncio.to_thread(azuresql.connect, url, database)
         try:
             yield cls(connection)
         finally:

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
+from localcloud import azuresql
 from localcloud.books import Books, CatalogLedger, Ledger, OrdersLedger, Payment, Unreadable
 from localcloud.books_postgres import PostgresLedger
 from localcloud.books_tables import TablesLedger
@@ -95,7 +96,7 @@ def _ledger(store: Store, name: str) -> AbstractAsyncContextManager[Any]:
             except ImportError as missing:
                 raise Unreadable(f"unixODBC is missing: {missing}") from missing
 
-            return AzureSqlLedger.open(store.azuresql, name)
+            return AzureSqlLedger.open(store.azuresql, azuresql.database_of(store.azuresql, name))
         case _:
             return TablesLedger.open(store.storage, name)
 

@@ -44,8 +44,7 @@ class Latecomers:
         if self._group is None:
             return await by.deliver(deliveries, seconds)
         answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        answering = by.deliver(deliveries, PATIENCE * seconds)
-        request = self._group.create_task(self._follow(answering, deliveries, answered))
+        request = self._group.create_task(self._follow(by, deliveries, PATIENCE * seconds, answered))
         try:
             async with asyncio.timeout(seconds):
                 return await answered
@@ -63,9 +62,9 @@ class Latecomers:
         self._late.update(map(_attempt, deliveries))
 
     async def _follow(
-        self, answering: Awaitable[Answer], deliveries: Sequence[Delivery], answered: asyncio.Future[Answer]
+        self, by: Destination, deliveries: Sequence[Delivery], seconds: float, answered: asyncio.Future[Answer]
     ) -> None:
-        answer = await answering
+        answer = await by.deliver(deliveries, seconds)
         if not answered.done():
             answered.set_result(answer)
             return

@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -91,8 +92,9 @@ async def _serve(host: Host, listening: socket.socket, parent: int | None) -> No
         loop.add_signal_handler(each, stop.set)
     async with host.serve(listening):
         if parent is not None:
-            os.write(parent, reload.READY)
             loop.add_reader(parent, stop.set)  # the parent's end is closed, by it or by its death
+            with suppress(OSError):  # it has died already
+                os.write(parent, reload.READY)
         await stop.wait()
         if parent is not None:
             loop.remove_reader(parent)
