@@ -115,7 +115,7 @@ class Journal:
                 for sql, parameters in statements:
                     self._database.execute(sql, parameters)
             self._database.execute("COMMIT")
-        except (sqlite3.Error, OverflowError) as error:
+        except (sqlite3.Error, OverflowError, ValueError) as error:  # a number too large, half a character
             if self._database.in_transaction:
                 self._database.execute("ROLLBACK")
             return error

@@ -22,7 +22,14 @@ APPLY_EVERY = 256  # records, of a few statements each: some milliseconds of the
 APPLY_SECONDS = 0.2
 CHECKPOINT_EVERY = 4_000  # records
 # What SQLite will never take, however often it is asked.
-UNSOUND = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.InterfaceError, sqlite3.ProgrammingError, OverflowError)
+UNSOUND = (
+    sqlite3.IntegrityError,
+    sqlite3.DataError,
+    sqlite3.InterfaceError,
+    sqlite3.ProgrammingError,
+    OverflowError,
+    ValueError,
+)
 
 log = structlog.get_logger()
 

@@ -76,6 +76,16 @@ async def test_a_query_that_fails_raises_and_harms_nothing(path: Path) -> None:
     assert await words(path) == ["one"]
 
 
+@pytest.mark.parametrize("word", ["\ud800", 2**63])
+async def test_what_can_not_be_written_is_refused_and_harms_nothing(path: Path, word: object) -> None:
+    async with Journal.open(path, SCHEMA) as journal:
+        with pytest.raises((ValueError, OverflowError)):
+            await asyncio.wait_for(journal.write((INSERT, (word,))), 5)
+        await asyncio.wait_for(journal.write((INSERT, ("after",))), 5)
+
+        assert journal.rows("SELECT word FROM words") == [("after",)]
+
+
 async def test_what_waits_when_the_journal_closes_is_written_first(path: Path) -> None:
     async with Journal.open(path, SCHEMA) as journal:
         journal.write((INSERT, ("one",)))
