@@ -1,6 +1,7 @@
 """The whole store as its operator sees it: processes, logs, laws."""
 
 import os
+import re
 import signal
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -17,7 +18,7 @@ import psutil
 
 from localcloud import runfile
 from localcloud.addresses import Port
-from localcloud.audit import AWAY, REST_SECONDS, Violation, audit
+from localcloud.audit import AWAY, Violation, audit
 from localcloud.identity import Role
 from localcloud.people import People
 from localcloud.program import Program, listening
@@ -29,6 +30,10 @@ from tests.waiting import until
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 120
 PORTS = len(Port)
+# A message whose receiver is gone comes again after 30 s, an event after 10, 30 and 60.
+QUIET_SECONDS = 120.0
+COMPLAINT = re.compile(r'"level": ?"(?:warning|error|critical)"')
+MOST_COMPLAINTS = 8
 
 
 @dataclass(frozen=True)
@@ -109,10 +114,10 @@ class RunningStore:
     def token(self, role: Role, customer: UUID | None) -> str:
         return self.people.token(role, customer)
 
-    async def quiet(self, seconds: float = REST_SECONDS) -> None:
+    async def quiet(self, seconds: float = QUIET_SECONDS) -> None:
         """Nothing is on its way any more, at the latest after these seconds, and the books balance."""
         found = await until(partial(self._audited, seconds), lambda found: found is not None, seconds=seconds + 60)
-        assert found == [], found
+        assert found == [], (found, self.complaints())
 
     async def _audited(self, seconds: float) -> list[Violation] | None:
         """None while a part of the store is being started again."""
@@ -124,6 +129,12 @@ class RunningStore:
     def log_lines(self, part: str, trace_id: str) -> list[dict[str, Any]]:
         lines = (self.folder / "logs" / f"{part}.log").read_bytes().splitlines()
         return [msgspec.json.decode(line) for line in lines if trace_id.encode() in line]
+
+    def complaints(self) -> list[str]:
+        """The last lines of each log that are more than news: what a story that failed is to be understood by."""
+        logs = {path.stem: path.read_text().splitlines() for path in (self.folder / "logs").glob("*.log")}
+        warned = {part: [line for line in lines if COMPLAINT.search(line)] for part, lines in logs.items()}
+        return [f"{part}: {line}" for part, lines in warned.items() for line in lines[-MOST_COMPLAINTS:]]
 
     def logged(self, what: bytes) -> dict[str, bytes]:
         """The first line of each part's log that has it, by the part."""
