@@ -198,3 +198,14 @@ async def test_whoever_is_cancelled_leaves_the_connection_as_it_was(azuresql: En
 
         await database.transact(lambda tx: tx.execute("INSERT INTO inbox (cause) VALUES (?)", "next"))
         assert "next" in await database.transact(rows_of)
+
+
+@pytest.mark.real
+async def test_a_moment_comes_back_to_the_microsecond(azuresql: Engine) -> None:
+    at = datetime(2026, 1, 1, 1, 1, 1, 123456, tzinfo=UTC)
+
+    async with azuresql.fresh() as url, azuresql.connect(url) as direct:
+        database: Any = direct
+        (row,) = await database.fetch("SELECT CAST(? AS datetimeoffset(6)) AS at", at)
+
+    assert row.at == at

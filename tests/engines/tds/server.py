@@ -33,6 +33,11 @@ log = logging.getLogger(__name__)
 
 EXECUTE_SQL, PREPARE, EXECUTE, PREP_EXEC, UNPREPARE = 10, 11, 12, 13, 15
 NUMBERS = {"23505": 2627, "23503": 547, "23502": 515, "40P01": 1205, "42P01": 208, "55P03": 1222}
+TYPE_INFO, TIMESTAMP = "[sys].sp_datatype_info_100", 93
+DATETIME2 = """
+SELECT 'datetime2' AS "TYPE_NAME", 93::smallint AS "DATA_TYPE", 27 AS "PRECISION", '''' AS "LITERAL_PREFIX",
+       '''' AS "LITERAL_SUFFIX", 'scale' AS "CREATE_PARAMS", 1::smallint AS "NULLABLE"
+"""
 UNKNOWN = 50000
 STATEMENT_MILLISECONDS = 20_000
 READ_BYTES = 64 * 1024
@@ -113,7 +118,7 @@ class Session(Connection):  # type: ignore[misc]
     def _batch(self, sql: str) -> bytes:
         return self._results(sql, {}, wire.DONE)
 
-    def _call(self, call: Reader) -> bytes:
+    def _call(self, call: Reader) -> bytes:  # noqa: PLR0911
         procedure = call.procedure()
         given = list[Value]()
         while not call.done():
@@ -130,8 +135,22 @@ class Session(Connection):  # type: ignore[misc]
             case n if n == UNPREPARE:
                 self._prepared.pop(given[0].given, None)
                 return wire.returned(None) + wire.done(wire.DONE_PROC, None, more=False)
+            case n if n == TYPE_INFO and given[0].given == TIMESTAMP:
+                return self._type_info()
         # The driver asks for the types of parameters that are NULL, and does without; no transaction ends by that.
         return _error(UNKNOWN, f"the procedure {procedure} is not here")
+
+    def _type_info(self) -> bytes:
+        """How precise a time may be: without it, the driver's caller leaves the fractions of a second out."""
+        with self._connected().cursor() as cursor:
+            cursor.execute(DATETIME2)
+            columns = [Column(each.name, each.type_code) for each in cursor.description or ()]
+            shown = wire.rows(columns, cursor.fetchall())
+        return (
+            shown
+            + wire.done(wire.DONE_IN_PROC, 1, more=True, selected=True)
+            + wire.done(wire.DONE_PROC, None, more=False)
+        )
 
     def _keep(self, sql: str) -> int:
         self._handles += 1
