@@ -1,38 +1,49 @@
 """Several waits at once: each has an owner, and no more are under way than may be."""
 
 import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import pytest
 
 from libs.common.abreast import abreast, of_each
 from libs.common.errors import NotFound, Unavailable
 
+pytestmark = pytest.mark.timeout(30)
+
+AT_ONCE = 4
+
 
 async def give(what: str) -> str:
-    await asyncio.sleep(0)
     return what
 
 
 async def test_each_gives_its_own_in_the_order_of_who_asked() -> None:
+    """Of each four the last is done first."""
+    done = [asyncio.Event() for _ in range(10)]
+
     async def double(number: int) -> int:
-        for _ in range(10 - number):
-            await asyncio.sleep(0)
+        if number % AT_ONCE < AT_ONCE - 1 and number + 1 < len(done):
+            await done[number + 1].wait()
+        done[number].set()
         return 2 * number
 
     assert await abreast(give("a"), give("b"), give("c")) == ("a", "b", "c")
-    assert await of_each(double, range(10), 4) == [2 * number for number in range(10)]
-    assert await of_each(double, [], 4) == []
+    assert await of_each(double, range(10), AT_ONCE) == [2 * number for number in range(10)]
+    assert await of_each(double, [], AT_ONCE) == []
 
 
 async def test_no_more_are_under_way_than_may_be_and_they_begin_in_their_order() -> None:
-    begun, under_way, most = list[int](), 0, 0
+    begun, under_way, most, full = list[int](), 0, 0, asyncio.Event()
 
     async def work(number: int) -> None:
         nonlocal under_way, most
         begun.append(number)
         under_way += 1
         most = max(most, under_way)
-        await asyncio.sleep(0)
+        if under_way == 7:
+            full.set()  # whoever else may begin has begun before one of these is through
+        await full.wait()
         under_way -= 1
 
     await of_each(work, range(100), 7)
@@ -40,25 +51,34 @@ async def test_no_more_are_under_way_than_may_be_and_they_begin_in_their_order()
     assert (most, begun) == (7, list(range(100)))
 
 
-@pytest.mark.parametrize("error", [NotFound(), Unavailable("away"), ValueError("a defect")])
-async def test_when_one_fails_the_others_have_ended_before_it_is_raised_as_itself(error: Exception) -> None:
-    ended = list[str]()
+def waiting(ended: list[str], error: Exception) -> Callable[[str], Coroutine[Any, Any, None]]:
+    """Who has a name waits for ever, and takes a moment to clear up; who has none fails once two wait."""
+    begun, two = list[str](), asyncio.Event()
 
     async def wait(name: str) -> None:
+        if not name:
+            await two.wait()
+            raise error
+        begun.append(name)
+        if len(begun) == 2:
+            two.set()
         try:
             await asyncio.Event().wait()
         finally:
-            await asyncio.sleep(0)  # it takes a moment to clear up
-            ended.append(name)
+            await asyncio.to_thread(ended.append, name)
 
-    async def fail(_: str = "") -> None:
-        await asyncio.sleep(0)
-        raise error
+    return wait
+
+
+@pytest.mark.parametrize("error", [NotFound(), Unavailable("away"), ValueError("a defect")])
+async def test_when_one_fails_the_others_have_ended_before_it_is_raised_as_itself(error: Exception) -> None:
+    ended = list[str]()
+    wait = waiting(ended, error)
 
     with pytest.raises(type(error)) as raised:
-        await abreast(wait("a"), fail(), wait("b"))
+        await abreast(wait("a"), wait(""), wait("b"))
     with pytest.raises(type(error)):
-        await of_each(lambda name: wait(name) if name else fail(), ["c", "", "d", "e"], 3)
+        await of_each(waiting(ended, error), ["c", "", "d", "e"], 3)
 
     assert raised.value is error
     assert sorted(ended) == ["a", "b", "c", "d"]

@@ -68,6 +68,7 @@ class Balancer:
         self.ready = [each for each, ready in zip(instances, answers, strict=True) if ready]
 
     async def keep_looking(self) -> None:
+        """As often as a probe does: this is what is played here, not a wait for something."""
         while True:
             await self.look()
             await asyncio.sleep(LOOK_EVERY_SECONDS)

@@ -64,7 +64,7 @@ async def test_while_functions_are_away_for_an_hour_orders_wait_and_then_each_is
 
 @dataclass(slots=True)
 class Load:
-    """Orders at a steady rate, each tried once; no one waits for the answers of others."""
+    """Orders at a steady rate, which the clock has to give; each tried once; no one waits for the answers of others."""
 
     buyer: Buyer
     product: str

@@ -9,6 +9,15 @@ from tests.localcloud.inspector.cloud import ORDER, Cloud, fill
 
 pytestmark = pytest.mark.real
 
+EVERY_VIEW = (
+    *VIEWS,
+    f"orders/{ORDER}",
+    "queues/orders/dead",
+    "events/process-order",
+    "events/process-order/dead",
+    "letters/1",
+)
+
 NAMELESS = """
 [...document.querySelectorAll(
   'button, a, input, select, textarea, summary, [role=region], [role=group], dialog'
@@ -69,14 +78,7 @@ async def test_colours_have_the_contrast_that_people_need(cloud: Cloud, scheme: 
 async def test_everything_has_a_name_a_place_and_an_order(cloud: Cloud, visit: Visit) -> None:
     await fill(cloud)
 
-    for view in (
-        *VIEWS,
-        f"orders/{ORDER}",
-        "queues/orders/dead",
-        "events/process-order",
-        "events/process-order/dead",
-        "letters/1",
-    ):
+    for view in EVERY_VIEW:
         await visit.see(view)
 
         assert (await visit.evaluate(NAMELESS), await visit.evaluate(TWICE)) == ([], []), view
@@ -92,14 +94,7 @@ async def test_everything_has_a_name_a_place_and_an_order(cloud: Cloud, visit: V
 async def test_on_a_narrow_screen_nothing_is_cut_off(cloud: Cloud, width: int) -> None:
     await fill(cloud)
     async with visiting(cloud.url, width=width) as visit:
-        for view in (
-            *VIEWS,
-            f"orders/{ORDER}",
-            "queues/orders/dead",
-            "events/process-order",
-            "events/process-order/dead",
-            "letters/1",
-        ):
+        for view in EVERY_VIEW:
             await visit.see(view)
             for summary in await visit.page.locator("main summary").all():
                 await summary.click()
