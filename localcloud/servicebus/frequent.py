@@ -1,6 +1,6 @@
 """What is said most, read by a pattern and written by a template: transfers, and dispositions of one delivery.
 
-`composites` reads and writes the same, in five times the time; what looks otherwise is left to that.
+`composites` reads and writes the same, in several times the time; what looks otherwise is left to that.
 """
 
 import re
