@@ -1,7 +1,7 @@
 """PostgreSQL's connections, lent one at a time.
 
-asyncpg's pool puts a proxy, two timers and a shield around each loan, which is dear beside a read. Here whatever needs no
-waiting is done at once, and what is measured and what is told of an outage is done in the same place.
+asyncpg's pool puts a proxy, two timers and a shield around each loan, which is dear beside a read. Here whatever needs
+no waiting is done at once, and what is measured and what is told of an outage is done in the same place.
 """
 
 import asyncio
