@@ -81,6 +81,8 @@ class Host:
             async with work:
                 for loop in loops:
                     work.create_task(loop.run())
+                if bus:
+                    work.create_task(bus.open())
                 log.info("host.started", functions=len(self.functions))
                 try:
                     yield

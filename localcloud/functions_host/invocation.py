@@ -5,12 +5,12 @@ import contextvars
 import re
 import threading
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
 import azure.functions as func
@@ -22,6 +22,9 @@ from localcloud.functions_host.bindings import RETURN, Address, HttpOutput, Serv
 from localcloud.functions_host.calls import Calls, Ended
 from localcloud.functions_host.converters import Metadata
 from localcloud.functions_host.indexing import Function
+
+if TYPE_CHECKING:  # an app without such bindings does without the SDK's memory
+    from localcloud.functions_host.servicebus import Sender
 
 log = structlog.get_logger()
 
@@ -84,7 +87,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Invoker:
-    senders: Mapping[Address, Callable[[Datum], Awaitable[None]]]
+    senders: Mapping[Address, "Sender"]
     threads: ThreadPoolExecutor  # of functions that are not async
     timeout: float | None
     new_id: Callable[[], UUID]
@@ -142,5 +145,5 @@ class Invoker:
         }
         for output, datum in encoded.items():
             if isinstance(output, ServiceBusOutput) and datum is not None:
-                await self.senders[output.address](datum)
+                await self.senders[output.address].send(datum)
         return next((datum for output, datum in encoded.items() if isinstance(output, HttpOutput)), None)

@@ -3,8 +3,8 @@
 import asyncio
 import random
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from azure.core.credentials_async import AsyncTokenCredential
 from azure.functions.meta import Datum
 from azure.servicebus import TransportType
 from azure.servicebus.aio import ServiceBusClient, ServiceBusSender
+from azure.servicebus.exceptions import ServiceBusError
 
 from localcloud.functions_host import host_json, servicebus_message
 from localcloud.functions_host.bindings import Address, ServiceBusOutput, ServiceBusTrigger
@@ -26,7 +27,13 @@ SEND_SECONDS = 10.0  # Event Grid waits 30 for the answer
 @dataclass(frozen=True, slots=True)
 class ServiceBus:
     clients: Mapping[str, ServiceBusClient]  # by connection
-    senders: Mapping[Address, Callable[[Datum], Awaitable[None]]]  # raise ServiceBusError, TimeoutError
+    senders: Mapping[Address, "Sender"]
+
+    async def open(self) -> None:
+        """Every link ahead of its first message, which would wait half a second for it."""
+        async with asyncio.TaskGroup() as group:
+            for sender in self.senders.values():
+                group.create_task(sender.open())
 
     def listeners(
         self,
@@ -57,7 +64,7 @@ async def connect(
         for client in clients.values():
             await stack.enter_async_context(client)
         addresses = {queue.address for queue in queues if isinstance(queue, ServiceBusOutput)}
-        yield ServiceBus(clients, {each: _Sender(clients[each[0]], each[1]).send for each in addresses})
+        yield ServiceBus(clients, {each: Sender(clients[each[0]], each[1]) for each in addresses})
 
 
 def _client(connection: str, environ: Mapping[str, str], credential: AsyncTokenCredential) -> ServiceBusClient:
@@ -81,19 +88,32 @@ def _client(connection: str, environ: Mapping[str, str], credential: AsyncTokenC
         raise Refused(f"the connection string {connection} is not understood: {error}") from error
 
 
-class _Sender:
-    """One link, opened at the first message and kept open. A topic is sent to as a queue is."""
+class Sender:
+    """One link, kept open. A topic is sent to as a queue is."""
 
     def __init__(self, client: ServiceBusClient, queue: str) -> None:
         self._client, self._queue = client, queue
         self._lock = asyncio.Lock()  # the SDK's senders are not made for several coroutines
         self._link: ServiceBusSender | None = None
 
+    async def open(self) -> None:
+        """One that can't be opened yet is opened by the first message."""
+        with suppress(ServiceBusError, TimeoutError):
+            async with self._opened():
+                pass
+
     async def send(self, datum: Datum) -> None:
-        async with self._lock, asyncio.timeout(SEND_SECONDS), AsyncExitStack() as unless_sent:
-            link, self._link = self._link or self._client.get_queue_sender(self._queue), None
-            await unless_sent.enter_async_context(link)
+        """Raises ServiceBusError, TimeoutError."""
+        async with self._opened() as link:
             for message in servicebus_message.outgoing(datum):
                 await link.send_messages(message)
-            unless_sent.pop_all()
-            self._link = link  # a link that failed, or was left in the middle, is not used again
+
+    @asynccontextmanager
+    async def _opened(self) -> AsyncIterator[ServiceBusSender]:
+        """A link that failed, or was left in the middle, is not used again."""
+        async with self._lock, asyncio.timeout(SEND_SECONDS), AsyncExitStack() as unless_done:
+            link, self._link = self._link or self._client.get_queue_sender(self._queue), None
+            await unless_done.enter_async_context(link)
+            yield link
+            unless_done.pop_all()
+            self._link = link

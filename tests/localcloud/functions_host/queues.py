@@ -55,11 +55,13 @@ class Cloud:
     queues: Mapping[str, topology.Queue] = field(default_factory=lambda: QUEUES)
     topics: Mapping[str, topology.BusTopic] = field(default_factory=dict)
     port: int = 0
+    asked: set[tuple[str, str]] = field(default_factory=set)  # claims, and the queues that links were opened to
 
     @asynccontextmanager
     async def broker(self) -> AsyncIterator[Broker]:
         def authorize(token: str, claim: str, queue: str) -> None:
             self.issuer.verify(token, AUDIENCE, datetime.now(UTC))
+            self.asked.add((claim, queue))
 
         async with (
             Broker.open(self.queues, self.state / "servicebus.sqlite", authorize, topics=self.topics) as broker,

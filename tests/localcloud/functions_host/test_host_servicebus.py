@@ -16,6 +16,7 @@ from localcloud.access import Issuer
 from localcloud.functions_host.host_json import Extensions, HostJson, ServiceBus
 from tests.localcloud.functions_host.queues import AUDIENCE, QUEUE_APP, Cloud, deliver, heard
 from tests.localcloud.functions_host.test_host_process import process, until
+from tests.waiting import so
 
 pytestmark = pytest.mark.real
 
@@ -33,6 +34,11 @@ async def test_what_a_function_sets_is_on_its_queues_when_the_event_is_acknowled
         (first,), (second,) = await cloud.sent("first", 1), await cloud.sent("second", 1)
     assert bodies([first, second]) == ['{"a": 1}', "plain"]
     assert first.content_type == "text/plain"
+
+
+async def test_links_are_open_before_the_first_message(cloud: Cloud) -> None:
+    async with cloud.broker(), cloud.host():
+        await so(lambda: {("Send", "first"), ("Send", "second")} <= cloud.asked)
 
 
 async def test_a_json_array_is_a_message_for_each_element(cloud: Cloud) -> None:
