@@ -8,9 +8,9 @@ import msgspec
 from msgspec import Raw, Struct
 
 from localcloud.eventgrid.pending import Delivery
+from localcloud.eventgrid.wire import UNREADABLE
 from localcloud.subscription import Schema
 
-UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 NO_DEATH: Final = "Unreadable"  # in the place of a reason
 
 

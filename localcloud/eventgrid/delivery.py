@@ -12,7 +12,7 @@ import structlog
 from msgspec import Struct
 
 from localcloud.eventgrid.dead_letters import Undertaker
-from localcloud.eventgrid.destination import Destination
+from localcloud.eventgrid.destination import Destination, attempt
 from localcloud.eventgrid.faults import Fate, Weather
 from localcloud.eventgrid.filters import passes, wants
 from localcloud.eventgrid.handshake import Handshake
@@ -124,7 +124,7 @@ class Subscriber:
         if not self._agreed:
             return Answer(Outcome.ABORTED, "not validated")
         now = time()
-        answer = await self.destination.deliver([Delivery(0, event_id, event, now, now, attempts=0)], seconds)
+        answer = await attempt(self.destination, [Delivery(0, event_id, event, now, now, attempts=0)], seconds)
         self._ledger.heard(answer, time())
         return answer
 
@@ -208,7 +208,7 @@ class Subscriber:
         seconds = self.weather.conditions.answer_seconds
         if fate == FAIR:
             return await self._late.answer(self.destination, deliveries, seconds)
-        copies = [self.destination.deliver(deliveries, seconds) for _ in range(fate.copies)]
+        copies = [attempt(self.destination, deliveries, seconds) for _ in range(fate.copies)]
         answers = await asyncio.gather(*copies) or [Answer(Outcome.SOCKET_ERROR)]
         worst = next((each for each in answers if each.outcome is not Outcome.DELIVERED), answers[0])
         return worst if fate.answered else Answer(Outcome.TIMED_OUT)

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from localcloud.eventgrid.destination import Destination
+from localcloud.eventgrid.destination import Destination, attempt
 from localcloud.eventgrid.pending import Delivery
 from localcloud.eventgrid.retry import Answer, Outcome
 
@@ -42,7 +42,7 @@ class Latecomers:
 
     async def answer(self, by: Destination, deliveries: Sequence[Delivery], seconds: float) -> Answer:
         if self._group is None:
-            return await by.deliver(deliveries, seconds)
+            return await attempt(by, deliveries, seconds)
         answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         request = self._group.create_task(self._follow(by, deliveries, PATIENCE * seconds, answered))
         try:
@@ -64,7 +64,7 @@ class Latecomers:
     async def _follow(
         self, by: Destination, deliveries: Sequence[Delivery], seconds: float, answered: asyncio.Future[Answer]
     ) -> None:
-        answer = await by.deliver(deliveries, seconds)
+        answer = await attempt(by, deliveries, seconds)
         if not answered.done():
             answered.set_result(answer)
             return
