@@ -14,7 +14,7 @@ import structlog
 
 from localcloud.eventgrid.container import NotTaken
 from localcloud.eventgrid.death import blob, content
-from localcloud.eventgrid.pending import Burial, Delivery, Pending
+from localcloud.eventgrid.pending import Burial, Delivery, Failure, Pending
 from localcloud.subscription import Subscription
 
 AT_ONCE = 16  # read from disk
@@ -36,11 +36,10 @@ class Undertaker:
     unburied: Counter[str] = field(default_factory=Counter)  # by subscription
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def take(self, delivery: Delivery, of: Subscription, *, reason: str, outcome: str) -> None:
+    async def take(self, delivery: Delivery, of: Subscription, *, reason: str, last: Failure | None) -> None:
         """Returns when it is on disk."""
-        at = datetime.now(UTC)
-        name = blob(of.name, delivery.message_id, at)
-        written = content(delivery, of.schema, reason, outcome=outcome, at=at)
+        name = blob(of.name, delivery.message_id, datetime.now(UTC))
+        written = content(delivery, of.schema, reason, last)
         self.unburied[of.name] += 1
         await self.pending.bury(delivery, of.name, name, written)
         self._wake.set()
