@@ -26,6 +26,8 @@ class Outcome(StrEnum):
     TIMED_OUT = "TimedOut"
     BUSY = "Busy"
     FULL = "Full"
+    DISABLED = "Disabled"
+    SESSION_QUEUE_NOT_SUPPORTED = "SessionQueueNotSupported"  # it needs a session, and the subscription says none
     SOCKET_ERROR = "SocketError"
     RESOLUTION_ERROR = "ResolutionError"
     ABORTED = "Aborted"  # any other answer
