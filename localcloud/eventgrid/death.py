@@ -11,6 +11,7 @@ from localcloud.eventgrid.pending import Delivery, Failure
 from localcloud.eventgrid.wire import UNREADABLE
 from localcloud.subscription import Schema
 
+MOST_DIGITS: Final = 9  # of a count of attempts
 NO_DEATH: Final = "Unreadable"  # in the place of a reason
 UNTRIED: Final = "Probation"  # Azure's word for an outcome where no attempt was made in time
 
@@ -29,7 +30,8 @@ class Death(Struct, frozen=True):
 
     @property
     def deliveries(self) -> int:
-        return int(self.attempts) if str(self.attempts).isdecimal() else 0
+        said = str(self.attempts)
+        return int(said) if said.isdecimal() and len(said) <= MOST_DIGITS else 0
 
     @property
     def at(self) -> datetime | None:

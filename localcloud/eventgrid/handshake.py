@@ -14,6 +14,7 @@ import msgspec
 import structlog
 from msgspec import Struct
 
+from localcloud import http
 from localcloud.eventgrid.schemas import topic_id
 from localcloud.eventgrid.webhook import ORIGIN, OWN
 from localcloud.subscription import Subscription
@@ -32,7 +33,7 @@ class Proof(Struct, frozen=True):
 
 @dataclass(slots=True)
 class Handshake:
-    http: aiohttp.ClientSession
+    session: aiohttp.ClientSession
     of: Subscription
     itself: str  # Event Grid's own address
     answer_seconds: Callable[[], float]
@@ -71,6 +72,9 @@ class Handshake:
                 return await (self._offered() if self.of.schema == "cloudevents" else self._challenged())
         except (aiohttp.ClientError, TimeoutError):
             return False
+        except Exception:  # a last door, as at `destination.attempt`: it is asked again, and the local cloud goes on
+            log.exception("handshake.broke", subscription=self.of.name)
+            return False
 
     async def _offered(self) -> bool:
         """CloudEvents' HTTP webhooks, "Abuse protection"."""
@@ -79,16 +83,16 @@ class Handshake:
             "WebHook-Request-Rate": RATE,
             "WebHook-Request-Callback": self.callback,
         }
-        async with self.http.options(self.of.to.webhook or "", headers=headers, allow_redirects=False) as answer:
+        async with self.session.options(self.of.to.webhook or "", headers=headers, allow_redirects=False) as answer:
             return allows(answer.status, answer.headers)
 
     async def _challenged(self) -> bool:
         headers = {"Content-Type": OWN, "aeg-event-type": "SubscriptionValidation"}
         headers["aeg-subscription-name"] = self.of.name.upper()
         body = challenge(self.of, self.code, self.callback, datetime.now(UTC))
-        post = self.http.post(self.of.to.webhook or "", data=body, headers=headers, allow_redirects=False)
+        post = self.session.post(self.of.to.webhook or "", data=body, headers=headers, allow_redirects=False)
         async with post as answer:
-            return proves(answer.status, await answer.content.read(LARGEST_ANSWER), self.code)
+            return proves(answer.status, await http.at_most(LARGEST_ANSWER, answer.content), self.code)
 
 
 def allows(status: int, headers: Mapping[str, str]) -> bool:

@@ -50,7 +50,7 @@ class BusEntity:
     async def deliver(self, deliveries: Sequence[Delivery], seconds: float) -> Answer:
         (delivery,) = deliveries
         properties = beside(delivery.event, self.of.attributes)
-        message_id = properties.pop("MessageId", delivery.message_id)
+        message_id = properties.pop("MessageId", "") or delivery.message_id  # empty, all events would be one
         session_id = properties.pop("SessionId", "")
         partition_key = properties.pop("PartitionKey", "")
         properties |= about(delivery, self.of) | {"aeg-output-event-id": delivery.message_id}

@@ -34,6 +34,7 @@ ANSWERS: dict[type[Exception], type[web.HTTPException]] = {
     UnknownTopic: web.HTTPNotFound,
     UnknownSubscription: web.HTTPNotFound,
     Malformed: web.HTTPBadRequest,
+    web.RequestPayloadError: web.HTTPBadRequest,  # not encoded as it says
     TooMany: web.HTTPRequestEntityTooLarge,
     TimeoutError: web.HTTPRequestTimeout,
     Full: web.HTTPServiceUnavailable,

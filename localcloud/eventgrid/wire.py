@@ -110,7 +110,8 @@ def _structured(headers: Mapping[str, str], body: bytes) -> bytes:
     said: dict[str, Any] = {
         name[3:].lower(): unquote(value) for name, value in headers.items() if name.lower().startswith("ce-")
     }
-    said.pop("data", None)
+    for theirs in ("data", "data_base64"):  # what the body says
+        said.pop(theirs, None)
     if kind := headers.get("Content-Type"):
         said["datacontenttype"] = kind
     if body:

@@ -12,6 +12,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 from azure.storage.blob.aio import BlobServiceClient
+from msgspec import Raw
 
 from localcloud import identity
 from localcloud.access import Issuer
@@ -88,6 +89,14 @@ def test_one_that_was_never_tried_says_when_it_was_published_and_no_status() -> 
     known = death(event)
     assert (known.outcome, known.deliveries, known.status) == ("Probation", 0, None)
     assert (known.at, known.attempted) == (EARLY, "")
+
+
+@pytest.mark.parametrize(
+    ("said", "deliveries"),
+    [("7", 7), ('"7"', 7), ('"\u00b2"', 0), ("-1", 0), ("9" * 4_300, 0), (f'"{"9" * 5_000}"', 0)],
+)
+def test_whatever_a_blob_says_of_attempts_is_read(said: str, deliveries: int) -> None:
+    assert death(Raw(b'{"deliveryattempts":%s}' % said.encode())).deliveries == deliveries
 
 
 async def test_while_storage_is_away_dead_letters_wait_and_then_come_once_each(

@@ -6,11 +6,14 @@ import struct
 from dataclasses import replace
 
 import pytest
+from azure.core.credentials import AzureKeyCredential
+from azure.eventgrid import EventGridEvent
+from azure.eventgrid.aio import EventGridPublisherClient
 from structlog.testing import capture_logs
 
 from localcloud.topology import Topology
-from tests.localcloud.eventgrid.grid import NOWHERE, PLACED, Cloud, Queues
-from tests.localcloud.eventgrid.hooks import Hear, Hook, hearing, publish
+from tests.localcloud.eventgrid.grid import KEYS, NOWHERE, PLACED, Cloud, Queues
+from tests.localcloud.eventgrid.hooks import OWN_TOPIC, Hear, Hook, hearing, publish
 from tests.localcloud.eventgrid.test_eventgrid_publishing import posted
 
 pytestmark = pytest.mark.real
@@ -88,6 +91,35 @@ async def test_one_that_is_sent_by_hand_says_what_broke(cloud: Cloud, store: Top
         answer = await subscriber.bring(b'{"specversion":"1.0"}', "1", 5)
 
     assert answer.text == "Aborted error"
+
+
+async def test_a_line_break_in_what_becomes_a_header_is_left_out_and_fails_nothing(hear: Hear, hook: Hook) -> None:
+    attributes = {"X-Fixed": {"value": "a\r\nX-Evil: 1"}}
+    async with hear(topic=OWN_TOPIC, schema="eventgrid", attributes=attributes) as running:
+        url = f"{running.url}/{OWN_TOPIC}/api/events"
+        key = AzureKeyCredential(KEYS[OWN_TOPIC][0])
+        async with EventGridPublisherClient(url, key, connection_verify=str(running.files.ca)) as topic:
+            await topic.send([EventGridEvent("/s", "t", {}, version) for version in ("1\r\nX-Evil: 1", "2" * 9_000)])
+        await hook.next()
+        asked = [await hook.next() for _ in range(2)]
+        state = await running.until("hook", lambda state: state.delivered == 2)
+
+    assert {each.headers["aeg-data-version"] for each in asked} == {"1X-Evil: 1", "2" * 4_096}
+    assert {(each.headers["X-Fixed"], "X-Evil" in each.headers) for each in asked} == {("aX-Evil: 1", False)}
+    assert state.retried == 0
+
+
+async def test_events_whose_mapped_message_id_is_empty_are_not_one_message(
+    cloud: Cloud, store: Topology, queues: Queues
+) -> None:
+    mapped = {"to": {"queue": "orders"}, "attributes": {"MessageId": {"from": "data.key"}}}
+    empty = json.dumps({"specversion": "1.0", "id": "1", "source": "/s", "type": PLACED, "data": {"key": ""}}).encode()
+    async with replace(cloud, topology=hearing(store, mapped)).running(NOWHERE) as running:
+        await posted(running, empty)
+        await posted(running, empty)
+        ids = {(await queues.next()).message_id, (await queues.next()).message_id}
+
+    assert len(ids - {""}) == 2
 
 
 def laid_down(cloud: Cloud, event: bytes) -> None:
