@@ -15,6 +15,7 @@ import structlog
 from msgspec import Struct
 
 from localcloud import http
+from localcloud.eventgrid.pending import UNKEPT
 from localcloud.eventgrid.schemas import topic_id
 from localcloud.eventgrid.webhook import ORIGIN, OWN
 from localcloud.subscription import Subscription
@@ -52,7 +53,7 @@ class Handshake:
         return good
 
     async def done(self) -> None:
-        """Returns when the endpoint has agreed, and that is on disk."""
+        """Returns when the endpoint has agreed, and that is on disk; where it can't be written, it is asked again."""
         pause = FIRST_PAUSE
         while not self.agreed.is_set():
             if await self._asked():
@@ -63,8 +64,11 @@ class Handshake:
                     await self.agreed.wait()
             pause = min(2 * pause, LONGEST_PAUSE)
         self.agreed.set()
-        await self.remember(self.of.name, self.of.to.webhook or "")
         log.info("endpoint.validated", subscription=self.of.name)
+        try:
+            await self.remember(self.of.name, self.of.to.webhook or "")
+        except UNKEPT as error:
+            log.warning("endpoint.not_remembered", subscription=self.of.name, reason=str(error))
 
     async def _asked(self) -> bool:
         try:

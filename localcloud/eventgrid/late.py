@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from localcloud.eventgrid.destination import Destination, attempt
-from localcloud.eventgrid.pending import Delivery
+from localcloud.eventgrid.pending import UNKEPT, Delivery
 from localcloud.eventgrid.retry import Answer, Outcome
 
 PATIENCE: Final = 6  # times as long as an answer may take: three minutes
@@ -75,7 +75,10 @@ class Latecomers:
             which.difference_update(map(_attempt, deliveries))
         if waiting and answer.outcome is Outcome.DELIVERED:
             self._gone.extend(each.id for each in waiting)
-            await self.call_off(waiting, answer)
+            try:
+                await self.call_off(waiting, answer)
+            except UNKEPT:
+                self._gone.clear()  # they are tried again
 
 
 def _attempt(of: Delivery) -> Attempt:

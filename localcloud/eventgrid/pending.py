@@ -4,10 +4,14 @@ Times are seconds since 1970. The disk is the only queue: whoever delivers asks 
 """
 
 import asyncio
+import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
-from localcloud.journal import Journal
+from localcloud.journal import Full, Journal
+
+UNKEPT: Final = (sqlite3.Error, Full)  # the disk is full, or another program holds the file
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS pending (
@@ -98,7 +102,7 @@ class Burial:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """Each change is done when it is on disk; changes are made in the order of the calls."""
+    """Each change is done when it is on disk; changes are made in the order of the calls. Any raises UNKEPT."""
 
     journal: Journal
 
