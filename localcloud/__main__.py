@@ -40,8 +40,9 @@ from localcloud.inspector.graveyard import Graveyard
 from localcloud.inspector.sources import Sources
 from localcloud.keyvault import KeyVault
 from localcloud.mail import Letters
-from localcloud.servicebus import Broker
+from localcloud.servicebus import Broker, rulebook
 from localcloud.servicebus.claims import Key, by_role
+from localcloud.servicebus.filters import BadFilter
 from localcloud.state import State, made_once
 from localcloud.storage import StorageFront
 from localcloud.topology import Topology
@@ -219,6 +220,15 @@ def _log_as_json() -> None:
     logging.basicConfig(handlers=[handler], level=logging.WARNING)
 
 
+def _topology(file: str) -> Topology:
+    try:
+        known = topology.load(Path(file))
+        rulebook.check(known.bus_topics)
+    except (OSError, msgspec.DecodeError, BadFilter) as error:
+        raise argparse.ArgumentTypeError(f"{file}: {error}") from error
+    return known
+
+
 def _conditions(text: str) -> Conditions:
     try:
         return msgspec.json.decode(text, type=Conditions)
@@ -228,7 +238,7 @@ def _conditions(text: str) -> Conditions:
 
 def main() -> None:
     parser = argparse.ArgumentParser("python -m localcloud", description=__doc__)
-    parser.add_argument("--topology", type=Path, required=True, metavar="FILE")
+    parser.add_argument("--topology", type=_topology, required=True, metavar="FILE")
     parser.add_argument("--state", type=Path, required=True, metavar="DIR")
     parser.add_argument("--base-port", type=int, default=Addresses().base, metavar="PORT")
     parser.add_argument("--functions-key-file", type=Path, metavar="FILE", help="where another functions host runs")
@@ -241,8 +251,8 @@ def main() -> None:
     os.umask(0o077)  # what is kept from here on, secrets and letters too, is for the owner only
     functions_keys.ensure(state.function_keys)
     key = functions_keys.read(chosen.functions_key_file or state.function_keys / functions_keys.EVENT_GRID)
-    known, addresses = topology.load(chosen.topology), Addresses(chosen.base_port)
-    settings = Settings(known, state, addresses, key, chosen.event_grid, chosen.letters_host)
+    addresses = Addresses(chosen.base_port)
+    settings = Settings(chosen.topology, state, addresses, key, chosen.event_grid, chosen.letters_host)
     gc.set_threshold(50_000, 20, 100)  # messages that wait are many, and no garbage
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(run(settings))

@@ -31,6 +31,23 @@ def moved(text: str, base: int) -> str:
     return re.sub(r"127\.0\.0\.1:80(\d\d)", lambda port: f"127.0.0.1:{base + int(port[1]) - 80}", text)
 
 
+async def test_a_mistake_in_the_file_is_named_in_one_line_at_the_start(tmp_path: Path) -> None:
+    file = tmp_path / "shop.yaml"
+    file.write_text(block("yaml").replace("jobs: {lock_seconds: 30", "jobs: {forward_to: Joobs, lock_seconds: 30"))
+
+    start = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "localcloud", "--topology", str(file), "--state", str(tmp_path / "state")),
+        cwd=ROOT,
+        stderr=PIPE,
+    )
+    async with asyncio.timeout(SECONDS):
+        _, said = await start.communicate()
+
+    last = f"{file}: there is no other queue or topic Joobs - at `$.queues.jobs.forward_to`"
+    assert (start.returncode, said.decode().splitlines()[-1].partition("--topology: ")[2]) == (2, last)
+
+
 async def test_another_project_starts_from_the_page_as_it_stands(tmp_path: Path) -> None:
     base = free_ports(len(Port))
     state = tmp_path / "shop-state"
