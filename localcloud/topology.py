@@ -141,6 +141,8 @@ def _wrongs(known: Topology) -> Iterator[str]:
             yield f"{wrong} - at `$.subscriptions[{place}]` ({each.name})"
     for name in _twice(each.name for each in known.subscriptions):
         yield f"two subscriptions have the name {name}"
+    for name in _twice(known.topics):
+        yield f"two topics have the name {name}, whatever its case - at `$.topics`"
     for name in sorted(known.schemas.keys() - set(known.topics)):
         yield f"there is no topic {name} - at `$.schemas`"
     for name in _twice((*known.queues, *known.bus_topics)):
