@@ -68,7 +68,7 @@ async def test_a_right_on_a_queue_counts_however_its_name_is_written(bus: Bus) -
         await sender.send_messages(ServiceBusMessage("1"))
 
         assert str(await one(receiver)) == "1"
-        with pytest.raises(ServiceBusError, match="lacks the claim.*Send on letters"):
+        with pytest.raises(ServiceBusError, match="Send on letters"):
             await owner.get_queue_sender("Letters").send_messages(ServiceBusMessage("2"))
 
 
@@ -87,7 +87,7 @@ async def test_a_right_on_a_subscription_or_on_its_topic_counts_there(bus: Bus, 
 
 async def test_a_right_on_a_subscription_counts_in_no_other(bus: Bus) -> None:
     async with bus.of("OnAll") as listener:
-        with pytest.raises(ServiceBusError, match="lacks the claim.*Listen on news/subscriptions/few"):
+        with pytest.raises(ServiceBusError, match="Listen on news/subscriptions/few"):
             await listener.get_subscription_receiver("News", "Few").receive_messages(1, 1)
 
 
@@ -98,6 +98,7 @@ async def test_a_right_on_a_secret_counts_however_its_name_is_written(
         await owner.set_secret("OrdersKey", "one")
         await owner.set_secret("LettersKey", "two")
 
-        assert (await reader.get_secret("OrdersKey")).value == "one"
+        read = [await reader.get_secret(name) for name in ("OrdersKey", "orderskey")]
+        assert [(each.name, each.value) for each in read] == [("OrdersKey", "one")] * 2
         with pytest.raises(HttpResponseError, match="secrets/letterskey"):
             await reader.get_secret("LettersKey")
