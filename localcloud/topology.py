@@ -13,6 +13,11 @@ from localcloud.subscription import Destination, Schema, Subscription
 
 __all__ = ["Destination", "Subscription", "Topology", "load"]
 
+PLACES = {  # what roles are on that begin so: elsewhere they would grant nothing, and nobody would see why
+    "EventGrid Data ": ("topics",),
+    "Azure Service Bus Data ": ("queues", "bus-topics"),
+    "Key Vault Secrets ": ("secrets",),
+}
 STORAGE = "storage"  # the account's own topic, on which Azure tells of blobs
 Status = Literal["Active", "Disabled", "SendDisabled", "ReceiveDisabled"]
 Idle = Annotated[float, Meta(ge=300)] | None  # seconds without use, after which it is removed
@@ -89,6 +94,11 @@ class Right(Struct, frozen=True, forbid_unknown_fields=True):
 
     role: str
     on: str
+
+    def __post_init__(self) -> None:
+        for roles, kinds in PLACES.items():
+            if self.role.startswith(roles) and self.on.partition("/")[0] not in kinds:
+                raise ValueError(f"{self.role} is a right on {' or '.join(kinds)}/<name>, and not on {self.on}")
 
 
 class Identity(Struct, frozen=True, forbid_unknown_fields=True):

@@ -176,6 +176,6 @@ def test_nobody_is_unauthorized(issuer: Issuer, store: Topology, claims: dict[st
     token = issuer.token(VAULT, datetime.now(UTC), **claims)
 
     with pytest.raises(Unauthorized):
-        access(issuer, store, "Key Vault Secrets User", "*").require(
+        access(issuer, store, "Key Vault Secrets User", "secrets/*").require(
             token, VAULT, role="Key Vault Secrets User", on="x"
         )

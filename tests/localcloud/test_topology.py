@@ -1,5 +1,6 @@
 from collections import Counter
 from pathlib import Path
+from uuid import UUID
 
 import msgspec
 import pytest
@@ -101,6 +102,24 @@ def test_what_leads_nowhere_is_refused_with_its_place(tmp_path: Path, said: str,
 
     assert what in str(refused.value)
     assert f"`{where}" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("role", "on"),
+    [
+        ("Azure Service Bus Data Sender", "topics/News"),
+        ("Azure Service Bus Data Receiver", "queue/Orders"),
+        ("EventGrid Data Sender", "bus-topics/News"),
+        ("Key Vault Secrets User", "OrdersKey"),
+    ],
+)
+def test_a_role_on_what_it_is_never_on_is_refused_with_its_place(tmp_path: Path, role: str, on: str) -> None:
+    file = tmp_path / "topology.yaml"
+    somebody = f'{{client_id: {UUID(int=1)}, rights: [{{role: {role}, "on": {on}}}]}}'
+    file.write_text(OTHERS.replace("identities: {}", f"identities: {{Worker: {somebody}}}"))
+
+    with pytest.raises(msgspec.ValidationError, match=rf"{role} is a right on .* not on {on} - at `\$\.identities"):
+        topology.load(file)
 
 
 def test_names_have_no_case_where_they_are_forwarded_to(tmp_path: Path) -> None:
