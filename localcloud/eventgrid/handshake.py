@@ -54,9 +54,9 @@ class Handshake:
         """Returns when the endpoint has agreed, and that is on disk."""
         pause = FIRST_PAUSE
         while not self.agreed.is_set():
-            if await self._asked():
+            if (wrong := await self._asked()) is None:
                 break
-            log.warning("endpoint.not_validated", subscription=self.of.name)
+            log.warning("endpoint.not_validated", subscription=self.of.name, reason=wrong)
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self.agreed.wait()
@@ -65,14 +65,15 @@ class Handshake:
         await self.remember(self.of.name, self.of.to.webhook or "")
         log.info("endpoint.validated", subscription=self.of.name)
 
-    async def _asked(self) -> bool:
+    async def _asked(self) -> str | None:
+        """What is wrong; None: it has agreed."""
         try:
             async with asyncio.timeout(self.answer_seconds()):
                 return await (self._offered() if self.of.schema == "cloudevents" else self._challenged())
-        except (aiohttp.ClientError, TimeoutError):
-            return False
+        except (aiohttp.ClientError, TimeoutError) as error:
+            return type(error).__name__  # its text may have the address, which may hold a secret
 
-    async def _offered(self) -> bool:
+    async def _offered(self) -> str | None:
         """CloudEvents' HTTP webhooks, "Abuse protection"."""
         headers = {
             "WebHook-Request-Origin": ORIGIN,
@@ -80,15 +81,17 @@ class Handshake:
             "WebHook-Request-Callback": self.callback,
         }
         async with self.http.options(self.of.to.webhook or "", headers=headers, allow_redirects=False) as answer:
-            return allows(answer.status, answer.headers)
+            agreed = allows(answer.status, answer.headers)
+            return None if agreed else f"OPTIONS: {answer.status}, and no WebHook-Allowed-Origin: {ORIGIN}"
 
-    async def _challenged(self) -> bool:
+    async def _challenged(self) -> str | None:
         headers = {"Content-Type": OWN, "aeg-event-type": "SubscriptionValidation"}
         headers["aeg-subscription-name"] = self.of.name.upper()
         body = challenge(self.of, self.code, self.callback, datetime.now(UTC))
         post = self.http.post(self.of.to.webhook or "", data=body, headers=headers, allow_redirects=False)
         async with post as answer:
-            return proves(answer.status, await answer.content.read(LARGEST_ANSWER), self.code)
+            agreed = proves(answer.status, await answer.content.read(LARGEST_ANSWER), self.code)
+            return None if agreed else f"POST: {answer.status}, and not the code as its validationResponse"
 
 
 def allows(status: int, headers: Mapping[str, str]) -> bool:
