@@ -4,6 +4,7 @@ import json
 import stat
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -86,3 +87,12 @@ def stand_in(folder: Path, secrets: list[str]) -> Cloud:
         "STORE_AZURESQL": json.dumps({"server": "sql.example.com", "databases": ["customers"]}),
     }
     return Cloud(folder, {**told, "PATH": str(folder), "TMPDIR": str(folder / "files")})
+
+
+def vault(names: list[str], *more: tuple[str, list[tuple[int, str, str]]]) -> Iterator[tuple[str, Any]]:
+    """The answers to `postprovision` where these secrets are there."""
+    yield from more
+    yield "secret list", ok(names)
+    yield "get-access-token", ok("token-of-ada")
+    yield "sp show", ok('"api"')
+    yield "appRoleAssignedTo", ok({"value": []})

@@ -15,7 +15,9 @@ def postdeploy(tools: Tools) -> None:
     deploy(tools, "subscriptions")
     outputs = deploy(tools, "routes")
     if outputs:
-        tools.say(f"The store answers at {json.loads(outputs)['address']['value']}")
+        address = json.loads(outputs)["address"]["value"]
+        tools.keep("STORE_ADDRESS", address)
+        tools.say(f"The store answers at {address}")
 
 
 if __name__ == "__main__":

@@ -58,10 +58,15 @@ def preprovision(tools: Tools) -> None:
     for flaw in found:
         tools.say(f"would refuse: {flaw}")
     ensure_operator(tools)
-    if not tools.environment.get("API_CLIENT_ID"):
-        name = f"store-{tools.setting('AZURE_ENV_NAME')}"
-        tools.say(f"Entra: the API {name}")
-        tools.keep("API_CLIENT_ID", entra.ensure_api(tools, name))
+    entra.ensure_scope(tools, tools.environment.get("API_CLIENT_ID") or registered(tools))
+
+
+def registered(tools: Tools) -> str:
+    name = f"store-{tools.setting('AZURE_ENV_NAME')}"
+    tools.say(f"Entra: the API {name}")
+    client_id = entra.ensure_api(tools, name)
+    tools.keep("API_CLIENT_ID", client_id)
+    return client_id
 
 
 def ensure_operator(tools: Tools) -> None:
