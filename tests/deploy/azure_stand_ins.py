@@ -28,6 +28,7 @@ for part, answers in json.loads((here / "answers").read_text()):
         sys.stderr.write(error)
         sys.exit(status)
 """
+ACCOUNT = {"id": "sub-test", "tenantId": "tenant-test", "user": {"name": "ada@example.com", "type": "user"}}
 PRINCIPALS = [{"name": name, "id": f"id-of-{name}"} for name in ("catalog", "orders", "customers", "functions")]
 
 
@@ -39,7 +40,7 @@ class Cloud:
     environment: dict[str, str]
 
     def answers(self, *answers: tuple[str, list[tuple[int, str, str]]]) -> None:
-        (self.folder / "answers").write_text(json.dumps(answers))
+        (self.folder / "answers").write_text(json.dumps([*answers, ("az account show", ok(ACCOUNT))]))
 
     def heard(self, word: str) -> list[dict[str, Any]]:
         lines = (self.folder / "log").read_text().splitlines() if (self.folder / "log").exists() else []
@@ -66,10 +67,11 @@ def stand_in(folder: Path, secrets: list[str]) -> Cloud:
         program = folder / name
         program.write_text(f"#!{sys.executable}\n{STAND_IN}")
         program.chmod(program.stat().st_mode | stat.S_IXUSR)
-    (folder / "answers").write_text("[]")
     (folder / "files").mkdir()
     told = {
         "AZURE_ENV_NAME": "test",
+        "AZURE_SUBSCRIPTION_ID": "sub-test",
+        "AZURE_TENANT_ID": "tenant-test",
         "AZURE_LOCATION": "westeurope",
         "AZURE_RESOURCE_GROUP": "rg-test",
         "AZURE_PRINCIPAL_ID": "id-of-operator",
@@ -86,7 +88,9 @@ def stand_in(folder: Path, secrets: list[str]) -> Cloud:
         "STORE_POSTGRES": json.dumps({"server": "pg.example.com", "databases": ["catalog", "orders"]}),
         "STORE_AZURESQL": json.dumps({"server": "sql.example.com", "databases": ["customers"]}),
     }
-    return Cloud(folder, {**told, "PATH": str(folder), "TMPDIR": str(folder / "files")})
+    cloud = Cloud(folder, {**told, "PATH": str(folder), "TMPDIR": str(folder / "files")})
+    cloud.answers()
+    return cloud
 
 
 def vault(names: list[str], *more: tuple[str, list[tuple[int, str, str]]]) -> Iterator[tuple[str, Any]]:

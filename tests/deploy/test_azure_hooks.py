@@ -85,21 +85,6 @@ def test_tables_need_no_address(engine: str, cloud: Cloud) -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize(
-    ("kind", "asked", "becomes"),
-    [("user", "signed-in-user show", "User"), ("servicePrincipal", "sp show --id ada", "ServicePrincipal")],
-)
-def test_whoever_is_logged_in_becomes_the_operator(kind: str, asked: str, becomes: str, cloud: Cloud) -> None:
-    cloud.answers(("account show", ok({"name": "ada", "type": kind})), (asked, ok('"id-of-ada"')))
-
-    done = cloud.run("preprovision", OPERATOR_NAME="")
-
-    assert done.returncode == 0, done.stderr
-    assert len(cloud.heard("azd env set AZURE_PRINCIPAL_ID id-of-ada")) == 1
-    assert len(cloud.heard("azd env set OPERATOR_NAME ada")) == 1
-    assert len(cloud.heard(f"azd env set AZURE_PRINCIPAL_TYPE {becomes}")) == 1
-
-
 def test_every_secret_of_the_topology_is_made_at_random_and_shown_to_nobody(cloud: Cloud, store: Topology) -> None:
     cloud.answers(*vault([]))
 

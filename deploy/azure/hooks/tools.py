@@ -66,6 +66,10 @@ class Tools:
             raise Failed(f"{name} is not set: azd env set {name} <value>")
         return found
 
+    def subscription(self) -> tuple[str, str]:
+        """For az, whose own may be another."""
+        return "--subscription", self.setting("AZURE_SUBSCRIPTION_ID")
+
     def _patiently(self, command: tuple[str, ...], told: Mapping[str, str], seconds: float) -> str:
         until = self.clock() + PATIENCE_SECONDS
         while True:
