@@ -1,13 +1,15 @@
-"""Programs that stand in for az, azd, psql and sqlcmd, and note what azd's hooks tell them."""
+"""Programs that stand in for az, azd, curl, psql and sqlcmd, and note what azd's hooks tell them."""
 
 import json
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from deploy.azure.hooks.tools import Tools
 
 HOOKS = Path(__file__).parents[2] / "deploy/azure/hooks"
 LONGEST_SECONDS = 30
@@ -40,7 +42,7 @@ class Cloud:
     environment: dict[str, str]
 
     def answers(self, *answers: tuple[str, list[tuple[int, str, str]]]) -> None:
-        (self.folder / "answers").write_text(json.dumps([*answers, ("az account show", ok(ACCOUNT))]))
+        (self.folder / "answers").write_text(json.dumps([*answers, *usual()]))
 
     def heard(self, word: str) -> list[dict[str, Any]]:
         lines = (self.folder / "log").read_text().splitlines() if (self.folder / "log").exists() else []
@@ -62,8 +64,16 @@ def ok(value: object = "") -> list[tuple[int, str, str]]:
     return [(0, value if isinstance(value, str) else json.dumps(value), "")]
 
 
+def usual() -> Iterator[tuple[str, list[tuple[int, str, str]]]]:
+    """What is answered where a test says nothing else."""
+    yield "az account show", ok(ACCOUNT)
+    yield "az containerapp show", ok(["functions--1", "functions.example.com"])
+    yield "az containerapp revision show", ok(["RunningAtMaxScale", "Healthy"])
+    yield "curl", ok("401")
+
+
 def stand_in(folder: Path, secrets: list[str]) -> Cloud:
-    for name in ("az", "azd", "psql", "sqlcmd"):
+    for name in ("az", "azd", "curl", "psql", "sqlcmd"):
         program = folder / name
         program.write_text(f"#!{sys.executable}\n{STAND_IN}")
         program.chmod(program.stat().st_mode | stat.S_IXUSR)
@@ -100,3 +110,8 @@ def vault(names: list[str], *more: tuple[str, list[tuple[int, str, str]]]) -> It
     yield "get-access-token", ok("token-of-ada")
     yield "sp show", ok('"api"')
     yield "appRoleAssignedTo", ok({"value": []})
+
+
+def patient(cloud: Cloud, clock: Callable[[], float], pauses: list[float]) -> Tools:
+    """Waits without waiting; what it would have waited is in `pauses`."""
+    return Tools(environment=cloud.environment, say=lambda _: None, clock=clock, pause=pauses.append)

@@ -4,7 +4,6 @@ import json
 import stat
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ from deploy.azure.hooks.postprovision import postprovision
 from deploy.azure.hooks.preprovision import flaws
 from deploy.azure.hooks.tools import Failed, Tools, written
 from localcloud.topology import Topology
-from tests.deploy.azure_stand_ins import HOOKS, Cloud, ok, vault
+from tests.deploy.azure_stand_ins import HOOKS, Cloud, ok, patient, vault
 
 pytestmark = pytest.mark.deploy
 
@@ -148,16 +147,12 @@ def test_each_service_enters_its_own_database_as_its_identity(cloud: Cloud) -> N
     assert "token-of-ada" not in done.stdout + done.stderr
 
 
-def tools(cloud: Cloud, clock: Callable[[], float], pauses: list[float]) -> Tools:
-    return Tools(environment=cloud.environment, say=lambda _: None, clock=clock, pause=pauses.append)
-
-
 def test_a_right_that_is_not_known_yet_is_waited_for(cloud: Cloud) -> None:
     refused = (1, "", "(Forbidden) Caller is not authorized. Code: ForbiddenByRbac")
     cloud.answers(("secret list", [refused, refused, *ok("[]")]), *vault([]))
     pauses: list[float] = []
 
-    postprovision(tools(cloud, lambda: 0.0, pauses))
+    postprovision(patient(cloud, lambda: 0.0, pauses))
 
     assert len(pauses) == 2
 
@@ -167,28 +162,7 @@ def test_what_stays_refused_is_an_error_in_the_end(cloud: Cloud) -> None:
     times = iter(range(0, 10_000, 100))
 
     with pytest.raises(Failed, match="az keyvault secret list … failed: ForbiddenByRbac"):
-        postprovision(tools(cloud, lambda: float(next(times)), []))
-
-
-def test_the_door_is_opened_after_the_functions_hear(cloud: Cloud) -> None:
-    cloud.answers(("routes.bicep", ok({"address": {"type": "String", "value": "https://store.example.com"}})))
-
-    done = cloud.run("postdeploy")
-
-    names = [each["command"][each["command"].index("--name") + 1] for each in cloud.heard("deployment group create")]
-    assert names == ["subscriptions", "routes"]
-    assert "https://store.example.com" in done.stdout
-    assert len(cloud.heard("azd env set STORE_ADDRESS https://store.example.com")) == 1
-
-
-def test_nobody_can_order_where_the_functions_do_not_hear(cloud: Cloud) -> None:
-    cloud.answers(("subscriptions.bicep", [(1, "", "the endpoint did not answer the handshake")]))
-
-    done = cloud.run("postdeploy")
-
-    assert done.returncode == 1
-    assert "handshake" in done.stderr
-    assert cloud.heard("routes.bicep") == []
+        postprovision(patient(cloud, lambda: float(next(times)), []))
 
 
 def test_a_program_that_hangs_is_an_error(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def flaws(tools: Tools) -> list[str]:
         if engine in engines.values() and not tools.has(client):
             found.append(f"{client} is needed for {engine} and not on PATH: {origin}")
     found += flaws_of_address(tools.environment.get("OPERATOR_ADDRESS", ""), engines.values())
-    found += [f"{each} is not on PATH" for each in ("az", "azd") if not tools.has(each)]
+    found += [f"{each} is not on PATH" for each in ("az", "azd", "curl") if not tools.has(each)]
     return found
 
 
