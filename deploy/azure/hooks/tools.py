@@ -1,4 +1,4 @@
-"""The programs that hooks drive (az, azd, curl, psql, sqlcmd): each has a deadline, none has a secret in its arguments."""
+"""The programs that hooks drive: az, azd, curl, psql, sqlcmd. Each has a deadline, none a secret in its arguments."""
 
 import json
 import os
