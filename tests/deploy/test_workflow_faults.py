@@ -126,6 +126,27 @@ FAULTS: Mapping[Rule, list[Fault]] = {
             "deploy does not tell catalog.bicepparam API_CLIENT_ID",
         ),
     ],
+    deployment_rules.what_nobody_says_is_the_same_for_azd: [
+        (
+            "infra.yml",
+            r"vars\.PURGE_PROTECTION \|\| 'true'",
+            "vars.PURGE_PROTECTION",
+            "for PURGE_PROTECTION another default",
+        ),
+        (
+            "infra.yml",
+            r"vars\.CATALOG_ENGINE \|\| 'postgres'",
+            "vars.CATALOG_ENGINE || 'tables'",
+            "provision takes for CATALOG_ENGINE another default than main.bicepparam: 'postgres'",
+        ),
+        ("infra.yml", r": \"\$\{AZURE_PRINCIPAL_TYPE:\?.*\n", ":\n", "for AZURE_PRINCIPAL_TYPE another default"),
+        (
+            "deploy-service.yml",
+            r"vars\.STAFF_LANGUAGE \|\| 'en'",
+            "vars.STAFF_LANGUAGE",
+            "for STAFF_LANGUAGE another default",
+        ),
+    ],
     deployment_rules.releases_are_of_each_deployable: [
         ("release.yml", r"      - gateway-v\*\n", "", "its tags are not one for each"),
         ("folder.sh", 'echo "deploy/gateway"', 'echo "gateway"', "gateway is not in deploy/gateway"),
