@@ -71,6 +71,19 @@ def a_deployment_has_the_identity_of_its_team(pipeline: Pipeline) -> Iterator[st
         yield "deploy-service.yml: reads a secret; the login needs none"
 
 
+def the_platform_is_shown_by_a_reader_and_changed_on_main(pipeline: Pipeline) -> Iterator[str]:
+    jobs = pipeline.workflow("infra.yml").jobs
+    plan, change = jobs.get("what-if", {}), jobs.get("provision", {})
+    if not any("--validation-level ProviderNoRbac" in str(step.get("run")) for step in plan.get("steps", ())):
+        yield "infra.yml: what-if wants rights that its identity does not have"
+    if "github.event.pull_request.head.repo.full_name == github.repository" not in plan.get("if", ""):
+        yield "infra.yml: what-if gives a fork an identity"
+    if (plan.get("environment"), change.get("environment")) != ("platform-plan", "platform-prod"):
+        yield "infra.yml: who may read and who may write are not platform-plan and platform-prod"
+    if change.get("if") != "github.event_name == 'push'" or "push" not in pipeline.workflow("infra.yml").triggers:
+        yield "infra.yml: provision could change the platform from any branch"
+
+
 def what_a_template_reads_is_told(pipeline: Pipeline) -> Iterator[str]:
     """A variable that nobody sets is empty, or takes a default that is not the environment's."""
     for file, job, template, read in _readers(pipeline):
@@ -112,6 +125,7 @@ RULES: tuple[Rule, ...] = (
     whatever_an_image_takes_in_deploys_it,
     each_team_owns_what_is_its_own,
     a_deployment_has_the_identity_of_its_team,
+    the_platform_is_shown_by_a_reader_and_changed_on_main,
     what_a_template_reads_is_told,
     what_nobody_says_is_the_same_for_azd,
     releases_are_of_each_deployable,

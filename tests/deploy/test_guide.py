@@ -8,7 +8,7 @@ import yaml
 
 from deploy.azure.hooks import entra
 from services.catalog.routes.products import Creation
-from tests.deploy.pipeline import ROOT
+from tests.deploy.pipeline import ROOT, run
 
 pytestmark = pytest.mark.deploy
 
@@ -22,6 +22,16 @@ def test_what_the_guide_names_exists() -> None:
     assert [link for link in links if not (ROOT / "docs" / link).exists()] == []
     assert [file for file in files if not (ROOT / file).exists()] == []
     assert set(re.findall(r"`make ([a-z][a-z-]*)", guide)) - set(targets) == set()
+
+
+def test_a_shell_can_read_what_the_guide_tells_it() -> None:
+    blocks = re.findall(r"^```sh\n(.*?)^```", (ROOT / "docs" / "deploy.md").read_text(), re.MULTILINE | re.DOTALL)
+    filled = [re.sub(r"<[a-zA-Z][^<>\n]*>", "filled-in", block) for block in blocks]  # what stands for yours
+
+    said = [run("bash", "-n", "-c", block).stderr for block in filled]
+
+    assert len(blocks) > 5
+    assert said == [""] * len(blocks)
 
 
 def test_what_the_guide_says_it_costs_is_what_the_prices_say() -> None:

@@ -126,6 +126,12 @@ FAULTS: Mapping[Rule, list[Fault]] = {
             "deploy does not tell catalog.bicepparam API_CLIENT_ID",
         ),
     ],
+    deployment_rules.the_platform_is_shown_by_a_reader_and_changed_on_main: [
+        ("infra.yml", "ProviderNoRbac", "Provider", "what-if wants rights that its identity does not have"),
+        ("infra.yml", r" && github\.event\.pull_request\.head.*", "", "what-if gives a fork an identity"),
+        ("infra.yml", "environment: platform-plan", "environment: platform-prod", "who may read and who may write"),
+        ("infra.yml", r"    if: github\.event_name == 'push'\n", "", "could change the platform from any branch"),
+    ],
     deployment_rules.what_nobody_says_is_the_same_for_azd: [
         (
             "infra.yml",
