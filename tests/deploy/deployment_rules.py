@@ -80,8 +80,10 @@ def the_platform_is_shown_by_a_reader_and_changed_on_main(pipeline: Pipeline) ->
         yield "infra.yml: what-if gives a fork an identity"
     if (plan.get("environment"), change.get("environment")) != ("platform-plan", "platform-prod"):
         yield "infra.yml: who may read and who may write are not platform-plan and platform-prod"
-    if change.get("if") != "github.event_name == 'push'" or "push" not in pipeline.workflow("infra.yml").triggers:
+    if change.get("if") != "github.event_name != 'pull_request' && github.ref == 'refs/heads/main'":
         yield "infra.yml: provision could change the platform from any branch"
+    if not {"push", "workflow_dispatch"} <= set(pipeline.workflow("infra.yml").triggers):
+        yield "infra.yml: nobody can have the platform provisioned again, as a changed key needs it"
 
 
 def what_a_template_reads_is_told(pipeline: Pipeline) -> Iterator[str]:

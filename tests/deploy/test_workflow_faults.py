@@ -130,7 +130,8 @@ FAULTS: Mapping[Rule, list[Fault]] = {
         ("infra.yml", "ProviderNoRbac", "Provider", "what-if wants rights that its identity does not have"),
         ("infra.yml", r" && github\.event\.pull_request\.head.*", "", "what-if gives a fork an identity"),
         ("infra.yml", "environment: platform-plan", "environment: platform-prod", "who may read and who may write"),
-        ("infra.yml", r"    if: github\.event_name == 'push'\n", "", "could change the platform from any branch"),
+        ("infra.yml", r"    if: (.*) && github\.ref.*\n", r"    if: \1\n", "could change the platform from any branch"),
+        ("infra.yml", r"  workflow_dispatch:\n", "", "nobody can have the platform provisioned again"),
     ],
     deployment_rules.what_nobody_says_is_the_same_for_azd: [
         (
