@@ -12,6 +12,8 @@ from tests.deploy.pipeline import ROOT, run
 
 pytestmark = pytest.mark.deploy
 
+OURS = (".github", "deploy", "docs", "functions", "libs", "services")
+
 
 def test_what_the_guide_names_exists() -> None:
     guide = (ROOT / "docs" / "deploy.md").read_text()
@@ -22,6 +24,20 @@ def test_what_the_guide_names_exists() -> None:
     assert [link for link in links if not (ROOT / "docs" / link).exists()] == []
     assert [file for file in files if not (ROOT / file).exists()] == []
     assert set(re.findall(r"`make ([a-z][a-z-]*)", guide)) - set(targets) == set()
+
+
+def test_a_file_that_the_guide_calls_by_the_end_of_its_path_exists() -> None:
+    """`entrance/gateway.yaml` of an overlay, `infra.yml` of the workflows."""
+    guide = (ROOT / "docs" / "deploy.md").read_text()
+    files = [f"/{path.relative_to(ROOT)}" for folder in OURS for path in (ROOT / folder).rglob("*.*")]
+    files += [f"/{path.name}" for path in ROOT.glob("*.*")]
+
+    named = set(
+        re.findall(r"(?<![\w/.>*-])\w[\w-]*(?:/[\w-]+)*\.(?:yaml|yml|bicep|bicepparam|env|json|py|md|sh)\b", guide)
+    )
+
+    assert len(named) > 20
+    assert [name for name in sorted(named) if not any(file.endswith(f"/{name}") for file in files)] == []
 
 
 def test_a_shell_can_read_what_the_guide_tells_it() -> None:
