@@ -75,13 +75,15 @@ def bound(names: Names, more: Mapping[str, Value]) -> Names:
 def _string(node: Node, names: Names) -> Value:
     escapes = {"\\'": "'", "\\n": "\n", "\\$": "$", "\\\\": "\\"}
     out, later = "", False
-    for each in node.named_children:
+    for each in node.children[1:]:
+        if each.type != "string_content":
+            out += text(each)[: -len(text(each).lstrip())]  # blanks are the grammar's, wherever it can
         match each.type:
             case "string_content":
                 out += text(each)
             case "escape_sequence":
-                out += escapes[text(each)]
-            case _:
+                out += escapes[text(each).lstrip()]
+            case "interpolation":
                 value = evaluate(inner(each)[0], names)
                 if value is None:
                     raise Wrong(f"line {each.start_point[0] + 1}: {text(each)} is null")

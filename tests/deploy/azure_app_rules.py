@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from deploy import schemas
 from libs.common.database import engine_of
 from libs.common.settings import Incomplete
 from tests.deploy.azure_plans import (
@@ -23,7 +24,6 @@ from tests.deploy.azure_plans import (
     one,
     planned,
     refused,
-    schema_of,
     topology_of,
 )
 
@@ -97,7 +97,7 @@ def _flaws_of_url(url: str, engine: str, name: str, database: Thing | None) -> F
 
 def apps(root: Path) -> Faults:
     """What reaches Container Apps is of its form, and only the platform's identity pulls and scales."""
-    schema = schema_of("aca-containerapp.schema.json")
+    schema = schemas.read("container-app")
     bus = one(planned(root, "main.bicepparam")[0], "Microsoft.ServiceBus/namespaces").name
     for name in SETTINGS:
         app = one(planned(root, f"{name}.bicepparam")[0], "Microsoft.App/containerApps")
@@ -137,7 +137,7 @@ def routes(root: Path) -> Faults:
     """Only what the topology lets through, by apps that are there."""
     config = one(planned(root, "routes.bicep")[0], "Microsoft.App/managedEnvironments/httpRouteConfigs")
     body = {"name": config.name, "properties": config.body["properties"]}
-    yield from (f"routes: {fault}" for fault in refused(body, schema_of("aca-httprouteconfig.schema.json")))
+    yield from (f"routes: {fault}" for fault in refused(body, schemas.read("container-app-routes")))
     wanted = {(each["path"], each["to"]) for each in topology_of(root)["routes"] if each["to"] != "storage"}
     found = {
         (route["match"].get("pathSeparatedPrefix", route["match"].get("prefix")), target["containerApp"])
@@ -152,7 +152,7 @@ def routes(root: Path) -> Faults:
 def azd(root: Path) -> Faults:
     """azure.yaml, also where azd's schema lets a slip pass: any key will do for it in a service."""
     told = yaml.safe_load((root / "azure.yaml").read_text())
-    schema = schema_of("azure.yaml.schema.json")
+    schema = schemas.read("azd")
     yield from (f"azure.yaml: {fault}" for fault in refused(told, schema))
     keys = set(schema["properties"]["services"]["additionalProperties"]["properties"])
     for name, service in told["services"].items():

@@ -14,7 +14,7 @@ pytest.importorskip("jsonschema", reason="jsonschema is not installed: `uv sync 
 import jsonschema
 
 from deploy.azure.expressions import Later, Wrong
-from deploy.azure.plan import Thing, plan
+from deploy.azure.plan import Thing, parsed, plan
 from deploy.lint.documents import Missing
 from functions.settings import Settings as FunctionsSettings
 from services.catalog.settings import Settings as CatalogSettings
@@ -22,9 +22,8 @@ from services.customers.settings import Settings as CustomersSettings
 from services.orders.settings import Settings as OrdersSettings
 
 # Whoever looks at a plan takes these from here, and is skipped where what reads Bicep is not installed.
-__all__ = ("Later", "Thing", "Wrong", "plan")
+__all__ = ("Later", "Thing", "Wrong", "parsed", "plan")
 PROJECT = Path(__file__).parents[2]
-SHARED = PROJECT.parent / "shared"
 UNSET = "set-by-the-environment"
 SERVICES = ("catalog", "orders", "customers")
 SETTINGS: Mapping[str, Any] = {
@@ -64,16 +63,10 @@ Rule = Callable[[Path], Faults]
 
 def told(rule: Rule, root: Path) -> str:
     """The rule's faults, one line each. Skips where it can't be asked."""
-    if not SHARED.is_dir():
-        pytest.skip("Azure's type definitions and azd's schema are not beside this repository (../shared)")
     try:
         return "\n".join(rule(root))
     except Missing as missing:
         pytest.skip(str(missing))
-
-
-def schema_of(file: str) -> dict[str, Any]:
-    return dict(json.loads((SHARED / "schemas" / file).read_text()))
 
 
 def refused(body: Any, schema: Mapping[str, Any]) -> Faults:

@@ -48,7 +48,9 @@ resource account 'Microsoft.Storage/storageAccounts@2025-06-01' = [for (name, i)
   name: '${twice(name)}${i}'
   properties: { size: sizes[name], rest: i == 0 ? 'first' : null }
 }]
-output last string = account[1].properties.size == 2 ? account[1].properties.primaryEndpoints.blob : word
+var apart = '${split('a b', ' ')[1]} ${many[0]}'
+var right = account[1].properties.size == 2 && apart == 'b x'
+output last string = right ? account[1].properties.primaryEndpoints.blob : word
 """
 OTHER = "resource other 'Microsoft.Storage/storageAccounts@2025-06-01' = {{\n  name: {}\n}}\n"
 
@@ -73,7 +75,11 @@ def test_a_plan_has_what_a_file_would_make_and_what_only_azure_knows(tmp_path: P
         ("in many:", "in account[0].properties.names:", "is known only later"),
         ("${twice(name)}", "${account[0].properties.id}", "leads back to itself"),
         ("'${text}${text}'", "'${word}'", "a function does not see word"),
-        ("= account[1].properties.size == 2", "= map(many, i => (account[length(i)].id)) == 2", "inside a lambda"),
+        (
+            "= account[1].properties.size == 2 &&",
+            "= map(many, i => (account[length(i)].id)) == 2 &&",
+            "inside a lambda",
+        ),
         ("many string[] = ['x', 'y']", "many string[] = [string('x'), 'y']", "give"),
         ("twice(name)", "thrice(name)", "thrice does not exist"),
         ("sizes[name]", "length()", r"length\(\): "),

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from deploy import schemas
 from deploy.lint import environment
 from localcloud import azurite, gateway
 from localcloud.addresses import Addresses
@@ -21,7 +22,6 @@ from tests.deploy.tools import COMPOSE_FILE, resolved, tool
 
 pytestmark = pytest.mark.deploy
 
-SCHEMA = ROOT.parent / "shared/schemas/compose-spec.json"
 OPERATORS_DATABASE = "postgresql://store@127.0.0.1:8095/postgres?sslmode=disable"
 # Another file, another word, the same meaning.
 PATHS = {"SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "IDENTITY_HEADER", "PAYMENTS_KEY", "CORS_ORIGINS"}
@@ -48,12 +48,8 @@ def test_compose_reads_the_file_and_asks_for_nothing() -> None:
 
 def test_the_file_keeps_to_the_specification() -> None:
     jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not installed: `uv sync --group deploy`")
-    if not SCHEMA.exists():
-        pytest.skip("the schema of Compose is not beside this repository (../shared/schemas)")
 
-    errors = jsonschema.Draft7Validator(json.loads(SCHEMA.read_text())).iter_errors(
-        yaml.safe_load(COMPOSE_FILE.read_text())
-    )
+    errors = jsonschema.Draft7Validator(schemas.read("compose")).iter_errors(yaml.safe_load(COMPOSE_FILE.read_text()))
 
     assert [error.message for error in errors] == []
 
