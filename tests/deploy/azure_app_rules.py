@@ -2,21 +2,24 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import MISSING, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from deploy import schemas
+from deploy.lint import environment
 from libs.common.database import engine_of
 from libs.common.settings import Incomplete
+from localcloud import topology
 from tests.deploy.azure_plans import (
     ENVIRONMENT,
     KINDS,
     PROJECT,
     SERVICES,
     SETTINGS,
+    TOPOLOGY,
     UNSET,
     Faults,
     Thing,
@@ -30,9 +33,11 @@ from tests.deploy.azure_plans import (
 
 def settings(root: Path) -> Faults:
     """Every deployable is told all that it must be told, and nothing that it does not ask for."""
+    store = topology.load(root / TOPOLOGY)
     for name, kind in SETTINGS.items():
         things, _ = planned(root, f"{name}.bicepparam")
         app = one(things, "Microsoft.App/containerApps")
+        yield from environment.check_app_environments(name, app.body, store)
         template = app.body["properties"]["template"]
         for container in [*template["containers"], *template.get("initContainers", [])]:
             told = {each["name"]: each.get("value", each.get("secretRef")) for each in container["env"]}
@@ -43,8 +48,6 @@ def settings(root: Path) -> Faults:
             empty = {key for key, value in told.items() if value == ""} - _may_be_empty(kind)
             unset = {key for key, value in told.items() if value == UNSET}
             yield from (f"{name}: {key} is set by nobody" for key in sorted(empty | unset))
-            required = [each.name.upper() for each in fields(kind) if each.default is MISSING] if kind else []
-            yield from (f"{name}: {key} is missing" for key in required if key not in told)
         given = next(each for each in things if each.name == f"{name}-app").body["params"]["settings"]
         yield from (f"{name}: {key} is given, and nobody asks for it" for key in given if key not in told)
 

@@ -1,6 +1,5 @@
 """What the files in deploy/azure come to, for the rules that look at it. `root` is the project's, or a copy of it."""
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from services.orders.settings import Settings as OrdersSettings
 # Whoever looks at a plan takes these from here, and is skipped where what reads Bicep is not installed.
 __all__ = ("Later", "Thing", "Wrong", "parsed", "plan")
 PROJECT = Path(__file__).parents[2]
+TOPOLOGY = "deploy/topology.yaml"
 UNSET = "set-by-the-environment"
 SERVICES = ("catalog", "orders", "customers")
 SETTINGS: Mapping[str, Any] = {
@@ -71,8 +71,15 @@ def told(rule: Rule, root: Path) -> str:
 
 def refused(body: Any, schema: Mapping[str, Any]) -> Faults:
     """By a JSON schema, of whichever draft."""
-    for error in jsonschema.validators.validator_for(schema)(schema).iter_errors(json.loads(json.dumps(body))):
+    for error in jsonschema.validators.validator_for(schema)(schema).iter_errors(known(body)):
         yield f"{error.json_path}: {error.message[:200]}"
+
+
+def known(value: Any) -> Any:
+    """Without what only Azure knows."""
+    if isinstance(value, Mapping):
+        return {key: known(each) for key, each in value.items() if not isinstance(each, Later)}
+    return [known(each) for each in value] if isinstance(value, list) else value
 
 
 def planned(root: Path, file: str, **environment: str) -> tuple[list[Thing], Mapping[str, Any]]:
@@ -94,4 +101,4 @@ def made(things: list[Thing], kind: str) -> dict[str, Thing]:
 
 
 def topology_of(root: Path) -> dict[str, Any]:
-    return dict(yaml.safe_load((root / "deploy/topology.yaml").read_text()))
+    return dict(yaml.safe_load((root / TOPOLOGY).read_text()))
