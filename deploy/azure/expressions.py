@@ -129,8 +129,12 @@ def _binary(node: Node, names: Names) -> Value:
 
 
 def _ternary(node: Node, names: Names) -> Value:
-    taken = "consequence" if evaluate(child(node, "condition"), names) else "alternative"
-    return evaluate(child(node, taken), names)
+    """Where Azure will say only later which it is, both are told."""
+    condition = evaluate(child(node, "condition"), names)
+    if isinstance(condition, Later):
+        one, other = (evaluate(child(node, each), names) for each in ("consequence", "alternative"))
+        return Later(f"<{condition[1:-1]} ? {one} : {other}>")
+    return evaluate(child(node, "consequence" if condition else "alternative"), names)
 
 
 def _member(node: Node, names: Names) -> Value:

@@ -53,6 +53,7 @@ PURE: dict[str, Callable[..., Value]] = {
     "json": json.loads,
     "length": len,
     "map": lambda items, change: [change(item) for item in items],
+    "max": max,
     "objectKeys": sorted,
     "replace": lambda value, old, new: value.replace(old, new),
     "split": lambda value, at: value.split(at),

@@ -7,6 +7,7 @@ import pytest
 from tests.deploy import azure_app_rules as app
 from tests.deploy import azure_cluster_rules as cluster
 from tests.deploy import azure_rules as platform
+from tests.deploy import azure_zone_rules as zones
 from tests.deploy.azure_bodies import bodies
 from tests.deploy.azure_slips import AZURE, MODULES, TOPOLOGY, Slip, copied, told_of
 
@@ -57,7 +58,7 @@ SLIPS = [
      "for (right, i) in vault.properties.x:", platform.plans, "known only later"),
     ("a name that Azure can't know", MODULES + "readers.bicep", "identity[i].id, right.role",
      "identity[i].properties.principalId, right.role", platform.plans, "properties is known only later"),
-    ("a file without its line", AZURE + "routes.bicep", "// What people reach", "What people reach", platform.plans,
+    ("a file without its line", AZURE + "routes.bicep", "// What people reach", "//What people reach", platform.plans,
      "routes.bicep does not open"),
     ("a deployable looks elsewhere", MODULES + "app.bicep", "name: names.registry", "name: 'registry'", platform.names,
      "registry is counted on"),
@@ -136,6 +137,16 @@ SLIPS = [
      "metric: 'DeadLetters'", platform.alerts, "nobody watches DeadletteredMessages"),
     ("an alert that tells nobody", MODULES + "app.bicep", "actions: [{ actionGroupId: alerts.id }]", "actions: []",
      platform.alerts, "tells nobody"),
+    ("zones without a network", MODULES + "environment.bicep", "vnetConfiguration: zoneRedundant ? {",
+     "vnetConfiguration: zoneRedundant && empty(name) ? {", zones.network, "in no network of ours"),
+    ("a network for nothing", MODULES + "environment.bicep", "= if (zoneRedundant) {", "= {", zones.network,
+     "a network that nobody asked for"),
+    ("a subnet too small", MODULES + "environment.bicep", "10.0.0.0/24", "10.0.0.0/28", zones.network,
+     "smaller than /27"),
+    ("a subnet for others", MODULES + "environment.bicep", "'Microsoft.App/environments'",
+     "'Microsoft.Web/serverFarms'", zones.network, "not left to Container Apps"),
+    ("a replica in one zone", MODULES + "app.bicep", "max(2, least)", "least",
+     zones.replicas, "catalog: its least replicas are"),
 ]  # fmt: skip
 
 
