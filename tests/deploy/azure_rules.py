@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from fnmatch import fnmatchcase
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from tests.deploy.azure_plans import (
     topology_of,
 )
 
+TOPICS = (KINDS["topics"], "Microsoft.EventGrid/systemTopics")
 # Of Microsoft's page "Azure built-in roles", written down a second time: a slip in one of them is seen.
 BUILT_IN = {
     "7f951dda-4ed3-4680-a7ca-43fe172d538d": "AcrPull",
@@ -265,9 +267,12 @@ def alerts(root: Path) -> Faults:
         said = thing.body["properties"]
         if not said["enabled"] or not said["actions"]:
             yield f"alert {thing.name} tells nobody"
-        watched |= {(scope, each["metricName"]) for scope in said["scopes"] for each in said["criteria"]["allOf"]}
+        for scope, each in product(said["scopes"], said["criteria"]["allOf"]):
+            watched.add((scope, each["metricName"]))
+            if f"/{each['metricNamespace']}/".lower() not in scope.lower():
+                yield f"alert {thing.name} looks for a metric of {each['metricNamespace']} at {scope}"
     wanted = {(thing.id, "Requests") for thing in made(things, "Microsoft.App/containerApps").values()}
-    wanted |= {(thing.id, "DeadLetteredCount") for thing in made(things, KINDS["topics"]).values()}
+    wanted |= {(thing.id, "DeadLetteredCount") for kind in TOPICS for thing in made(things, kind).values()}
     bus = one(things, "Microsoft.ServiceBus/namespaces").id
     wanted |= {(bus, "DeadletteredMessages"), (bus, "ActiveMessages")}
     yield from (f"nobody watches {metric} of {scope}" for scope, metric in sorted(wanted - watched))
