@@ -133,6 +133,25 @@ def test_the_gateway_leads_where_that_of_make_run_leads(project: Any, store: Top
     assert {name: told[f"{name.upper()}_URL"] for name in upstreams} == upstreams
 
 
+def test_laid_over_it_is_the_store_on_microsofts_emulator(project: Any, laptop: Store) -> None:
+    parts = resolved("-f", "docker-compose.yml", "-f", "deploy/compose/microsoft-servicebus.yaml")["services"]
+    told = {name: parts[name]["environment"] for name in (*SERVICES, "functions")}
+    usual = {name: project["services"][name]["environment"] for name in told}
+    emulator = parts["cloud"]["command"][-1]
+
+    assert set(parts) == set(project["services"]) - {"azure-functions"}
+    assert emulator.startswith("Endpoint=sb://servicebus;")
+    assert emulator.endswith(";UseDevelopmentEmulator=true")
+    assert parts["cloud"]["command"][:-2] == project["services"]["cloud"]["command"]
+    for name, said in told.items():
+        names = environment.names_on_laptop(laptop.topology, name).known
+        changed = {key: value for key, value in said.items() if usual[name].get(key) != value}
+        assert changed == {"ServiceBus" if name == "functions" else "SERVICE_BUS": emulator}
+        assert set(usual[name]) - set(said) <= {"SERVICE_BUS_ENDPOINT", "ServiceBus__fullyQualifiedNamespace"}
+        assert "SERVICE_BUS_ENDPOINT" not in said
+        assert set(said) <= names | PATHS
+
+
 def test_microsofts_emulator_has_the_queues_of_the_topology(store: Topology) -> None:
     told = json.loads((ROOT / "deploy/compose/servicebus.json").read_text())
     queues = {each["Name"]: each["Properties"] for each in told["UserConfig"]["Namespaces"][0]["Queues"]}
