@@ -14,6 +14,8 @@ import msgspec
 import structlog
 from msgspec import Struct
 
+from localcloud import http
+from localcloud.eventgrid.pending import UNKEPT
 from localcloud.eventgrid.schemas import topic_id
 from localcloud.eventgrid.webhook import ORIGIN, OWN
 from localcloud.subscription import Subscription
@@ -32,7 +34,7 @@ class Proof(Struct, frozen=True):
 
 @dataclass(slots=True)
 class Handshake:
-    http: aiohttp.ClientSession
+    session: aiohttp.ClientSession
     of: Subscription
     itself: str  # Event Grid's own address
     answer_seconds: Callable[[], float]
@@ -51,7 +53,7 @@ class Handshake:
         return good
 
     async def done(self) -> None:
-        """Returns when the endpoint has agreed, and that is on disk."""
+        """Returns when the endpoint has agreed, and that is on disk; where it can't be written, it is asked again."""
         pause = FIRST_PAUSE
         while not self.agreed.is_set():
             if await self._asked():
@@ -62,14 +64,20 @@ class Handshake:
                     await self.agreed.wait()
             pause = min(2 * pause, LONGEST_PAUSE)
         self.agreed.set()
-        await self.remember(self.of.name, self.of.to.webhook or "")
         log.info("endpoint.validated", subscription=self.of.name)
+        try:
+            await self.remember(self.of.name, self.of.to.webhook or "")
+        except UNKEPT as error:
+            log.warning("endpoint.not_remembered", subscription=self.of.name, reason=str(error))
 
     async def _asked(self) -> bool:
         try:
             async with asyncio.timeout(self.answer_seconds()):
                 return await (self._offered() if self.of.schema == "cloudevents" else self._challenged())
         except (aiohttp.ClientError, TimeoutError):
+            return False
+        except Exception:  # a last door, as at `destination.attempt`: it is asked again, and the local cloud goes on
+            log.exception("handshake.broke", subscription=self.of.name)
             return False
 
     async def _offered(self) -> bool:
@@ -79,16 +87,16 @@ class Handshake:
             "WebHook-Request-Rate": RATE,
             "WebHook-Request-Callback": self.callback,
         }
-        async with self.http.options(self.of.to.webhook or "", headers=headers, allow_redirects=False) as answer:
+        async with self.session.options(self.of.to.webhook or "", headers=headers, allow_redirects=False) as answer:
             return allows(answer.status, answer.headers)
 
     async def _challenged(self) -> bool:
         headers = {"Content-Type": OWN, "aeg-event-type": "SubscriptionValidation"}
         headers["aeg-subscription-name"] = self.of.name.upper()
         body = challenge(self.of, self.code, self.callback, datetime.now(UTC))
-        post = self.http.post(self.of.to.webhook or "", data=body, headers=headers, allow_redirects=False)
+        post = self.session.post(self.of.to.webhook or "", data=body, headers=headers, allow_redirects=False)
         async with post as answer:
-            return proves(answer.status, await answer.content.read(LARGEST_ANSWER), self.code)
+            return proves(answer.status, await http.at_most(LARGEST_ANSWER, answer.content), self.code)
 
 
 def allows(status: int, headers: Mapping[str, str]) -> bool:

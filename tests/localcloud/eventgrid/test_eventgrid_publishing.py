@@ -244,6 +244,13 @@ async def test_an_event_in_binary_mode_is_taken(running: Running, functions: Fun
     assert (received["id"], received["data"], received["datacontenttype"]) == ("1", {"n": 1}, "application/json")
 
 
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+async def test_a_body_that_is_not_encoded_as_it_says_is_refused(running: Running, encoding: str) -> None:
+    status, body = await posted(running, json.dumps(GOOD).encode(), headers={"Content-Encoding": encoding})
+
+    assert (status, json.loads(body)["error"]["code"]) == (400, "BadRequest")
+
+
 @pytest.mark.parametrize("operator", ["IsNotNull", "IsNullOrUndefined"])
 async def test_data_that_is_nested_deep_breaks_nothing_where_filters_look_into_it(
     cloud: Cloud, store: Topology, operator: str
