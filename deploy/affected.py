@@ -27,6 +27,7 @@ NOTHING = (
     "bench/*",
     "deploy/*.py",
     "deploy/observability/*",
+    "deploy/schemas/*",
     ".github/CODEOWNERS",
     ".gitignore",
     "LICENSE",

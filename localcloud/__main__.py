@@ -27,7 +27,7 @@ from localcloud import certificates, functions_keys, http, identity, keyvault, m
 from localcloud.access import Access, Issuer
 from localcloud.addresses import HOST, Addresses, Port
 from localcloud.communication import MailService
-from localcloud.eventgrid import FAIR, Conditions, EventGrid
+from localcloud.eventgrid import FAIR, Conditions, Enqueue, EventGrid
 from localcloud.eventgrid.container import Container
 from localcloud.forgetting import Forgetting
 from localcloud.grid import Ground
@@ -52,6 +52,7 @@ START_SECONDS = 30
 KNOCK_SECONDS = 0.01
 ROOT_KEY = "RootManageSharedAccessKey"  # of Service Bus, for who comes with a connection string
 CONDITIONS_HELP = 'how events are delivered: {"time_scale": 0.01, "seed": 7, "duplicate": 0.1, …}'
+SERVICE_BUS_HELP = "the connection string of another Service Bus, into whose queues facts go instead of into ours"
 
 Server = Callable[[], Coroutine[Any, Any, None]]
 
@@ -73,6 +74,7 @@ class Settings:
     functions_key: str
     conditions: Conditions
     letters_host: str = HOST
+    service_bus: str = ""  # of another, whose queues facts go to; empty: ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +99,13 @@ class Cloud:
         async with (
             ground.dead_letters(tls) as dead_letters,
             _broker(settings, access) as broker,
+            _queues(settings, broker) as enqueue,
             Letters.open(state.journal("mail")) as letters,
             EventGrid.open(
                 known,
                 state.journal("eventgrid"),
                 door=ground.door(),
-                reach=ground.reach(Forgetting(broker.send, letters), settings.functions_key),
+                reach=ground.reach(Forgetting(enqueue, letters), settings.functions_key),
                 bury=dead_letters.put,
                 conditions=settings.conditions,
                 tls=tls,
@@ -126,6 +129,17 @@ def _broker(settings: Settings, access: Access) -> AbstractAsyncContextManager[B
     known, state = settings.topology, settings.state
     keys = {ROOT_KEY: Key(made_once(state.identity / ROOT_KEY, _new_key).decode())}
     return Broker.open(known.queues, state.journal("servicebus"), by_role(access), topics=known.bus_topics, keys=keys)
+
+
+@asynccontextmanager
+async def _queues(settings: Settings, broker: Broker) -> AsyncIterator[Enqueue]:
+    if not settings.service_bus:
+        yield broker.send
+        return
+    from localcloud.elsewhere import Elsewhere  # who has none need not load a client
+
+    async with Elsewhere.connect(settings.service_bus) as elsewhere:
+        yield elsewhere
 
 
 def _new_key() -> bytes:
@@ -256,6 +270,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--functions-key-file", type=Path, metavar="FILE", help="where another functions host runs")
     parser.add_argument("--letters-host", default=HOST, metavar="ADDRESS", help="where the letters can be read")
     parser.add_argument("--event-grid", type=_conditions, default=FAIR, metavar="JSON", help=CONDITIONS_HELP)
+    parser.add_argument("--service-bus", default="", metavar="CONNECTION", help=SERVICE_BUS_HELP)
     return parser
 
 
@@ -264,7 +279,7 @@ def _settings(chosen: argparse.Namespace) -> Settings:
     functions_keys.ensure(state.function_keys)
     key = functions_keys.read(chosen.functions_key_file or state.function_keys / functions_keys.EVENT_GRID)
     addresses = Addresses(chosen.base_port)
-    return Settings(chosen.topology, state, addresses, key, chosen.event_grid, chosen.letters_host)
+    return Settings(chosen.topology, state, addresses, key, chosen.event_grid, chosen.letters_host, chosen.service_bus)
 
 
 def _run(settings: Settings) -> None:

@@ -27,6 +27,7 @@ DEPLOYABLES = (*SERVICES, "functions")
 # Read by the Azure SDKs, by OpenTelemetry's, by the Functions host and by Python's TLS, not by our classes.
 SDK = re.compile(
     r"(AZURE|IDENTITY|FUNCTIONS|SSL|REQUESTS|ASPNETCORE|OTEL(?!_EXPORTER_OTLP_ENDPOINT))_\w+|(AzureWebJobs|ServiceBus__)\w+"
+    r"|ServiceBus|APPLICATIONINSIGHTS_AUTHENTICATION_STRING"
 )
 OWNERLESS = re.compile(r"\b(?:gather|ensure_future)\(")  # where one fails, the others go on, and nobody waits for them
 MOST_MODULE_LINES = 300

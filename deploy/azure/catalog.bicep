@@ -7,6 +7,8 @@ param engine Engine
 param apiClientId string
 @description('Origins whose pages may call from a browser, with spaces between; empty: none.')
 param corsOrigins string = ''
+@description('Where people read media: https://<nginx as the gateway>/media; empty: where the blobs lie.')
+param mediaUrl string = ''
 param environmentName string
 param location string = resourceGroup().location
 
@@ -24,7 +26,7 @@ module service 'modules/service.bicep' = {
     apiClientId: apiClientId
     settings: {
       BLOB_ENDPOINT: blobs
-      MEDIA_URL: '${blobs}/${topology.containers[0]}'
+      MEDIA_URL: empty(mediaUrl) ? '${blobs}/${topology.containers[0]}' : mediaUrl
     }
     corsOrigins: corsOrigins
     environmentName: environmentName

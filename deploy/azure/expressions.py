@@ -75,13 +75,15 @@ def bound(names: Names, more: Mapping[str, Value]) -> Names:
 def _string(node: Node, names: Names) -> Value:
     escapes = {"\\'": "'", "\\n": "\n", "\\$": "$", "\\\\": "\\"}
     out, later = "", False
-    for each in node.named_children:
+    for each in node.children[1:]:
+        if each.type != "string_content":
+            out += text(each)[: -len(text(each).lstrip())]  # blanks are the grammar's, wherever it can
         match each.type:
             case "string_content":
                 out += text(each)
             case "escape_sequence":
-                out += escapes[text(each)]
-            case _:
+                out += escapes[text(each).lstrip()]
+            case "interpolation":
                 value = evaluate(inner(each)[0], names)
                 if value is None:
                     raise Wrong(f"line {each.start_point[0] + 1}: {text(each)} is null")
@@ -127,8 +129,12 @@ def _binary(node: Node, names: Names) -> Value:
 
 
 def _ternary(node: Node, names: Names) -> Value:
-    taken = "consequence" if evaluate(child(node, "condition"), names) else "alternative"
-    return evaluate(child(node, taken), names)
+    """Where Azure will say only later which it is, both are told."""
+    condition = evaluate(child(node, "condition"), names)
+    if isinstance(condition, Later):
+        one, other = (evaluate(child(node, each), names) for each in ("consequence", "alternative"))
+        return Later(f"<{condition[1:-1]} ? {one} : {other}>")
+    return evaluate(child(node, "consequence" if condition else "alternative"), names)
 
 
 def _member(node: Node, names: Names) -> Value:

@@ -16,6 +16,8 @@ param staffMail string = ''
 param staffLanguage ('en' | 'de') = 'en'
 @description('Origins whose pages may call from a browser, with spaces between; empty: none.')
 param corsOrigins string = ''
+@description('Where people read media: https://<nginx as the gateway>/media; empty: where the blobs lie.')
+param mediaUrl string = ''
 param environmentName string
 param location string = resourceGroup().location
 
@@ -39,6 +41,7 @@ module functions 'modules/functions.bicep' = {
     staffMail: staffMail
     staffLanguage: staffLanguage
     corsOrigins: corsOrigins
+    mediaUrl: mediaUrl
     masterKey: vault.getSecret(keys.master)
     defaultKey: vault.getSecret(keys.default)
     eventGridKey: vault.getSecret(keys.eventGrid)

@@ -53,6 +53,7 @@ PURE: dict[str, Callable[..., Value]] = {
     "json": json.loads,
     "length": len,
     "map": lambda items, change: [change(item) for item in items],
+    "max": max,
     "objectKeys": sorted,
     "replace": lambda value, old, new: value.replace(old, new),
     "split": lambda value, at: value.split(at),
@@ -76,8 +77,8 @@ def builtin(name: str, folder: Path, environment: Mapping[str, str]) -> Value:
     reading: dict[str, Value] = {
         "az": {"environment": lambda: CLOUD},
         "environment": lambda: CLOUD,
-        "loadJsonContent": lambda path: json.loads(_read(folder / path)),
-        "loadYamlContent": lambda path: yaml.safe_load(_read(folder / path)),
+        "loadJsonContent": lambda path: json.loads(read(folder / path)),
+        "loadYamlContent": lambda path: yaml.safe_load(read(folder / path)),
         "readEnvironmentVariable": lambda *said: _variable(environment, *said),
     }
     found = reading.get(name, PURE.get(name))
@@ -93,7 +94,7 @@ def _variable(environment: Mapping[str, str], key: str, default: str | None = No
     return found
 
 
-def _read(path: Path) -> str:
+def read(path: Path) -> str:
     try:
         return path.read_text()
     except FileNotFoundError as missing:

@@ -19,7 +19,7 @@ param operatorType ('User' | 'Group' | 'ServicePrincipal')
 param operatorAddress string = ''
 @description('A vault so protected can\'t be purged for 7 days after it is deleted, and can\'t be made anew under its name.')
 param purgeProtection bool
-@description('Replicas in several zones, and a standby for PostgreSQL: about twice its price.')
+@description('Two replicas of each app at least, in two zones, and a standby for PostgreSQL: about twice its price.')
 param zoneRedundant bool
 param alertEmail string = ''
 @description('Origins whose pages may put a file into storage from a browser, with spaces between; empty: none.')

@@ -13,8 +13,8 @@ import tree_sitter_bicep
 from tree_sitter import Language, Node, Parser
 
 from deploy.azure.expressions import Later, Live, Names, Value, Wrong, bound, evaluate, inner, loop, member, text
-from deploy.azure.language import GROUP, builtin
-from deploy.azure.refusals import refuse_choosing, require_known
+from deploy.azure.language import GROUP, builtin, read
+from deploy.azure.refusals import everything, refuse_choosing, require_known
 
 DECLARATIONS = {
     "parameter_declaration",
@@ -77,7 +77,7 @@ class Template:
     _begun: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        nodes = [node for node in _parsed(self.path.read_text()).children if node.type in DECLARATIONS]
+        nodes = [node for node in parsed(self.path).children if node.type in DECLARATIONS]
         self._nodes = {
             ("output " if node.type == "output_declaration" else "") + _name(node): node for node in nodes
         } | self._imported()
@@ -196,7 +196,7 @@ class Template:
 
     def _imported(self) -> dict[str, Node]:
         found: dict[str, Node] = {}
-        for node in _parsed(self.path.read_text()).children:
+        for node in parsed(self.path).children:
             if node.type == "import_functionality":
                 *words, file = inner(node)
                 source = Template(self.path.parent / text(file).strip("'"), {}, {})
@@ -221,6 +221,15 @@ def plan(path: Path, environment: Mapping[str, str]) -> tuple[list[Thing], Mappi
     file = Template(path, given, environment)
     outputs = file.run()
     return file.things, outputs
+
+
+def parsed(path: Path) -> Node:
+    """Raises Wrong."""
+    root = _parsed(read(path))
+    if path.suffix == ".bicep" and root.has_error:
+        wrong = next(each for each in everything(root) if each.type == "ERROR" or each.is_missing)
+        raise Wrong(f"{path.name}: line {wrong.start_point[0] + 1}: this is not Bicep")
+    return root
 
 
 @cache

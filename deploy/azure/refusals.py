@@ -35,6 +35,20 @@ def refuse_choosing(node: Node, declared: Declared) -> None:
                 raise Wrong(f"line {node.start_point[0] + 1}: {text(access)} chooses a resource inside a lambda")
 
 
+def unused(root: Node) -> list[str]:
+    """Parameters of a file that nothing in it asks for."""
+    declared = [each for each in root.children if each.type == "parameter_declaration"]
+    names = [next(each for each in inner(node) if each.type == "identifier") for node in declared]
+    asked = {
+        text(each) for each in everything(root) if each.type == "identifier" and each not in names and not _is_key(each)
+    }
+    return [text(name) for name in names if text(name) not in asked]
+
+
+def _is_key(node: Node) -> bool:
+    return node.parent is not None and node.parent.type == "object_property" and node.parent.children[0] == node
+
+
 def everything(node: Node) -> Iterator[Node]:
     """The node, and all that is in it."""
     yield node

@@ -1,8 +1,8 @@
 """Scale rules: KEDA knows their keys, and the queue is one of the topology's."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
+from deploy import schemas
 from deploy.lint.documents import Document, of_kind, title
 from localcloud.topology import Topology
 
@@ -11,16 +11,9 @@ METRIC_TYPE = "type"  # Container Apps takes it here; KEDA has it beside the met
 Keys = Mapping[str, frozenset[str]]  # of the metadata, by type of scaler
 
 
-def keys(schema: Mapping[str, Any]) -> Keys:
+def keys() -> Keys:
     """From KEDA's own list of scalers."""
-    return {
-        scaler["type"]: frozenset(
-            each["name"]
-            for each in scaler["parameters"]
-            if each.get("metadataVariableReadable") and "deprecated" not in each
-        )
-        for scaler in schema["scalers"]
-    }
+    return {kind: frozenset(known) for kind, known in schemas.read("scalers").items()}
 
 
 def check_scalers(documents: Sequence[Document], topology: Topology) -> Iterator[str]:

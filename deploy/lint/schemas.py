@@ -1,16 +1,12 @@
 """Documents against the schemas of Kubernetes, of CRDs and of Container Apps; what no schema knows is refused."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
-from pathlib import Path
 from typing import Any
 
-import yaml
+from deploy import schemas
+from deploy.lint.documents import Document, title
 
-from deploy.lint.documents import ROOT, Document, title
-
-SCHEMAS = ROOT.parent / "shared" / "schemas"  # not part of this repository
 KUBERNETES = "1.36"
 CUSTOM = frozenset({"keda.sh", "gateway.networking.k8s.io", "secrets-store.csi.x-k8s.io"})  # what CRDs bring
 PRESERVES = "x-kubernetes-preserve-unknown-fields"
@@ -30,32 +26,24 @@ def check_core_kinds(documents: Sequence[Document]) -> Iterator[str]:
                 yield f"{title(document)}: {error.message}"
 
 
-def check_custom_kinds(documents: Sequence[Document], folder: Path = SCHEMAS) -> Iterator[str]:
-    definitions = _definitions(folder / "crds")
+def check_custom_kinds(documents: Sequence[Document]) -> Iterator[str]:
+    definitions = _definitions()
     for document in documents:
         if _is_custom(document):
-            schema = definitions.get((document["apiVersion"], document["kind"]))
-            if schema is None:
-                yield f"{title(document)}: there is no {document['apiVersion']} {document['kind']}"
+            kind = f"{document['apiVersion']} {document['kind']}"
+            if kind not in definitions:
+                yield f"{title(document)}: there is no {kind} in deploy/schemas"
             else:
-                yield from _errors(title(document), document, schema)
+                yield from _errors(title(document), document, definitions[kind])
 
 
-def check_app_schema(name: str, app: Document, folder: Path = SCHEMAS) -> Iterator[str]:
+def check_app_schema(name: str, app: Document) -> Iterator[str]:
     """Where it is comes from Bicep."""
-    schema = json.loads((folder / "aca-containerapp.schema.json").read_text())
-    yield from _errors(name, {"name": name, "location": "anywhere", **app}, schema)
+    yield from _errors(name, {"name": name, "location": "anywhere", **app}, schemas.read("container-app"))
 
 
-def check_routes_schema(routes: Document, folder: Path = SCHEMAS) -> Iterator[str]:
-    schema = json.loads((folder / "aca-httprouteconfig.schema.json").read_text())
-    yield from _errors("routes", {"name": "routes", "properties": routes}, schema)
-
-
-def scalers(folder: Path = SCHEMAS) -> Mapping[str, Any]:
-    """KEDA's own list."""
-    listed: Mapping[str, Any] = json.loads((folder / "keda-scalers.json").read_text())
-    return listed
+def check_routes_schema(routes: Document) -> Iterator[str]:
+    yield from _errors("routes", {"name": "routes", "properties": routes}, schemas.read("container-app-routes"))
 
 
 def _is_custom(document: Document) -> bool:
@@ -63,14 +51,8 @@ def _is_custom(document: Document) -> bool:
 
 
 @cache
-def _definitions(folder: Path) -> Mapping[tuple[str, str], Document]:
-    found = {}
-    for path in sorted(folder.glob("*.yaml")):
-        spec = yaml.load(path.read_text(), Loader=yaml.CSafeLoader)["spec"]
-        for version in spec["versions"]:
-            key = f"{spec['group']}/{version['name']}", spec["names"]["kind"]
-            found[key] = _strict(version["schema"]["openAPIV3Schema"])
-    return found
+def _definitions() -> Mapping[str, Document]:
+    return {kind: _strict(schema) for kind, schema in schemas.read("extensions").items()}
 
 
 def _strict(schema: Mapping[str, Any]) -> dict[str, Any]:

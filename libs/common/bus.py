@@ -5,7 +5,7 @@ import random
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import structlog
 from azure.core.credentials_async import AsyncTokenCredential
@@ -18,6 +18,7 @@ from libs.common.errors import Malformed, StoreError, Unavailable
 from libs.common.inbox import Reactions, UnknownType, react
 from libs.common.queue_watch import QueueWatch
 from libs.common.retry import pause
+from libs.common.settings import Incomplete
 
 log = structlog.get_logger()
 
@@ -33,16 +34,27 @@ PATIENCE_SECONDS = 600.0  # how long a message waits here, its lock renewed, for
 
 @asynccontextmanager
 async def connect(namespace: str, endpoint: str, credential: AsyncTokenCredential) -> AsyncIterator[ServiceBusClient]:
-    """`endpoint` (sb://host:port) is where the namespace is reached by another address; empty otherwise."""
-    client = ServiceBusClient(
-        namespace,
-        credential,
-        ssl_context=ssl.create_default_context(),
-        transport_type=TransportType.Amqp,
-        custom_endpoint_address=endpoint or None,
-    )
-    async with client:
+    """`endpoint` (sb://host:port) is where the namespace is reached by another address; empty otherwise.
+
+    Instead of a namespace, whom an identity opens, it may be a connection string with a key: Microsoft's emulator knows
+    nothing else. Raises Incomplete where that can't be read.
+    """
+    options: dict[str, Any] = {
+        "ssl_context": ssl.create_default_context(),
+        "transport_type": TransportType.Amqp,
+        "custom_endpoint_address": endpoint or None,
+    }
+    async with _client(namespace, credential, options) as client:
         yield client
+
+
+def _client(namespace: str, credential: AsyncTokenCredential, options: dict[str, Any]) -> ServiceBusClient:
+    if not namespace.startswith("Endpoint="):
+        return ServiceBusClient(namespace, credential, **options)
+    try:
+        return ServiceBusClient.from_connection_string(namespace, **options)
+    except ValueError as error:
+        raise Incomplete(f"SERVICE_BUS is no connection string: {error}") from error
 
 
 async def listen(

@@ -23,7 +23,7 @@ class ServiceSettings:
     store_url: str  # postgresql://…, mssql://… or https://… (tables): see docs/engines.md; or the name of a secret
     key_vault: str  # https://….vault.azure.net
     topic_endpoint: str  # https://…/api/events
-    service_bus: str  # fully qualified namespace
+    service_bus: str  # fully qualified namespace, or a connection string with a key
     odbc_driver: str = ""  # for mssql://: the driver's name or path, where it is not found by itself
     service_bus_endpoint: str = ""  # sb://host:port, where the namespace is reached by another address
     issuer: str  # of the tokens people bring: https://login.microsoftonline.com/<tenant>/v2.0

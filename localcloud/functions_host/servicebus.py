@@ -99,18 +99,18 @@ class Sender:
     async def open(self) -> None:
         """One that can't be opened yet is opened by the first message."""
         with suppress(ServiceBusError, TimeoutError):
-            async with self._opened():
+            async with self.opened():
                 pass
 
     async def send(self, datum: Datum) -> None:
         """Raises ServiceBusError, TimeoutError."""
-        async with self._opened() as link:
+        async with self.opened() as link:
             for message in servicebus_message.outgoing(datum):
                 await link.send_messages(message)
 
     @asynccontextmanager
-    async def _opened(self) -> AsyncIterator[ServiceBusSender]:
-        """A link that failed, or was left in the middle, is not used again."""
+    async def opened(self) -> AsyncIterator[ServiceBusSender]:
+        """For one at a time. A link that failed, or was left in the middle, is not used again."""
         async with self._lock, asyncio.timeout(SEND_SECONDS), AsyncExitStack() as unless_done:
             link, self._link = self._link or self._client.get_queue_sender(self._queue), None
             await unless_done.enter_async_context(link)

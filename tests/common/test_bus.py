@@ -16,18 +16,20 @@ from azure.servicebus import ServiceBusSubQueue, TransportType
 from azure.servicebus.aio import ServiceBusClient
 from azure.servicebus.amqp import AmqpAnnotatedMessage
 
-from libs.common.bus import MOST_TRIES, listen
+from libs.common.bus import MOST_TRIES, connect, listen
 from libs.common.errors import Unavailable
 from libs.common.inbox import Cause, Reactions
 from libs.common.measures import Measures
 from libs.common.messages import encode_fact
 from libs.common.messages.catalog import StockRefused, StockReserved
 from libs.common.queue_watch import QueueWatch
+from libs.common.settings import Incomplete
 from localcloud import certificates
 from localcloud.access import Issuer
 from localcloud.addresses import HOST
 from localcloud.servicebus.broker import Broker, Envelope
 from localcloud.topology import Queue, Topology
+from tests import emulator
 from tests.localcloud.credential import Credential
 from tests.localcloud.eventgrid.grid import listening
 from tests.localcloud.programs import free_ports
@@ -134,6 +136,27 @@ async def test_messages_are_handled_and_completed(bus: Bus) -> None:
         await so(lambda: len(heard.subjects) == 100 and bus.settled())
 
     assert sorted(heard.subjects) == sorted(str(fact.order_id) for fact in facts)
+
+
+async def test_who_has_a_connection_string_needs_neither_an_identity_nor_tls(tmp_path: Path, queue: Queue) -> None:
+    fact, heard = reserved(), Heard()
+
+    async with (
+        emulator.opened(tmp_path, {"orders": queue}) as there,
+        connect(there.connection, "", emulator.NoIdentity()) as client,
+    ):
+        bus = Bus(there.broker, client)
+        await bus.put(encode_fact(fact, ""))
+        async with bus.listened(heard):
+            await so(lambda: bus.settled() and bool(heard.subjects))
+
+    assert heard.subjects == [str(fact.order_id)]
+
+
+async def test_a_connection_string_that_is_none_is_refused_by_name() -> None:
+    with pytest.raises(Incomplete, match="SERVICE_BUS is no connection string"):
+        async with connect("Endpoint=sb://servicebus", "", emulator.NoIdentity()):
+            pass
 
 
 async def test_what_cannot_be_understood_is_dead_lettered_at_once_with_the_reason(bus: Bus) -> None:

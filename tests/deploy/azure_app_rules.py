@@ -2,20 +2,24 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import MISSING, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from deploy import schemas
+from deploy.lint import environment
 from libs.common.database import engine_of
 from libs.common.settings import Incomplete
+from localcloud import topology
 from tests.deploy.azure_plans import (
     ENVIRONMENT,
     KINDS,
     PROJECT,
     SERVICES,
     SETTINGS,
+    TOPOLOGY,
     UNSET,
     Faults,
     Thing,
@@ -23,16 +27,17 @@ from tests.deploy.azure_plans import (
     one,
     planned,
     refused,
-    schema_of,
     topology_of,
 )
 
 
 def settings(root: Path) -> Faults:
     """Every deployable is told all that it must be told, and nothing that it does not ask for."""
+    store = topology.load(root / TOPOLOGY)
     for name, kind in SETTINGS.items():
         things, _ = planned(root, f"{name}.bicepparam")
         app = one(things, "Microsoft.App/containerApps")
+        yield from environment.check_app_environments(name, app.body, store)
         template = app.body["properties"]["template"]
         for container in [*template["containers"], *template.get("initContainers", [])]:
             told = {each["name"]: each.get("value", each.get("secretRef")) for each in container["env"]}
@@ -43,8 +48,6 @@ def settings(root: Path) -> Faults:
             empty = {key for key, value in told.items() if value == ""} - _may_be_empty(kind)
             unset = {key for key, value in told.items() if value == UNSET}
             yield from (f"{name}: {key} is set by nobody" for key in sorted(empty | unset))
-            required = [each.name.upper() for each in fields(kind) if each.default is MISSING] if kind else []
-            yield from (f"{name}: {key} is missing" for key in required if key not in told)
         given = next(each for each in things if each.name == f"{name}-app").body["params"]["settings"]
         yield from (f"{name}: {key} is given, and nobody asks for it" for key in given if key not in told)
 
@@ -97,7 +100,7 @@ def _flaws_of_url(url: str, engine: str, name: str, database: Thing | None) -> F
 
 def apps(root: Path) -> Faults:
     """What reaches Container Apps is of its form, and only the platform's identity pulls and scales."""
-    schema = schema_of("aca-containerapp.schema.json")
+    schema = schemas.read("container-app")
     bus = one(planned(root, "main.bicepparam")[0], "Microsoft.ServiceBus/namespaces").name
     for name in SETTINGS:
         app = one(planned(root, f"{name}.bicepparam")[0], "Microsoft.App/containerApps")
@@ -137,7 +140,7 @@ def routes(root: Path) -> Faults:
     """Only what the topology lets through, by apps that are there."""
     config = one(planned(root, "routes.bicep")[0], "Microsoft.App/managedEnvironments/httpRouteConfigs")
     body = {"name": config.name, "properties": config.body["properties"]}
-    yield from (f"routes: {fault}" for fault in refused(body, schema_of("aca-httprouteconfig.schema.json")))
+    yield from (f"routes: {fault}" for fault in refused(body, schemas.read("container-app-routes")))
     wanted = {(each["path"], each["to"]) for each in topology_of(root)["routes"] if each["to"] != "storage"}
     found = {
         (route["match"].get("pathSeparatedPrefix", route["match"].get("prefix")), target["containerApp"])
@@ -152,7 +155,7 @@ def routes(root: Path) -> Faults:
 def azd(root: Path) -> Faults:
     """azure.yaml, also where azd's schema lets a slip pass: any key will do for it in a service."""
     told = yaml.safe_load((root / "azure.yaml").read_text())
-    schema = schema_of("azure.yaml.schema.json")
+    schema = schemas.read("azd")
     yield from (f"azure.yaml: {fault}" for fault in refused(told, schema))
     keys = set(schema["properties"]["services"]["additionalProperties"]["properties"])
     for name, service in told["services"].items():

@@ -1,17 +1,25 @@
 """Every resource as it would reach Azure, against Azure's published type definitions."""
 
-import functools
-import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.deploy.azure_plans import SHARED, Faults, Later, Thing, everything
+from deploy import schemas
+from tests.deploy.azure_plans import Faults, Later, Thing, everything
 
-TYPES = SHARED / "schemas" / "bicep-types"
 REQUIRED, READ_ONLY = 1, 2
-ENGINES = {"CATALOG_ENGINE": "postgres", "ORDERS_ENGINE": "azuresql", "CUSTOMERS_ENGINE": "cosmos"}
+# All that there can be at once.
+WIDEST = {
+    "CATALOG_ENGINE": "postgres",
+    "ORDERS_ENGINE": "azuresql",
+    "CUSTOMERS_ENGINE": "cosmos",
+    "ZONE_REDUNDANT": "true",
+    "ALERT_EMAIL": "ada@example.com",
+    "CORS_ORIGINS": "https://shop.example.com",
+    "MAIL_PASSWORD_URL": "https://vault.example.com/secrets/mail",
+    "AKS_HOST": "store.example.com",
+}
 PLAIN = {"StringType": str, "IntegerType": int, "BooleanType": bool}
 # Not part of the body, or said by where the resource stands.
 APART = ("parent", "scope", "dependsOn")
@@ -20,30 +28,19 @@ Types = list[Mapping[str, Any]]
 
 
 def bodies(root: Path) -> Faults:
-    for thing in everything(root, **ENGINES):
-        if thing.made:
+    for thing in everything(root, **WIDEST):
+        if thing.type != "module":
             yield from _resource(thing)
 
 
 def _resource(thing: Thing) -> Faults:
-    found = _type(thing.type, thing.version)
-    if found is None:
-        yield f"{thing.type}@{thing.version}: no such type"
-        return
-    types, body = found
-    said = {key: value for key, value in thing.body.items() if key not in APART}
-    for fault in _value(types, types[body], said, ""):
-        yield f"{thing.type} {thing.name}: {fault.removeprefix('.')}"
-
-
-@functools.cache
-def _type(name: str, version: str) -> tuple[Types, int] | None:
-    for path in sorted((TYPES / name.split("/", maxsplit=1)[0].lower() / version).glob("*.types.json")):
-        types: Types = json.loads(path.read_text())
-        for each in types:
-            if each["$type"] == "ResourceType" and each["name"].lower() == f"{name}@{version}".lower():
-                return types, _index(each["body"])
-    return None
+    types = schemas.read("azure").get(f"{thing.type}@{thing.version}")
+    if types is None:
+        yield f"{thing.type}@{thing.version}: no such type is in deploy/schemas"
+    elif thing.made:
+        said = {key: value for key, value in thing.body.items() if key not in APART}
+        for fault in _value(types, types[0], said, ""):
+            yield f"{thing.type} {thing.name}: {fault.removeprefix('.')}"
 
 
 def _index(reference: Mapping[str, str]) -> int:

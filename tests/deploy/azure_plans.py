@@ -1,6 +1,5 @@
 """What the files in deploy/azure come to, for the rules that look at it. `root` is the project's, or a copy of it."""
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ pytest.importorskip("jsonschema", reason="jsonschema is not installed: `uv sync 
 import jsonschema
 
 from deploy.azure.expressions import Later, Wrong
-from deploy.azure.plan import Thing, plan
+from deploy.azure.plan import Thing, parsed, plan
 from deploy.lint.documents import Missing
 from functions.settings import Settings as FunctionsSettings
 from services.catalog.settings import Settings as CatalogSettings
@@ -22,9 +21,9 @@ from services.customers.settings import Settings as CustomersSettings
 from services.orders.settings import Settings as OrdersSettings
 
 # Whoever looks at a plan takes these from here, and is skipped where what reads Bicep is not installed.
-__all__ = ("Later", "Thing", "Wrong", "plan")
+__all__ = ("Later", "Thing", "Wrong", "parsed", "plan")
 PROJECT = Path(__file__).parents[2]
-SHARED = PROJECT.parent / "shared"
+TOPOLOGY = "deploy/topology.yaml"
 UNSET = "set-by-the-environment"
 SERVICES = ("catalog", "orders", "customers")
 SETTINGS: Mapping[str, Any] = {
@@ -64,22 +63,23 @@ Rule = Callable[[Path], Faults]
 
 def told(rule: Rule, root: Path) -> str:
     """The rule's faults, one line each. Skips where it can't be asked."""
-    if not SHARED.is_dir():
-        pytest.skip("Azure's type definitions and azd's schema are not beside this repository (../shared)")
     try:
         return "\n".join(rule(root))
     except Missing as missing:
         pytest.skip(str(missing))
 
 
-def schema_of(file: str) -> dict[str, Any]:
-    return dict(json.loads((SHARED / "schemas" / file).read_text()))
-
-
 def refused(body: Any, schema: Mapping[str, Any]) -> Faults:
     """By a JSON schema, of whichever draft."""
-    for error in jsonschema.validators.validator_for(schema)(schema).iter_errors(json.loads(json.dumps(body))):
+    for error in jsonschema.validators.validator_for(schema)(schema).iter_errors(known(body)):
         yield f"{error.json_path}: {error.message[:200]}"
+
+
+def known(value: Any) -> Any:
+    """Without what only Azure knows."""
+    if isinstance(value, Mapping):
+        return {key: known(each) for key, each in value.items() if not isinstance(each, Later)}
+    return [known(each) for each in value] if isinstance(value, list) else value
 
 
 def planned(root: Path, file: str, **environment: str) -> tuple[list[Thing], Mapping[str, Any]]:
@@ -101,4 +101,4 @@ def made(things: list[Thing], kind: str) -> dict[str, Thing]:
 
 
 def topology_of(root: Path) -> dict[str, Any]:
-    return dict(yaml.safe_load((root / "deploy/topology.yaml").read_text()))
+    return dict(yaml.safe_load((root / TOPOLOGY).read_text()))

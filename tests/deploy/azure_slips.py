@@ -4,12 +4,13 @@ import shutil
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.deploy.azure_plans import PROJECT, Rule, Wrong, told
+from tests.deploy.azure_plans import PROJECT, TOPOLOGY, Rule, Wrong, told
+
+__all__ = ("TOPOLOGY",)
 
 ACA = "deploy/k8s/aca/"
 AZURE = "deploy/azure/"
 MODULES = "deploy/azure/modules/"
-TOPOLOGY = "deploy/topology.yaml"
 
 
 class Slip(NamedTuple):

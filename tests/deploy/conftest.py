@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.lint import documents, schemas
+from deploy.lint import documents
 from deploy.lint.documents import MANIFESTS, ROOT, Document
 from localcloud import topology
 from localcloud.topology import Topology
@@ -40,14 +40,6 @@ def validators() -> None:
     """Kubernetes' own schemas are in a package."""
     for package in ("jsonschema", "kubernetes_validate"):
         pytest.importorskip(package, reason=f"{package} is not installed: `uv sync --group deploy`")
-
-
-@pytest.fixture(scope="session")
-def schema_folder(validators: None) -> Path:
-    """Those of CRDs, KEDA and Container Apps are not part of this repository."""
-    if not schemas.SCHEMAS.is_dir():
-        pytest.skip("the schemas of CRDs, KEDA and Container Apps are not beside this repository (../shared/schemas)")
-    return schemas.SCHEMAS
 
 
 @pytest.fixture

@@ -50,6 +50,25 @@ def copied(dockerfile: Path) -> list[str]:
     return [f"{source.rstrip('/')}/any.py" if (ROOT / source).is_dir() else source for source in sources]
 
 
+def whatever_its_bicep_takes_in_deploys_it(pipeline: Pipeline) -> Iterator[str]:
+    for name in DEPLOYED:
+        paths = (pipeline.workflow(f"deploy-{name}.yml").triggers.get("push") or {}).get("paths", ())
+        for taken in sorted(_loaded(pipeline.project / "deploy/azure" / f"{name}.bicep")):
+            path = taken.relative_to(pipeline.project.resolve()).as_posix()
+            if not any(fnmatchcase(path, each) for each in paths):
+                yield f"deploy-{name}.yml: {path} is in its Bicep, and no change of it is deployed"
+
+
+def _loaded(bicep: Path) -> set[Path]:
+    """The file, its modules, and what these import and load."""
+    found = [bicep.resolve()]
+    for path in found:  # it grows meanwhile
+        text = path.read_text() if path.suffix == ".bicep" else ""
+        named = re.findall(r"(?:^module \w+|^import .* from|load\w+Content\() ?'([^']+)'", text, re.MULTILINE)
+        found += [each for each in ((path.parent / name).resolve() for name in named) if each not in found]
+    return set(found)
+
+
 def each_team_owns_what_is_its_own(pipeline: Pipeline) -> Iterator[str]:
     """The local cloud is the platform team's, as is all that nobody else owns."""
     owners = pipeline.owners()
@@ -128,6 +147,7 @@ def releases_are_of_each_deployable(pipeline: Pipeline) -> Iterator[str]:
 RULES: tuple[Rule, ...] = (
     each_service_is_deployed_by_its_own_workflow,
     whatever_an_image_takes_in_deploys_it,
+    whatever_its_bicep_takes_in_deploys_it,
     each_team_owns_what_is_its_own,
     a_deployment_has_the_identity_of_its_team,
     the_platform_is_shown_by_a_reader_and_changed_on_main,

@@ -11,9 +11,13 @@ import yaml
 ROOT = Path(__file__).parents[2]
 LONGEST_SECONDS = 60
 
-# What an image is made of beside its own folder; the gateway's is filled in by the local cloud's code.
-SHARED = {name: {"libs/**", "uv.lock"} for name in ("catalog", "orders", "customers", "functions")} | {
-    "gateway": {"localcloud/**", "uv.lock", "deploy/topology.yaml"}
+# What an image or its Bicep is made of beside what is the deployable's own; the gateway's is filled in by the local
+# cloud's code. Two rules compare it with the Dockerfiles and with deploy/azure.
+EVERYONES = {"uv.lock", "deploy/topology.yaml", *(f"deploy/azure/modules/{name}.bicep" for name in ("app", "names"))}
+SHARED = {
+    **dict.fromkeys(("catalog", "orders", "customers"), EVERYONES | {"libs/**", "deploy/azure/modules/service.bicep"}),
+    "functions": EVERYONES | {"libs/**", "deploy/azure/modules/functions.bicep", "deploy/azure/keys.json"},
+    "gateway": EVERYONES | {"localcloud/**"},
 }
 DEPLOYED = tuple(SHARED)
 

@@ -51,7 +51,15 @@ ALL = list(FOLDERS)
         (["README.md"], []),
         (["docs/engines.svg"], []),
         (["services/orders/README.md"], ["orders"]),
-        (["deploy/simulate.py", "deploy/lint/documents.py", "deploy/azure/functions.py"], []),
+        (
+            [
+                "deploy/simulate.py",
+                "deploy/lint/documents.py",
+                "deploy/azure/functions.py",
+                "deploy/schemas/azure.json",
+            ],
+            [],
+        ),
         (["tests/orders/test_domain.py", "bench/engines.py"], []),
         ([".github/CODEOWNERS"], []),
         (["docs/deploy.md", "libs/common/bus.py"], ALL),

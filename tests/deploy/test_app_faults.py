@@ -2,7 +2,6 @@
 
 import copy
 from collections.abc import Mapping
-from pathlib import Path
 
 import pytest
 
@@ -72,9 +71,7 @@ IN_CONTAINER_APPS: Mapping[str, Fault] = {
 
 
 @pytest.mark.parametrize("fault", IN_CONTAINER_APPS)
-def test_a_fault_in_container_apps_is_seen(
-    fault: str, rendered: Rendered, store: Topology, request: pytest.FixtureRequest
-) -> None:
+def test_a_fault_in_container_apps_is_seen(fault: str, rendered: Rendered, store: Topology, validators: None) -> None:
     name, path, value, expected = IN_CONTAINER_APPS[fault]
     specs = copy.deepcopy(aca.render(rendered("base")))
     faulty = specs[name]
@@ -83,13 +80,12 @@ def test_a_fault_in_container_apps_is_seen(
     of_routes = name == aca.ROUTES
     said = list(routes.check_app_routes(faulty, store) if of_routes else lint.check_apps({name: faulty}, store))
     if not is_said(expected, said):  # then it is for a schema to say it
-        said += said_by_schemas_of_apps(name, faulty, request.getfixturevalue("schema_folder"))
+        said += said_by_schemas_of_apps(name, faulty)
 
     assert is_said(expected, said), said
 
 
-def said_by_schemas_of_apps(name: str, spec: Document, folder: Path) -> list[str]:
+def said_by_schemas_of_apps(name: str, spec: Document) -> list[str]:
     if name == aca.ROUTES:
-        return list(schemas.check_routes_schema(spec, folder))
-    known = keda.keys(schemas.scalers(folder))
-    return [*schemas.check_app_schema(name, spec, folder), *keda.check_app_keys(name, spec, known)]
+        return list(schemas.check_routes_schema(spec))
+    return [*schemas.check_app_schema(name, spec), *keda.check_app_keys(name, spec, keda.keys())]

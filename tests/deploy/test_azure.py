@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy import azure_app_rules, azure_bus_rules, azure_cluster_rules, azure_rules
+from tests.deploy import azure_app_rules, azure_bus_rules, azure_cluster_rules, azure_rules, azure_zone_rules
 from tests.deploy.azure_bodies import bodies
 from tests.deploy.azure_plans import PROJECT, Rule, Wrong, plan, told
 
@@ -30,6 +30,8 @@ RULES: tuple[Rule, ...] = (
     azure_app_rules.azd,
     azure_cluster_rules.pods,
     azure_cluster_rules.calls,
+    azure_zone_rules.network,
+    azure_zone_rules.replicas,
 )
 
 
@@ -48,19 +50,25 @@ resource account 'Microsoft.Storage/storageAccounts@2025-06-01' = [for (name, i)
   name: '${twice(name)}${i}'
   properties: { size: sizes[name], rest: i == 0 ? 'first' : null }
 }]
-output last string = account[1].properties.size == 2 ? account[1].properties.primaryEndpoints.blob : word
+var apart = '${split('a b', ' ')[1]} ${many[0]}'
+var right = account[1].properties.size == 2 && apart == 'b x'
+output other string = account[1].properties.x ? 'a' : 'b'
+output last string = right ? account[1].properties.primaryEndpoints.blob : word
 """
 OTHER = "resource other 'Microsoft.Storage/storageAccounts@2025-06-01' = {{\n  name: {}\n}}\n"
 
 
-def planned(tmp_path: Path, source: str) -> tuple[list[str], object]:
+def planned(tmp_path: Path, source: str) -> tuple[list[str], list[object]]:
     (tmp_path / "some.bicep").write_text(source)
     things, outputs = plan(tmp_path / "some.bicep", {})
-    return [thing.name for thing in things], outputs.get("last")
+    return [thing.name for thing in things], list(outputs.values())
 
 
 def test_a_plan_has_what_a_file_would_make_and_what_only_azure_knows(tmp_path: Path) -> None:
-    assert planned(tmp_path, SOURCE) == (["xx0", "yy1"], "<yy1.properties.primaryEndpoints.blob>")
+    assert planned(tmp_path, SOURCE) == (
+        ["xx0", "yy1"],
+        ["<yy1.properties.x ? a : b>", "<yy1.properties.primaryEndpoints.blob>"],
+    )
 
 
 @pytest.mark.parametrize(
@@ -73,7 +81,11 @@ def test_a_plan_has_what_a_file_would_make_and_what_only_azure_knows(tmp_path: P
         ("in many:", "in account[0].properties.names:", "is known only later"),
         ("${twice(name)}", "${account[0].properties.id}", "leads back to itself"),
         ("'${text}${text}'", "'${word}'", "a function does not see word"),
-        ("= account[1].properties.size == 2", "= map(many, i => (account[length(i)].id)) == 2", "inside a lambda"),
+        (
+            "= account[1].properties.size == 2 &&",
+            "= map(many, i => (account[length(i)].id)) == 2 &&",
+            "inside a lambda",
+        ),
         ("many string[] = ['x', 'y']", "many string[] = [string('x'), 'y']", "give"),
         ("twice(name)", "thrice(name)", "thrice does not exist"),
         ("sizes[name]", "length()", r"length\(\): "),

@@ -67,7 +67,7 @@ def test_topics_with_their_subscriptions_keep_the_rule(rule: Rule, tmp_path: Pat
 
 IN_BICEP, TOPIC_RULES = MODULES + "topics.bicep", azure_bus_rules.topics
 SLIPS = [
-    ("a name that is not", IN_BICEP, "lockDuration:", "lockDurations:", azure_rules.types, "lockDurations"),
+    ("a name that is not", IN_BICEP, "lockDuration:", "lockDurations:", bodies, "lockDurations is unknown"),
     ("a number for text", IN_BICEP, "'PT${each.said.?lock_seconds ?? 30}S'", "30", bodies, "lockDuration"),
     ("a lock of another length", IN_BICEP, "lock_seconds ?? 30}S'", "lock_seconds ?? 30}0S'", TOPIC_RULES,
      "subscription news/all: lockDuration is PT300S"),

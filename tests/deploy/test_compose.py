@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from deploy import schemas
 from deploy.lint import environment
 from localcloud import azurite, gateway
 from localcloud.addresses import Addresses
@@ -21,7 +22,6 @@ from tests.deploy.tools import COMPOSE_FILE, resolved, tool
 
 pytestmark = pytest.mark.deploy
 
-SCHEMA = ROOT.parent / "shared/schemas/compose-spec.json"
 OPERATORS_DATABASE = "postgresql://store@127.0.0.1:8095/postgres?sslmode=disable"
 # Another file, another word, the same meaning.
 PATHS = {"SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "IDENTITY_HEADER", "PAYMENTS_KEY", "CORS_ORIGINS"}
@@ -48,12 +48,8 @@ def test_compose_reads_the_file_and_asks_for_nothing() -> None:
 
 def test_the_file_keeps_to_the_specification() -> None:
     jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not installed: `uv sync --group deploy`")
-    if not SCHEMA.exists():
-        pytest.skip("the schema of Compose is not beside this repository (../shared/schemas)")
 
-    errors = jsonschema.Draft7Validator(json.loads(SCHEMA.read_text())).iter_errors(
-        yaml.safe_load(COMPOSE_FILE.read_text())
-    )
+    errors = jsonschema.Draft7Validator(schemas.read("compose")).iter_errors(yaml.safe_load(COMPOSE_FILE.read_text()))
 
     assert [error.message for error in errors] == []
 
@@ -135,6 +131,25 @@ def test_the_gateway_leads_where_that_of_make_run_leads(project: Any, store: Top
     upstreams = gateway.local_upstreams(store, Addresses())
 
     assert {name: told[f"{name.upper()}_URL"] for name in upstreams} == upstreams
+
+
+def test_laid_over_it_is_the_store_on_microsofts_emulator(project: Any, laptop: Store) -> None:
+    parts = resolved("-f", "docker-compose.yml", "-f", "deploy/compose/microsoft-servicebus.yaml")["services"]
+    told = {name: parts[name]["environment"] for name in (*SERVICES, "functions")}
+    usual = {name: project["services"][name]["environment"] for name in told}
+    emulator = parts["cloud"]["command"][-1]
+
+    assert set(parts) == set(project["services"]) - {"azure-functions"}
+    assert emulator.startswith("Endpoint=sb://servicebus;")
+    assert emulator.endswith(";UseDevelopmentEmulator=true")
+    assert parts["cloud"]["command"][:-2] == project["services"]["cloud"]["command"]
+    for name, said in told.items():
+        names = environment.names_on_laptop(laptop.topology, name).known
+        changed = {key: value for key, value in said.items() if usual[name].get(key) != value}
+        assert changed == {"ServiceBus" if name == "functions" else "SERVICE_BUS": emulator}
+        assert set(usual[name]) - set(said) <= {"SERVICE_BUS_ENDPOINT", "ServiceBus__fullyQualifiedNamespace"}
+        assert "SERVICE_BUS_ENDPOINT" not in said
+        assert set(said) <= names | PATHS
 
 
 def test_microsofts_emulator_has_the_queues_of_the_topology(store: Topology) -> None:

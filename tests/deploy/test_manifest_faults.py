@@ -2,7 +2,6 @@
 
 import copy
 from collections.abc import Mapping
-from pathlib import Path
 
 import pytest
 
@@ -217,9 +216,7 @@ IN_A_CLUSTER: Mapping[str, Fault] = {
 
 
 @pytest.mark.parametrize("fault", IN_A_CLUSTER)
-def test_a_fault_in_a_cluster_is_seen(
-    fault: str, rendered: Rendered, store: Topology, request: pytest.FixtureRequest
-) -> None:
+def test_a_fault_in_a_cluster_is_seen(fault: str, rendered: Rendered, store: Topology, validators: None) -> None:
     name, path, value, expected = IN_A_CLUSTER[fault]
     documents = copy.deepcopy(rendered("overlays/aks"))
     faulty = find(documents, name)
@@ -228,14 +225,14 @@ def test_a_fault_in_a_cluster_is_seen(
     said = [*lint.check_cluster(documents, store), *routes.check_routes(documents, store)]
     said += environment.check_filled(documents)
     if not is_said(expected, said):  # then it is for a schema to say it
-        said += said_by_schemas_of_clusters(faulty, request.getfixturevalue("schema_folder"))
+        said += said_by_schemas_of_clusters(faulty)
 
     assert is_said(expected, said), said
 
 
-def said_by_schemas_of_clusters(document: Document, folder: Path) -> list[str]:
+def said_by_schemas_of_clusters(document: Document) -> list[str]:
     return [
         *schemas.check_core_kinds([document]),
-        *schemas.check_custom_kinds([document], folder),
-        *keda.check_keys([document], keda.keys(schemas.scalers(folder))),
+        *schemas.check_custom_kinds([document]),
+        *keda.check_keys([document], keda.keys()),
     ]

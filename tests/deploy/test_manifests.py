@@ -69,11 +69,11 @@ def test_kubernetes_knows_every_field(folder: str, rendered: Rendered) -> None:
 
 
 @pytest.mark.parametrize("folder", CLUSTERS)
-def test_its_extensions_know_every_field(folder: str, rendered: Rendered, schema_folder: Path) -> None:
+def test_its_extensions_know_every_field(folder: str, rendered: Rendered, validators: None) -> None:
     documents = rendered(folder)
 
-    assert list(schemas.check_custom_kinds(documents, schema_folder)) == []
-    assert list(keda.check_keys(documents, keda.keys(schemas.scalers(schema_folder)))) == []
+    assert list(schemas.check_custom_kinds(documents)) == []
+    assert list(keda.check_keys(documents, keda.keys())) == []
 
 
 @pytest.mark.parametrize("folder", ["base", "overlays/aks"])
@@ -196,19 +196,17 @@ def test_a_volume_that_container_apps_would_not_get_is_refused(rendered: Rendere
 
 
 @pytest.mark.parametrize("name", DEPLOYABLES)
-def test_every_field_of_an_app_is_in_its_schema(name: str, apps: dict[str, Document], schema_folder: Path) -> None:
-    known = keda.keys(schemas.scalers(schema_folder))
-
-    assert list(schemas.check_app_schema(name, apps[name], schema_folder)) == []
-    assert list(keda.check_app_keys(name, apps[name], known)) == []
+def test_every_field_of_an_app_is_in_its_schema(name: str, apps: dict[str, Document], validators: None) -> None:
+    assert list(schemas.check_app_schema(name, apps[name])) == []
+    assert list(keda.check_app_keys(name, apps[name], keda.keys())) == []
 
 
 def test_the_routes_of_container_apps_are_the_topologys(rendered: Rendered, store: Topology) -> None:
     assert list(routes.check_app_routes(aca.render(rendered("base"))[aca.ROUTES], store)) == []
 
 
-def test_every_field_of_the_routes_is_in_its_schema(rendered: Rendered, schema_folder: Path) -> None:
-    assert list(schemas.check_routes_schema(aca.render(rendered("base"))[aca.ROUTES], schema_folder)) == []
+def test_every_field_of_the_routes_is_in_its_schema(rendered: Rendered, validators: None) -> None:
+    assert list(schemas.check_routes_schema(aca.render(rendered("base"))[aca.ROUTES])) == []
 
 
 def test_the_committed_manifests_are_what_the_base_renders_to(rendered: Rendered) -> None:

@@ -2,6 +2,7 @@
 
 import math
 from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -11,7 +12,7 @@ from bench.orders import Phase
 from deploy.figures import DOCS, STEPS, Figures, measured
 from deploy.limits import MILLION_AN_HOUR, Limit, limits
 from deploy.simulate import DAY, SCENARIOS, Bill, Runs, figure_table, limit_table, scenario_table, simulated, told
-from deploy.simulation import APPS, PLATFORMS, WAY, Line, Second, scales_on, waited
+from deploy.simulation import APPS, PLATFORMS, WAY, Line, Scaler, Second, Simulation, scales_on, waited
 
 pytestmark = pytest.mark.deploy
 
@@ -62,6 +63,47 @@ def test_the_page_says_what_the_figures_give(runs: Runs) -> None:
     assert limit_table(LIMITS) in page
     assert FIGURES.made in page
     assert figure_table(FIGURES) in page
+
+
+def test_the_page_s_prose_says_what_its_tables_say(runs: Runs) -> None:
+    page = " ".join((DOCS / "scaling.md").read_text().split())
+    standard, grid = limit("Service Bus Standard, a namespace"), limit("Event Grid, the topic of orders")
+    account, partition = (
+        limit(f"Table Storage, {each}") for each in ("an account for all services", "a partition of orders")
+    )
+    half = {waited(run, 0.5) for run in runs["steady: 5 a second"].values()}
+
+    said = [
+        f"{standard.most:,.0f} credits a second, and an order takes {standard.an_order:g}: "
+        f"{3600 * standard.orders():,.0f} orders an hour",
+        f"Two vCores do {limit('PostgreSQL, 2 vCores for all services').orders():,.0f} orders a second",
+        f"An account does {account.most:,.0f} transactions a second",
+        f"A partition does {partition.most:,.0f} entities a second",
+        f"{grid.most:,.0f} events a second for a topic, of which an order needs {grid.an_order:g} on",
+        f"half of the orders are settled in {max(half):g} s",
+        f"Half a core does about {round(calls_of_functions(), -1):.0f} calls of functions in a second",
+    ]
+    assert [each for each in said if each not in page] == []
+    assert limit("Service Bus Premium, one unit").orders() > MILLION_AN_HOUR  # "one unit is enough here"
+
+
+def calls_of_functions() -> float:
+    """That one of ten replicas does in a second."""
+    a_tenth = limit("functions, 10 replicas of 0.5 cores").orders() / 10
+    return a_tenth * sum(work.app == "functions" for work in WAY.values())
+
+
+@pytest.mark.parametrize(("at_once", "waits_long"), [(50, False), (200, True)])
+def test_a_request_rule_that_does_not_fit_the_work_lets_it_wait(at_once: float, waits_long: bool) -> None:
+    dearer = {name: value * 1.2 if name.startswith("cpu_ms") else value for name, value in NUMBERS.items()}
+    simulation = Simulation.on("Container Apps", SCENARIOS[-1].rate, dearer)
+    functions = simulation.apps["functions"]
+    fitting = functions.scalers["requests"].rule
+    functions.scalers = {"requests": Scaler(replace(fitting, messages=at_once))}
+
+    oldest = max(second.age for second in simulation.run(SCENARIOS[-1].seconds))
+
+    assert (oldest > 3600) == waits_long
 
 
 @pytest.mark.parametrize(

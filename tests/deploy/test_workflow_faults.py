@@ -191,6 +191,16 @@ FAULTS: Mapping[Rule, list[Fault]] = {
     deployment_rules.whatever_an_image_takes_in_deploys_it: [
         ("deploy-gateway.yml", r"      - deploy/topology.yaml\n", "", "deploy/topology.yaml is in the image"),
     ],
+    deployment_rules.whatever_its_bicep_takes_in_deploys_it: [
+        (
+            "deploy-orders.yml",
+            r"      - deploy/azure/modules/app.bicep\n",
+            "",
+            "deploy-orders.yml: deploy/azure/modules/app.bicep is in its Bicep",
+        ),
+        ("deploy-functions.yml", r"      - deploy/azure/keys.json\n", "", "deploy/azure/keys.json is in its Bicep"),
+        ("deploy-catalog.yml", r"      - deploy/topology.yaml\n", "", "deploy/topology.yaml is in its Bicep"),
+    ],
     deployment_rules.each_team_owns_what_is_its_own: [
         (
             "CODEOWNERS",

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from deploy.azure.hooks.tools import Tools
 
-TOKEN = ("az", "account", "get-access-token", "--resource-type", "oss-rdbms", "--query", "accessToken", "--output", "tsv")
+TOKEN = ("az", "account", "get-access-token", "--resource-type", "oss-rdbms", "--query", "accessToken", "-o", "tsv")
 
 
 def ensure_postgres(tools: Tools, server: str, databases: list[str], principals: Mapping[str, str]) -> None:

@@ -30,10 +30,18 @@ var watched = [
   }
 ]
 
-var watchedTopics = map(topics, topic => {
+var ofServices = map(topics, topic => {
   name: topic
+  kind: 'Microsoft.EventGrid/topics'
   id: resourceId('Microsoft.EventGrid/topics', '${topic}${topicSuffix}')
 })
+var watchedTopics = concat(ofServices, [
+  {
+    name: 'storage'
+    kind: 'Microsoft.EventGrid/systemTopics'
+    id: resourceId('Microsoft.EventGrid/systemTopics', 'storage${topicSuffix}')
+  }
+])
 
 resource group 'Microsoft.Insights/actionGroups@2023-01-01' = {
   name: name
@@ -117,7 +125,7 @@ resource onTopics 'Microsoft.Insights/metricAlerts@2018-03-01' = [
             criterionType: 'StaticThresholdCriterion'
             name: 'DeadLetteredCount'
             metricName: 'DeadLetteredCount'
-            metricNamespace: 'Microsoft.EventGrid/topics'
+            metricNamespace: each.kind
             operator: 'GreaterThan'
             threshold: 0
             timeAggregation: 'Total'

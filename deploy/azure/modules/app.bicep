@@ -19,6 +19,7 @@ param location string
 param tags object
 
 var told = spec.properties.template
+var least = told.scale.minReplicas
 var secrets = map(objectKeys(keys), path => {
   path: path
   secretRef: toLower(replace(replace(path, '.', '-'), '_', '-'))
@@ -147,6 +148,12 @@ resource app 'Microsoft.App/containerApps@2026-01-01' = {
       contains(told, 'initContainers')
         ? { initContainers: map(told.initContainers, each => completed(each, image, settings, concat(more, referred), mounts)) }
         : {},
+      // One replica is in one zone.
+      {
+        scale: {
+          minReplicas: environment.properties.zoneRedundant ? max(2, least) : least
+        }
+      },
       // Functions have none: the platform makes theirs of the triggers, and lets nobody say other ones.
       contains(told.scale, 'rules')
         ? { scale: { rules: map(told.scale.rules, rule => watched(rule, platform.id, names.bus)) } }

@@ -16,6 +16,8 @@ param staffMail string
 param staffLanguage ('en' | 'de')
 @description('Origins whose pages may call from a browser, with spaces between; empty: none.')
 param corsOrigins string
+@description('Where people read media; empty: where the blobs lie.')
+param mediaUrl string
 @secure()
 param masterKey string
 @secure()
@@ -59,7 +61,7 @@ module app 'app.bicep' = {
       MAIL_URL: mailUrl
       MAIL_FROM: mailFrom
       BLOB_ENDPOINT: blobs
-      MEDIA_URL: '${blobs}/${topology.containers[0]}'
+      MEDIA_URL: empty(mediaUrl) ? '${blobs}/${topology.containers[0]}' : mediaUrl
       PAYMENTS_URL: paymentsUrl
       AZURE_CLIENT_ID: identity.properties.clientId
     }

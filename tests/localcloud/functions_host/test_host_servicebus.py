@@ -14,6 +14,7 @@ from azure.servicebus import ServiceBusReceivedMessage
 from localcloud import functions_keys
 from localcloud.access import Issuer
 from localcloud.functions_host.host_json import Extensions, HostJson, ServiceBus
+from tests import emulator
 from tests.localcloud.functions_host.queues import AUDIENCE, QUEUE_APP, Cloud, deliver, heard
 from tests.localcloud.functions_host.test_host_process import process, until
 from tests.waiting import so
@@ -34,6 +35,15 @@ async def test_what_a_function_sets_is_on_its_queues_when_the_event_is_acknowled
         (first,), (second,) = await cloud.sent("first", 1), await cloud.sent("second", 1)
     assert bodies([first, second]) == ['{"a": 1}', "plain"]
     assert first.content_type == "text/plain"
+
+
+async def test_an_app_may_come_to_its_queues_with_a_key_and_without_tls(cloud: Cloud, tmp_path: Path) -> None:
+    async with emulator.opened(tmp_path, cloud.queues) as there:
+        environ = {"ServiceBus": there.connection}
+        async with cloud.serve(cloud.app, environ=environ, credential=emulator.NoIdentity) as client:
+            status, _ = await deliver(client, "command", {"first": {"a": 1}})
+
+        assert (status, there.broker.counts("first").active) == (202, 1)
 
 
 async def test_links_are_open_before_the_first_message(cloud: Cloud) -> None:
