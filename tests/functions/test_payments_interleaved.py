@@ -180,7 +180,7 @@ class Money(RuleBasedStateMachine):
         known = self.provider.payment
         paid = {ORDER: books.Payment(known.status, self.provider.movements)} if known else {}
         nothing: dict[str, int] = {}
-        return books.Books([], [], {}, {}, {}, {ORDER: order}, Counter(), paid, frozenset(), nothing, nothing)
+        return books.Books([], [], {}, {}, {}, {ORDER: order}, Counter(), paid, [], nothing, nothing)
 
 
 TestMoney = Money.TestCase
