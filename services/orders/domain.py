@@ -19,11 +19,12 @@ from libs.common.messages.orders import (
     OrderShipped,
     Outcome,
     PaymentRequested,
+    Reason,
 )
 from services.orders.transitions import PAYMENTS, Payment, Status, Verb, next_status
 
 WHOLE = 10_000  # basis points
-EXPIRED = "it was not paid in time"
+EXPIRED: Reason = "it was not paid in time"
 
 
 class UnknownCustomer(Conflict):
@@ -122,12 +123,12 @@ class Order:
             return None
         return OrderConfirmed(version=self.version, at=at, **self._facts())
 
-    def reject(self, reason: str, at: datetime) -> OrderRejected | None:
+    def reject(self, reason: Reason, at: datetime) -> OrderRejected | None:
         if not self._become(Verb.REJECT, reason):
             return None
         return OrderRejected(version=self.version, at=at, reason=reason, **self._facts())
 
-    def cancel(self, reason: str, at: datetime) -> OrderCancelled | None:
+    def cancel(self, reason: Reason, at: datetime) -> OrderCancelled | None:
         return self._call_off(Verb.CANCEL, reason, at)
 
     def expire(self, at: datetime) -> OrderCancelled | None:
@@ -145,7 +146,7 @@ class Order:
             return None
         return OrderDelivered(version=self.version, at=at, **self._facts())
 
-    def take_back(self, reason: str, at: datetime) -> OrderReturned | None:
+    def take_back(self, reason: Reason, at: datetime) -> OrderReturned | None:
         if not self._become(Verb.RETURN, reason):
             return None
         return OrderReturned(version=self.version, at=at, reason=reason, **self._facts())

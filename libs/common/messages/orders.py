@@ -15,6 +15,7 @@ MOST_TOTAL = 100_000_00  # minor units
 Outcome = Literal["authorised", "declined", "captured", "voided", "refunded"]
 Amount = Annotated[int, Meta(ge=0)]  # minor units
 Text = Annotated[str, Meta(max_length=1000)]
+Reason = str  # for a customer to read. What we say ourselves, functions/reasons.py says in German
 
 
 class OrderedLine(Struct, frozen=True, kw_only=True):
