@@ -70,6 +70,7 @@ class Order(Struct, frozen=True):
     carrier: str = ""
     tracking: str = ""
     payment: str = ""
+    payment_refusal: str = ""
 
 
 class OrderPage(Struct, frozen=True):

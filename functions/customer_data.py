@@ -64,7 +64,7 @@ COLUMNS = (
     *("kind", "id", "name", "email", "language", "status"),
     *("street", "postal_code", "city", "country", "phone", "delivery", "billing"),
     *("back_in_stock", "marketing"),
-    *("placed_at", "currency", "total", "tax", "payment", "reason", "carrier", "tracking"),
+    *("placed_at", "currency", "total", "tax", "payment", "payment_refusal", "reason", "carrier", "tracking"),
     *("order_id", "product_id", "sku", "quantity", "price", "tax_rate", "since", "at", "event"),
 )
 

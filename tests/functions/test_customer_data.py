@@ -93,7 +93,8 @@ async def test_all_that_is_held_is_one_list(to: Connections, owners: Owners) -> 
     ]
     assert entries[3] == {"kind": "preferences", **PROFILE["preferences"]}
     expected = {name: value for name, value in order(0).items() if name not in ("customer_id", "version")}
-    assert entries[4] == {"kind": "order", "carrier": "", "tracking": "", "timeline": [EVENT]} | expected
+    said = {"carrier": "", "tracking": "", "payment_refusal": "", "timeline": [EVENT]}
+    assert entries[4] == {"kind": "order"} | said | expected
     asked = [request.path for request in owners.asked if request.path.endswith("/timeline")]
     assert sorted(asked) == [f"/api/orders/{UUID(int=number)}/timeline" for number in range(3)]
     assert entries[7] == {"kind": "waiting", **WAITING}

@@ -112,7 +112,10 @@ class RejectOrder(Command, frozen=True, kw_only=True):
 
 
 class RecordPayment(Command, frozen=True, kw_only=True):
-    """What the payment provider has done, or refused to do; `reason` is for the customer to read."""
+    """What the payment provider has done, or refused to do; `reason` is for the customer to read.
+
+    With a `refusal` it will not capture what it has authorised, and the text says why.
+    """
 
     type: ClassVar[str] = "store.orders.record-payment.v1"
     subject: ClassVar[str] = "order_id"
@@ -121,6 +124,11 @@ class RecordPayment(Command, frozen=True, kw_only=True):
     outcome: Outcome
     amount: Amount
     reason: Text = ""
+    refusal: Text = ""
+
+    def id(self, cause: str) -> UUID:
+        """What is refused may be done all the same when the same event comes again."""
+        return super().id(f"{cause} refused" if self.refusal else cause)
 
 
 class RecordLetter(Command, frozen=True, kw_only=True):
