@@ -1,4 +1,4 @@
-"""The functions: what happens because of a fact and belongs to no service. They keep nothing and own nothing.
+"""The functions: what happens because of a fact and belongs to no service. They own nothing.
 
 Hear   order.placed (process_order); product.created, product.updated (update_inventory);
        order.confirmed, order.rejected, order.cancelled, order.shipped, order.returned (notify_customer);
@@ -9,5 +9,6 @@ Serve  GET /api/customer-data/{id} (customer_data); POST /api/payment-callback (
 Send   reserve-stock, open-stock, add-media-variant to the catalogue; reject-order, record-letter, record-payment to
        orders; letters to customers and to the staff
 
-Each may run twice, or again after it failed half-way: what it sends then is the same message, or the same letter.
+Each may run twice, or again after it failed half-way: what it sends then is the same message, or the same letter. All
+that a process remembers is which letters it has posted lately, so as not to post them again.
 """

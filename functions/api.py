@@ -69,11 +69,26 @@ class Order(Struct, frozen=True):
     tax: int = 0
     carrier: str = ""
     tracking: str = ""
+    payment: str = ""
+    payment_refusal: str = ""
 
 
 class OrderPage(Struct, frozen=True):
     items: list[Order]
     next: str | None
+
+
+class Event(Struct, frozen=True):
+    """A line of an order's timeline."""
+
+    at: Moment
+    kind: str
+    name: str
+    reason: str
+
+
+class Timeline(Struct, frozen=True):
+    items: list[Event]
 
 
 class Waiting(Struct, frozen=True):
@@ -92,6 +107,7 @@ READS: Mapping[str, type[Struct]] = {
     "catalog list_waiting": WaitingList,
     "customers read_customer": Customer,
     "orders list_orders": OrderPage,
+    "orders read_timeline": Timeline,
 }
 
 
@@ -116,6 +132,12 @@ async def orders(
     """A customer's, newest first. Raises what `_get` raises."""
     query = {"customer": str(customer_id), "limit": str(limit)} | ({"cursor": cursor} if cursor else {})
     return await _get(to, f"{to.settings.orders_url}/api/orders?{urlencode(query)}", authorization, OrderPage)
+
+
+async def timeline(to: Connections, order_id: UUID, authorization: str) -> list[Event]:
+    """Its first page, which is all of nearly every order's. Raises what `_get` raises."""
+    url = f"{to.settings.orders_url}/api/orders/{order_id}/timeline"
+    return (await _get(to, url, authorization, Timeline)).items
 
 
 async def waiting(to: Connections, customer_id: UUID, authorization: str) -> list[Waiting]:

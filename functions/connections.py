@@ -8,6 +8,7 @@ from azure.core.credentials_async import AsyncTokenCredential
 from azure.identity.aio import DefaultAzureCredential
 
 from functions.mail import Mail, open_mail
+from functions.mail.once import Once
 from functions.settings import Settings
 
 # Event Grid waits 30 s for a function. The longest one asks for a token, then for a customer, then posts a letter, then
@@ -29,5 +30,5 @@ def connections(told: Settings) -> Connections:
     function app is told of neither its start nor its stop.
     """
     credential = DefaultAzureCredential()
-    mail = open_mail(told.mail_url, told.mail_password, credential)
+    mail = Once(open_mail(told.mail_url, told.mail_password, credential))
     return Connections(told, aiohttp.ClientSession(timeout=TIMEOUT), credential, mail)

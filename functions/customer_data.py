@@ -4,7 +4,8 @@ The caller's own token goes to the owners of the data, and they decide what its 
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from itertools import zip_longest
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -15,10 +16,11 @@ from msgspec import Struct
 
 from functions import api
 from functions.accepting import chosen
-from functions.api import Customer, NamedAddress, Order, Preferences, Waiting
+from functions.api import Customer, Event, NamedAddress, Order, Preferences, Waiting
 from functions.connections import Connections
 from functions.tabular import table
 from libs.common import cors, problems, telemetry
+from libs.common.abreast import of_each
 from libs.common.errors import NotFound, StoreError, Unavailable
 from libs.common.telemetry import Kind
 
@@ -27,6 +29,8 @@ log = structlog.get_logger()
 ABOUT = {"faas.trigger": "http", "http.route": "/api/customer-data/{id}"}
 PAGE = 100
 MOST_PAGES = 20  # beyond, the answer's Link says where the orders go on
+MOST_TIMELINES = 200  # of the newest orders; the others' are read one by one, where they lie
+TIMELINES_AT_ONCE = 8
 PATIENCE_SECONDS = 20
 HEADERS = {"Cache-Control": "no-store", "Vary": "Accept, Origin", "X-Content-Type-Options": "nosniff"}
 
@@ -48,8 +52,8 @@ class PreferencesEntry(Preferences, frozen=True, tag_field="kind", tag="preferen
     pass
 
 
-class OrderEntry(Order, frozen=True, tag_field="kind", tag="order"):
-    pass
+class OrderEntry(Order, frozen=True, tag_field="kind", tag="order", kw_only=True):
+    timeline: list[Event] | None  # None where it was not asked for
 
 
 class WaitingEntry(Waiting, frozen=True, tag_field="kind", tag="waiting"):
@@ -60,20 +64,21 @@ COLUMNS = (
     *("kind", "id", "name", "email", "language", "status"),
     *("street", "postal_code", "city", "country", "phone", "delivery", "billing"),
     *("back_in_stock", "marketing"),
-    *("placed_at", "currency", "total", "tax", "reason", "carrier", "tracking"),
-    *("order_id", "product_id", "sku", "quantity", "price", "tax_rate", "since"),
+    *("placed_at", "currency", "total", "tax", "payment", "payment_refusal", "reason", "carrier", "tracking"),
+    *("order_id", "product_id", "sku", "quantity", "price", "tax_rate", "since", "at", "event"),
 )
 
 Entry = ProfileEntry | AddressEntry | PreferencesEntry | OrderEntry | WaitingEntry
 
 
 def _csv(entries: list[Entry]) -> bytes:
-    """One row for each entry; an order's lines follow it, each with its order's id."""
+    """One row for each entry; an order's lines and its timeline follow it, each with its order's id."""
     rows = list[dict[str, object]]()
     for entry in entries:
         row = msgspec.to_builtins(entry)
-        lines = row.pop("lines", [])
+        lines, events = row.pop("lines", []), row.pop("timeline", None) or []
         rows += [row, *({"kind": "line", "order_id": row["id"]} | line for line in lines)]
+        rows += ({"order_id": row["id"], "event": event.pop("kind")} | event | {"kind": "event"} for event in events)
     return table(rows, COLUMNS)
 
 
@@ -103,11 +108,22 @@ async def customer_data(request: func.HttpRequest, to: Connections) -> func.Http
 async def _collect(request: func.HttpRequest, to: Connections) -> func.HttpResponse:
     form = chosen(request.headers.get("Accept"), list(FORMS))
     customer_id, authorization = _id(request), request.headers.get("Authorization", "")
-    customer = await api.customer(to, customer_id, authorization)
+    customer = await _customer(to, customer_id, authorization)
     orders, following = await _orders(to, customer_id, authorization)
     waiting = await api.waiting(to, customer_id, authorization)
-    body = FORMS[form](_entries(customer, orders, waiting))
+    if not (customer or orders or waiting):
+        raise NotFound
+    told = await _timelines(to, orders, authorization)
+    body = FORMS[form](_entries(customer, list(zip_longest(orders, told)), waiting))
     return func.HttpResponse(body, headers=HEADERS | following, mimetype=form, charset="utf-8")
+
+
+async def _customer(to: Connections, customer_id: UUID, authorization: str) -> Customer | None:
+    """None for who has no profile: who has not registered can wait for a product all the same."""
+    try:
+        return await api.customer(to, customer_id, authorization)
+    except NotFound:
+        return None
 
 
 def _id(request: func.HttpRequest) -> UUID:
@@ -130,15 +146,28 @@ async def _orders(to: Connections, customer_id: UUID, authorization: str) -> tup
     return orders, {"Link": f'</api/orders?customer={customer_id}&limit={PAGE}&cursor={cursor}>; rel="next"'}
 
 
-def _entries(customer: Customer, orders: list[Order], waiting: list[Waiting]) -> list[Entry]:
+async def _timelines(to: Connections, orders: list[Order], authorization: str) -> list[list[Event]]:
+    async def read(order: Order) -> list[Event]:
+        return await api.timeline(to, order.id, authorization)
+
+    return await of_each(read, orders[:MOST_TIMELINES], TIMELINES_AT_ONCE)
+
+
+def _entries(
+    customer: Customer | None, orders: Iterable[tuple[Order, list[Event] | None]], waiting: list[Waiting]
+) -> list[Entry]:
     said = msgspec.structs.asdict
     return [
-        ProfileEntry(customer.id, customer.name, customer.email, customer.language, customer.status),
-        *_addresses(customer),
-        PreferencesEntry(**said(customer.preferences)),
-        *(OrderEntry(**said(order)) for order in orders),
+        *(_person(customer) if customer else ()),
+        *(OrderEntry(**said(order), timeline=told) for order, told in orders),
         *(WaitingEntry(**said(each)) for each in waiting),
     ]
+
+
+def _person(customer: Customer) -> Iterator[Entry]:
+    yield ProfileEntry(customer.id, customer.name, customer.email, customer.language, customer.status)
+    yield from _addresses(customer)
+    yield PreferencesEntry(**msgspec.structs.asdict(customer.preferences))
 
 
 def _addresses(customer: Customer) -> list[AddressEntry]:

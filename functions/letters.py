@@ -32,6 +32,7 @@ def write(fact: Told, customer: Customer, *, sender: str, traceparent: str) -> E
     """
     message_id = f"{name_of(fact)}-{fact.order_id}"
     letter = letterhead.envelope(message_id, customer, fact.at, sender=sender, traceparent=traceparent)
+    letter["X-Order-Id"] = str(fact.order_id)  # so that one that comes twice is found, under any Message-ID
     letterhead.fill(letter, _content(fact, customer.name, language_of(customer.language)))
     return letter
 

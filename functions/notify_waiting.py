@@ -8,6 +8,7 @@ import structlog
 
 from functions import api, events, stock_letters
 from functions.connections import Connections
+from functions.mail import Undeliverable
 from libs.common.errors import Malformed, NotFound, StoreError, Unavailable
 from libs.common.messages.catalog import BackInStock
 
@@ -18,8 +19,8 @@ PATIENCE_SECONDS = 25  # of the 30 that Event Grid waits for a function
 
 
 async def notify_waiting(event: func.CloudEvent, to: Connections) -> None:
-    """Every customer is tried. Where one letter could not be posted the function fails, and is called again for all of
-    them: the letters that went out then go out again, under the same Message-IDs.
+    """A fact names one customer. The version before names many in one: each is tried, and where one letter could not
+    be posted the function fails and is called again for all of them, under the same Message-IDs.
     """
     with events.trace(event, "notify_waiting") as traceparent:
         fact = events.read(event, [BackInStock])
@@ -51,7 +52,7 @@ async def _notify(
             return True
         letter = stock_letters.back_in_stock(fact, customer, sender=to.settings.mail_from, traceparent=traceparent)
         await to.mail.post(letter)
-    except (NotFound, Malformed) as error:  # erased, or it will never be a letter: nobody else shall wait for that
+    except (NotFound, Malformed, Undeliverable) as error:  # erased, or no letter will ever reach them
         log.info("letter.dropped", customer_id=str(customer_id), reason=type(error).__name__)
     except StoreError as error:
         log.warning("letter.postponed", customer_id=str(customer_id), reason=type(error).__name__)

@@ -14,6 +14,7 @@ from libs.common.messages.orders import (
     MOST_TOTAL,
     OrderedLine,
     OrderPlaced,
+    Reason,
     RejectOrder,
 )
 from libs.common.messages.views import view
@@ -34,8 +35,8 @@ async def process_order(event: func.CloudEvent, queues: Queues, to: Connections)
         log.info("order.examined", **about, answer=type(command).__name__)
 
 
-def flaw_of(order: OrderPlaced) -> str:
-    """Why the order can't be fulfilled, in words for the customer; empty where it can."""
+def flaw_of(order: OrderPlaced) -> Reason:
+    """Why the order can't be fulfilled; empty where it can."""
     if not 1 <= len(order.lines) <= MOST_LINES:
         return f"an order has 1 to {MOST_LINES} lines"
     for line in order.lines:
@@ -48,7 +49,7 @@ def flaw_of(order: OrderPlaced) -> str:
     return ""
 
 
-def _flaw_of_line(line: OrderedLine) -> str:
+def _flaw_of_line(line: OrderedLine) -> Reason:
     if not 1 <= line.quantity <= MOST_QUANTITY:
         return f"{line.name}: 1 to {MOST_QUANTITY} pieces can be ordered"
     if line.price < 0:
@@ -56,7 +57,7 @@ def _flaw_of_line(line: OrderedLine) -> str:
     return ""
 
 
-async def _flaw_of_buyer(order: OrderPlaced, to: Connections) -> str:
+async def _flaw_of_buyer(order: OrderPlaced, to: Connections) -> Reason:
     try:
         buyer = await api.customer(to, order.customer_id, await api.our_authorization(to))
     except NotFound:

@@ -8,6 +8,7 @@ import re
 KNOWN = {
     r"(.+) is sold out: (\d+) wanted, (\d+) left": r"\1 ist ausverkauft: \2 bestellt, \3 vorhanden",
     r"a product of this order is no longer sold": "ein Artikel dieser Bestellung wird nicht mehr verkauft",
+    r"(.+) is not for sale": r"\1 ist nicht im Verkauf",
     r"(.+) is no longer sold": r"\1 wird nicht mehr verkauft",
     r"an order has 1 to (\d+) lines": r"eine Bestellung hat 1 bis \1 Positionen",
     r"the total is not the sum of the lines": "die Summe stimmt nicht mit den Positionen überein",
@@ -16,6 +17,7 @@ KNOWN = {
     r"(.+): the price is below zero": r"\1: der Preis liegt unter null",
     r"the customer is not registered": "der Kunde ist nicht registriert",
     r"the customer's account is blocked": "das Kundenkonto ist gesperrt",
+    r"(\d+) of (\d+) minor units were authorised": "die Zahlung wurde nicht über den ganzen Betrag freigegeben",
     r"the payment was declined": "die Zahlung wurde abgelehnt",
     r"it was not paid in time": "sie wurde nicht rechtzeitig bezahlt",
     r"cancelled by the customer": "vom Kunden storniert",

@@ -12,7 +12,7 @@ import structlog
 from functions import events, payments
 from functions.connections import Connections
 from functions.events import Queues
-from functions.payments import Payment, Sum
+from functions.payments import Payment, Refused, Sum
 from libs.common.messages.orders import (
     OrderCancelled,
     OrderConfirmed,
@@ -37,10 +37,22 @@ async def take_payment(event: func.CloudEvent, queues: Queues, to: Connections) 
         if needs_nothing(order):
             log.info("payment.not_needed", order_id=str(order.order_id), because=events.name(order))
             return
-        payment = await _ask(order, to)
-        log.info("payment.answered", order_id=str(order.order_id), because=events.name(order), status=payment.status)
-        if (command := _news(order, payment)) is not None:
+        if (command := await _settle(order, to)) is not None:
             events.send(command, queues, sender="take_payment", because=event, fact=order)
+
+
+async def _settle(order: Due, to: Connections) -> RecordPayment | None:
+    """A capture that is refused is an outcome, too: else nobody would see that a confirmed order is not paid."""
+    about = {"order_id": str(order.order_id), "because": events.name(order)}
+    try:
+        payment = await _ask(order, to)
+    except Refused as refused:
+        if not isinstance(order, OrderConfirmed):
+            raise
+        log.warning("capture.refused", **about)
+        return RecordPayment(order_id=order.order_id, outcome="authorised", amount=order.total, refusal=refused.detail)
+    log.info("payment.answered", **about, status=payment.status)
+    return _news(order, payment)
 
 
 def needs_nothing(order: Due) -> bool:

@@ -106,6 +106,13 @@ class Payment:
 
 
 @dataclass(frozen=True, slots=True)
+class Letter:
+    message_id: str
+    order_id: str  # empty where it is about none
+    subject: str
+
+
+@dataclass(frozen=True, slots=True)
 class Books:
     stocks: Sequence[Stock]
     rebuilt: Sequence[Stock]  # the same, from the ledger of all movements
@@ -115,7 +122,7 @@ class Books:
     orders: dict[UUID, Order]
     keys: Counter[UUID]  # idempotency records, by order
     payments: dict[UUID, Payment]  # by order
-    letters: frozenset[str]  # by Message-ID
+    letters: Sequence[Letter]
     waiting: dict[str, int]  # what is still on its way: where, and how much
     dead: dict[str, int]  # what was given up
 

@@ -71,13 +71,18 @@ def _wrong_totals(books: Books) -> Iterator[str]:
 
 
 def confirmed_orders_have_a_letter(books: Books) -> Iterator[str]:
-    """One confirmation letter for each confirmed order (not for an erased customer's), and for no other."""
+    """One confirmation letter for each confirmed order (not for an erased customer's), and for no other; none twice."""
+    ids = {letter.message_id for letter in books.letters}
     for order_id, order in books.orders.items():
-        written = f"<confirmed-{order_id}@store>" in books.letters
+        written = f"<confirmed-{order_id}@store>" in ids
         if order.confirmed and not written and order.customer_id != NOBODY and not books.letters_dropped:
             yield f"order {order_id} is confirmed, and its customer was not told"
         if written and not order.confirmed:
             yield f"order {order_id} is {order.status}, and its customer was told that it is confirmed"
+    told = Counter((letter.order_id, letter.subject) for letter in books.letters if letter.order_id)
+    for (about, subject), count in told.items():
+        if count > 1:
+            yield f"order {about}: its customer was told {count} times: “{subject}”"
 
 
 def everything_has_arrived(books: Books) -> Iterator[str]:

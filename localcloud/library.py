@@ -5,18 +5,19 @@ import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
+from email.parser import BytesHeaderParser
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
 from localcloud import azuresql
-from localcloud.books import Books, CatalogLedger, Ledger, OrdersLedger, Payment, Unreadable
+from localcloud.books import Books, CatalogLedger, Ledger, Letter, OrdersLedger, Payment, Unreadable
 from localcloud.books_postgres import PostgresLedger
 from localcloud.books_tables import TablesLedger
 from localcloud.store import Store
 
-LETTERS = "SELECT message_id FROM letters"
+LETTERS = "SELECT message_id, subject, substr(content, 1, 4096) FROM letters"  # our headers are shorter
 PAYMENTS = "SELECT order_id, status FROM payments"
 MOVEMENTS = "SELECT order_id, status, amount FROM movements ORDER BY number"
 TO_COME = "SELECT (SELECT count(*) FROM callbacks WHERE NOT dead) + (SELECT count(settles_at) FROM payments)"
@@ -61,7 +62,7 @@ class Library:
             listed=await self.orders.prices(),
             orders=await self.orders.orders(),
             keys=await self.orders.keys(),
-            letters=frozenset(key for (key,) in await self._rows(self.mail, LETTERS) if key),
+            letters=[_letter(*row) for row in await self._rows(self.mail, LETTERS)],
             payments=await self._payments(),
             waiting=waiting,
             dead=dead,
@@ -99,6 +100,10 @@ def _ledger(store: Store, name: str) -> AbstractAsyncContextManager[Any]:
             return AzureSqlLedger.open(store.azuresql, azuresql.database_of(store.azuresql, name))
         case _:
             return TablesLedger.open(store.storage, name)
+
+
+def _letter(message_id: str | None, subject: str, head: bytes) -> Letter:
+    return Letter(message_id or "", str(BytesHeaderParser().parsebytes(head)["X-Order-Id"] or ""), subject)
 
 
 def _some(counts: dict[str, int]) -> dict[str, int]:

@@ -7,6 +7,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from azure.core.credentials_async import AsyncTokenCredential
 
+from libs.common.errors import StoreError
+
 # Of the 30 s that Event Grid waits for a function: a token and a customer take 5 each, the command that tells of the
 # letter 2 x 5 (host.json).
 POST_SECONDS = 9
@@ -16,12 +18,16 @@ PORTS = {"smtp": 587, "smtps": 465}
 Tls = Literal["implicit", "required", "offered"]
 
 
+class Undeliverable(StoreError):
+    """The mail server says that there is no such mail box, and will not say otherwise."""
+
+
 class Mail(Protocol):
     async def post(self, letter: EmailMessage) -> None:
         """At least once: who gets the same Message-ID again can tell that it is a repeat.
 
-        Raises Unavailable, also where the letter is refused for good: that is a dead letter in the end. What is raised
-        names nobody.
+        Raises Undeliverable; and Unavailable for whatever else is refused, also for good: that is a dead letter in the
+        end. What is raised names nobody.
         """
 
 

@@ -24,7 +24,7 @@ PATIENCE: Mapping[str, Any] = {
     "read_timeout": 5,
 }
 GONE_WRONG = ("Failed", "Canceled")
-HEADERS = ("X-Trace-Id", "X-Customer-Id")  # of ours, that go along
+HEADERS = ("X-Trace-Id", "X-Customer-Id", "X-Order-Id")  # of ours, that go along
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,15 @@ from socket import gethostname
 
 import aiosmtplib
 
-from functions.mail import POST_SECONDS, Relay
+from functions.mail import POST_SECONDS, Relay, Undeliverable
 from libs.common.errors import Unavailable
 
 START_TLS = {"implicit": False, "required": True, "offered": None}
+
+# RFC 5321, 4.2.3, and RFC 7504: of a recipient, for good. Others that begin with 5 are about us (554: we may not
+# relay), or pass (552: the box is full); and what RFC 3463 calls a matter of policy is the relay's, under any code.
+NO_SUCH_BOX = (550, 551, 553, 556)
+POLICY = "5.7."
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,4 +39,10 @@ class SmtpMail:
                 )
         except (aiosmtplib.SMTPException, OSError) as error:
             # Not `from error`: it quotes the recipient's address, and the host logs what a function fails with.
+            if isinstance(error, aiosmtplib.SMTPRecipientsRefused) and all(map(_has_no_box, error.recipients)):
+                raise Undeliverable from None
             raise Unavailable(f"the letter can't be posted now: {type(error).__name__}") from None
+
+
+def _has_no_box(refused: aiosmtplib.SMTPRecipientRefused) -> bool:
+    return refused.code in NO_SUCH_BOX and not refused.message.startswith(POLICY)

@@ -28,6 +28,7 @@ class Scenario(StrEnum):
     LATE_YES = "pending, then approved by a call-back"
     LATE_NO = "pending, then declined by a call-back"
     OPEN = "pending until somebody settles it"
+    BLOCKED = "approved, and its capture is refused until somebody settles it"
 
 
 BY_LAST_DIGITS = {
@@ -37,8 +38,10 @@ BY_LAST_DIGITS = {
     9904: Scenario.LATE_YES,
     9905: Scenario.LATE_NO,
     9906: Scenario.OPEN,
+    9907: Scenario.BLOCKED,
 }
 PENDING = (Scenario.LATE_YES, Scenario.LATE_NO, Scenario.OPEN)
+BLOCKED = "the bank has blocked the card"
 DECLINED = "the bank has declined the payment"
 
 
@@ -85,7 +88,11 @@ class Entry:
     def capture(self, asked: Sum) -> Payment:
         known = self._known(Status.AUTHORISED, Status.CAPTURED, Status.REFUNDED)
         self._require(asked)
-        return replace(known, status=Status.CAPTURED) if known.status is Status.AUTHORISED else known
+        if known.status is not Status.AUTHORISED:
+            return known
+        if scenario_of(known.amount) is Scenario.BLOCKED:
+            raise Refused(BLOCKED)
+        return replace(known, status=Status.CAPTURED)
 
     def void(self) -> Payment:
         if self.payment is None:
@@ -101,6 +108,8 @@ class Entry:
 
     def settle(self, status: Status) -> Payment:
         """What a bank says later."""
+        if self.payment and scenario_of(self.payment.amount) is Scenario.BLOCKED and status is Status.CAPTURED:
+            return replace(self._known(Status.AUTHORISED), status=Status.CAPTURED)
         known = self._known(Status.PENDING)
         if status not in (Status.AUTHORISED, Status.DECLINED):
             raise Refused(f"a bank says authorised or declined, not {status}")

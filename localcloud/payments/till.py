@@ -175,7 +175,8 @@ def _written(known: Payment | None, now: Payment, traceparent: str, at: datetime
         (MOVE, (str(now.order_id), now.status, now.amount, at.isoformat())),
     ]
     was_pending = known is not None and known.status is Status.PENDING and now.status is not Status.VOIDED
-    if was_pending or scenario is Scenario.REPEATED:
+    unblocked = scenario is Scenario.BLOCKED and now.status is Status.CAPTURED
+    if was_pending or unblocked or scenario is Scenario.REPEATED:
         callback_id, copies = str(uuid4()), COPIES if scenario is Scenario.REPEATED else 1
         body = msgspec.json.encode({"id": callback_id, "at": at} | msgspec.structs.asdict(now))
         statements.append((CALL_BACK, (callback_id, body, traceparent, copies, at.timestamp())))

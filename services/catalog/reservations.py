@@ -10,6 +10,7 @@ from uuid import UUID
 from libs.common.errors import StoreError
 from libs.common.messages import Fact
 from libs.common.messages.catalog import ReservedLine, StockRefused, StockReserved
+from libs.common.messages.orders import Reason
 from services.catalog.stock import Shelves, Stock
 
 Step = Callable[[Stock, int, UUID, datetime], Sequence[Fact]]  # of one product's stock, by a quantity, for an order
@@ -86,7 +87,7 @@ class Reservation:
             wanted[line.product_id] += line.quantity
         return wanted
 
-    def _missing(self, shelves: Shelves) -> list[str]:
+    def _missing(self, shelves: Shelves) -> list[Reason]:
         return [
             said
             for product_id, quantity in self._wanted().items()
@@ -97,8 +98,8 @@ class Reservation:
         self.status, self.version = status, self.version + 1
 
 
-def _why_not(stock: Stock | None, quantity: int) -> str:
-    """For customers to read; empty where nothing speaks against it."""
+def _why_not(stock: Stock | None, quantity: int) -> Reason:
+    """Empty where nothing speaks against it."""
     if stock is None:
         return "a product of this order is no longer sold"
     if stock.deleted:

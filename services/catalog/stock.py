@@ -13,7 +13,7 @@ from libs.common.messages.catalog import MOST_PIECES, BackInStock, StockChanged,
 MOST_WAITING = 10_000  # for one product
 MOST_WAITED_FOR = 100  # by one customer
 NOT_RECORDED = "moved before the ledger began, or past it"
-CALLED_AT_ONCE = 90  # with each goes an operation of an entity group transaction, which has a hundred
+CALLED_AT_ONCE = 45  # with each go two operations of an entity group transaction, which has a hundred
 
 
 class BelowReserved(Conflict):
@@ -177,19 +177,15 @@ class Stock:
         self.waiting = max(0, self.waiting - 1)
 
     def call(self, customers: Sequence[UUID], at: datetime) -> Sequence[Fact]:
-        """They are told, and wait no more; of what is no longer sold nobody is told."""
-        self.waiting, self.version = max(0, self.waiting - len(customers)), self.version + 1
+        """They wait no more, and each is told by a fact of their own, so that each letter comes to an end of its own.
+
+        Of what is no longer sold nobody is told.
+        """
+        self.waiting = max(0, self.waiting - len(customers))
         if self.deleted:
+            self.version += 1
             return []
-        told = BackInStock(
-            product_id=self.product_id,
-            sku=self.sku,
-            name=self.name,
-            customers=list(customers),
-            version=self.version,
-            at=at,
-        )
-        return [told]
+        return [self._back_in_stock(each, at) for each in customers]
 
     @property
     def may_call(self) -> bool:
@@ -243,6 +239,17 @@ class Stock:
                 order_id=order_id,
                 at=at,
             )
+        )
+
+    def _back_in_stock(self, customer_id: UUID, at: datetime) -> BackInStock:
+        self.version += 1
+        return BackInStock(
+            product_id=self.product_id,
+            sku=self.sku,
+            name=self.name,
+            customers=[customer_id],
+            version=self.version,
+            at=at,
         )
 
     def _stock_low(self, at: datetime) -> StockLow:

@@ -19,11 +19,13 @@ from libs.common.messages.orders import (
     OrderShipped,
     Outcome,
     PaymentRequested,
+    Reason,
 )
 from services.orders.transitions import PAYMENTS, Payment, Status, Verb, next_status
 
 WHOLE = 10_000  # basis points
-EXPIRED = "it was not paid in time"
+UNQUOTED = "refused"  # in place of a provider's words that are erased
+EXPIRED: Reason = "it was not paid in time"
 
 
 class UnknownCustomer(Conflict):
@@ -32,6 +34,10 @@ class UnknownCustomer(Conflict):
 
 class BlockedCustomer(Conflict):
     """Your account is blocked and can't place orders; please write to us."""
+
+
+class NotPaid(Conflict):
+    """The payment provider refuses to capture the order's payment: it can be shipped once that says it is captured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +83,7 @@ class Order:
     payment: Payment = Payment.NONE
     carrier: str = ""
     tracking: str = ""
+    payment_refusal: str = ""  # why the provider will not capture what it has authorised
 
     @property
     def total(self) -> int:
@@ -109,7 +116,7 @@ class Order:
             return None
         if outcome == "authorised" and amount != self.total:
             return self.reject(f"{amount} of {self.total} minor units were authorised", at)
-        self.payment = following
+        self.payment, self.payment_refusal = following, ""
         if outcome == "authorised":
             return self.confirm(at)
         if outcome == "declined":
@@ -117,24 +124,31 @@ class Order:
         self.version += 1
         return None
 
+    def refuse_capture(self, refusal: str) -> None:
+        """Only of what is still to be captured. It is no end: the provider may do it later, and says so then."""
+        if self.payment is Payment.AUTHORISED and self.payment_refusal != refusal:
+            self.payment_refusal, self.version = refusal, self.version + 1
+
     def confirm(self, at: datetime) -> OrderConfirmed | None:
         if not self._become(Verb.CONFIRM):
             return None
         return OrderConfirmed(version=self.version, at=at, **self._facts())
 
-    def reject(self, reason: str, at: datetime) -> OrderRejected | None:
+    def reject(self, reason: Reason, at: datetime) -> OrderRejected | None:
         if not self._become(Verb.REJECT, reason):
             return None
         return OrderRejected(version=self.version, at=at, reason=reason, **self._facts())
 
-    def cancel(self, reason: str, at: datetime) -> OrderCancelled | None:
+    def cancel(self, reason: Reason, at: datetime) -> OrderCancelled | None:
         return self._call_off(Verb.CANCEL, reason, at)
 
     def expire(self, at: datetime) -> OrderCancelled | None:
         return self._call_off(Verb.EXPIRE, EXPIRED, at)
 
     def ship(self, carrier: str, tracking: str, at: datetime) -> OrderShipped | None:
-        """Where it is shipped already, what was said first stays."""
+        """Where it is shipped already, what was said first stays. Raises NotPaid."""
+        if self.payment_refusal and (self.status, self.payment) == (Status.CONFIRMED, Payment.AUTHORISED):
+            raise NotPaid(f"{NotPaid.__doc__} It said: {self.payment_refusal}")
         if not self._become(Verb.SHIP):
             return None
         self.carrier, self.tracking = carrier, tracking
@@ -145,7 +159,7 @@ class Order:
             return None
         return OrderDelivered(version=self.version, at=at, **self._facts())
 
-    def take_back(self, reason: str, at: datetime) -> OrderReturned | None:
+    def take_back(self, reason: Reason, at: datetime) -> OrderReturned | None:
         if not self._become(Verb.RETURN, reason):
             return None
         return OrderReturned(version=self.version, at=at, reason=reason, **self._facts())
@@ -157,6 +171,7 @@ class Order:
         """Its customer is erased, and with them what people wrote about it."""
         self.customer_id, self.version = nobody, self.version + 1
         self.reason = self.carrier = self.tracking = ""
+        self.payment_refusal = UNQUOTED if self.payment_refusal else ""
 
     def _call_off(self, verb: Verb, reason: str, at: datetime) -> OrderCancelled | None:
         if not self._become(verb, reason):

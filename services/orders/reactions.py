@@ -7,10 +7,12 @@ from libs.common.inbox import Cause, Reactions
 from libs.common.messages import Message
 from libs.common.messages.catalog import ProductCreated, ProductDeleted, ProductUpdated, StockRefused, StockReserved
 from libs.common.messages.customers import CustomerErased, CustomerRegistered, CustomerUpdated
-from libs.common.messages.orders import RecordLetter, RecordPayment, RejectOrder
+from libs.common.messages.orders import OrderConfirmed, OrderRejected, RecordLetter, RecordPayment, RejectOrder
 from libs.common.messages.views import uses
 from services.orders.domain import Order, Price
 from services.orders.store import Note, Store
+
+CAPTURE_REFUSED = "capture-refused"  # as the timeline says it
 
 
 @uses("order_id")
@@ -26,15 +28,19 @@ async def reject(store: Store, message: StockRefused | RejectOrder, cause: Cause
     await store.change(message.order_id, lambda order: order.reject(message.reason, at), cause=cause, heard=heard)
 
 
-@uses("order_id", "outcome", "amount", "reason")
+@uses("order_id", "outcome", "amount", "reason", "refusal")
 async def record_payment(store: Store, command: RecordPayment, cause: Cause) -> None:
-    at = now()
-    await store.change(
-        command.order_id,
-        lambda order: order.record_payment(command.outcome, command.amount, command.reason, at),
-        cause=cause,
-        heard=Note(str(cause), "payment", command.outcome, at, cause.attempt, command.reason),
-    )
+    at, refusal = now(), command.refusal
+    name, reason = (CAPTURE_REFUSED, refusal) if refusal else (command.outcome, command.reason)
+
+    def act(order: Order) -> OrderConfirmed | OrderRejected | None:
+        if refusal:
+            order.refuse_capture(refusal)
+            return None
+        return order.record_payment(command.outcome, command.amount, command.reason, at)
+
+    heard = Note(str(cause), "payment", name, at, cause.attempt, reason)
+    await store.change(command.order_id, act, cause=cause, heard=heard)
 
 
 @uses("order_id", "letter")

@@ -117,7 +117,10 @@ def test_that_there_is_some_again_is_told_where_somebody_waits() -> None:
     told = [*lamp.release(1, ORDER, NOON), *lamp.recount(7, "found", NOON)[1:]]
 
     assert told == [StockReplenished(product_id=LAMP, version=lamp.version - 1, at=NOON)]
-    assert lamp.call([UUID(int=7)], NOON) == [
-        BackInStock(product_id=LAMP, sku="", name="Lamp", customers=[UUID(int=7)], version=lamp.version, at=NOON)
+    before, customers = lamp.version, [UUID(int=7), UUID(int=8)]
+    called = lamp.call(customers, NOON)
+    assert called == [
+        BackInStock(product_id=LAMP, sku="", name="Lamp", customers=[each], version=version, at=NOON)
+        for version, each in enumerate(customers, start=before + 1)
     ]
-    assert lamp.waiting == 0
+    assert (len({fact.id() for fact in called}), lamp.version, lamp.waiting) == (2, before + 2, 0)

@@ -10,6 +10,7 @@ from aiohttp.test_utils import TestServer
 
 from functions.connections import TIMEOUT, Connections
 from functions.mail import open_mail
+from functions.mail.once import Once
 from functions.settings import Settings
 from localcloud import certificates
 from localcloud.certificates import Certificates
@@ -69,7 +70,7 @@ async def to(owners: Owners, mailbox: Mailbox, credential: Credential, payments:
             payments_url=payments,
             payments_key=KEY,
         )
-        yield Connections(told, session, credential, open_mail(told.mail_url, "", credential))
+        yield Connections(told, session, credential, Once(open_mail(told.mail_url, "", credential)))
 
 
 @pytest.fixture

@@ -113,25 +113,23 @@ class Owners:
 
     customer: Answer = field(default_factory=lambda: answers(PROFILE))
     orders: Answer = field(default_factory=lambda: answers({"items": [], "next": None}))
+    timeline: Answer = field(default_factory=lambda: answers({"items": [], "next": None}))
     waiting: Answer = field(default_factory=lambda: answers({"items": []}))
     asked: list[web.Request] = field(default_factory=list)
 
     def app(self) -> web.Application:
-        async def customer(request: web.Request) -> web.StreamResponse:
-            self.asked.append(request)
-            return await self.customer(request)
+        def asked(what: str) -> Answer:
+            async def answer(request: web.Request) -> web.StreamResponse:
+                self.asked.append(request)
+                said: Answer = getattr(self, what)
+                return await said(request)
 
-        async def orders(request: web.Request) -> web.StreamResponse:
-            self.asked.append(request)
-            return await self.orders(request)
-
-        async def waiting(request: web.Request) -> web.StreamResponse:
-            self.asked.append(request)
-            return await self.waiting(request)
+            return answer
 
         app = web.Application()
-        app.add_routes([web.get("/api/customers/{id}", customer), web.get("/api/orders", orders)])
-        app.add_routes([web.get("/api/waiting", waiting)])
+        app.add_routes([web.get("/api/customers/{id}", asked("customer")), web.get("/api/orders", asked("orders"))])
+        app.add_routes([web.get("/api/orders/{id}/timeline", asked("timeline"))])
+        app.add_routes([web.get("/api/waiting", asked("waiting"))])
         return app
 
 
@@ -190,7 +188,14 @@ class Mailbox:
     letters: list[EmailMessage] = field(default_factory=list)
     recipients: list[str] = field(default_factory=list)
     reply: str = "250 OK"
+    refused: dict[str, str] = field(default_factory=dict)  # recipients, and what is said of them
     port: int = 0
+
+    async def handle_RCPT(self, _: SMTP, __: Session, envelope: Envelope, address: str, ___: list[str]) -> str:
+        if address in self.refused:
+            return self.refused[address]
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
 
     async def handle_DATA(self, _: SMTP, __: Session, envelope: Envelope) -> str:
         if self.reply.startswith("250"):

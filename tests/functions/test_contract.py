@@ -98,6 +98,8 @@ async def test_customers_get_all_that_is_known_of_them(services: Services, real:
     entries = json.loads(answer.get_body())
     assert [entry["kind"] for entry in entries] == ["profile", "address", "preferences", *["order"] * 101]
     assert len({entry["id"] for entry in entries[3:]}) == 101
+    assert {entry["payment"] for entry in entries[3:]} == {"none"}
+    assert {event["name"] for entry in entries[3:] for event in entry["timeline"]} == {"order-placed"}
     named = {"name": "main", "phone": "", "delivery": True, "billing": True}
     assert entries[1] == {"kind": "address"} | PROFILE["address"] | named  # type: ignore[operator]
     assert entries[2] == {"kind": "preferences", "back_in_stock": True, "marketing": False}

@@ -16,6 +16,11 @@ from functions.connections import Connections
 from functions.customer_data import customer_data
 from tests.functions.surroundings import ADA, PROFILE, SHOP, TRACE_ID, TRACEPARENT, TRANSIENT, Owners, answers, refuses
 
+TOLD = {"at": "2026-06-01T12:00:00Z", "kind": "letter", "name": "confirmed", "attempt": 1, "reason": ""} | {
+    "version": None,
+    "status": None,
+}
+EVENT = {name: TOLD[name] for name in ("at", "kind", "name", "reason")}
 WAITING = {"product_id": str(UUID(int=7)), "since": "2026-06-02T12:00:00Z"}
 
 
@@ -42,6 +47,7 @@ def order(number: int) -> dict[str, Any]:
         "customer_id": str(ADA),
         "status": "confirmed",
         "reason": "",
+        "payment": "captured",
         "currency": "EUR",
         "total": 100,
         "tax": 16,
@@ -66,6 +72,7 @@ def pages(count: int) -> Any:
 
 async def test_all_that_is_held_is_one_list(to: Connections, owners: Owners) -> None:
     owners.orders, owners.waiting = pages(3), answers({"items": [WAITING]})
+    owners.timeline = answers({"items": [TOLD], "next": None})
 
     answer = await customer_data(asks(), to)
 
@@ -86,8 +93,39 @@ async def test_all_that_is_held_is_one_list(to: Connections, owners: Owners) -> 
     ]
     assert entries[3] == {"kind": "preferences", **PROFILE["preferences"]}
     expected = {name: value for name, value in order(0).items() if name not in ("customer_id", "version")}
-    assert entries[4] == {"kind": "order", "carrier": "", "tracking": ""} | expected
+    said = {"carrier": "", "tracking": "", "payment_refusal": "", "timeline": [EVENT]}
+    assert entries[4] == {"kind": "order"} | said | expected
+    asked = [request.path for request in owners.asked if request.path.endswith("/timeline")]
+    assert sorted(asked) == [f"/api/orders/{UUID(int=number)}/timeline" for number in range(3)]
     assert entries[7] == {"kind": "waiting", **WAITING}
+
+
+async def test_who_has_no_profile_and_waits_for_a_product_is_told_of_that(to: Connections, owners: Owners) -> None:
+    owners.customer, owners.waiting = refuses(404), answers({"items": [WAITING]})
+
+    answer = await customer_data(asks(), to)
+
+    assert (answer.status_code, json.loads(answer.get_body())) == (200, [{"kind": "waiting", **WAITING}])
+
+
+async def test_the_timelines_of_the_newest_orders_only_are_asked_for_and_so_it_says(
+    to: Connections, owners: Owners
+) -> None:
+    owners.orders = answers({"items": [order(number) for number in range(module.MOST_TIMELINES + 2)], "next": None})
+
+    entries = json.loads((await customer_data(asks(), to)).get_body())
+
+    timelines = [entry["timeline"] for entry in entries if entry["kind"] == "order"]
+    assert timelines == [*[[]] * module.MOST_TIMELINES, None, None]
+
+
+async def test_an_order_of_the_version_before_says_nothing_of_its_payment(to: Connections, owners: Owners) -> None:
+    known = {name: value for name, value in order(1).items() if name != "payment"}
+    owners.orders = answers({"items": [known], "next": None})
+
+    entries = json.loads((await customer_data(asks(), to)).get_body())
+
+    assert [entry["payment"] for entry in entries if entry["kind"] == "order"] == [""]
 
 
 async def test_without_an_address_there_is_no_entry_for_it(to: Connections, owners: Owners) -> None:
@@ -121,6 +159,7 @@ async def test_where_the_catalogue_knows_of_no_waiting_lists_there_are_none(to: 
 
 async def test_a_spreadsheet_gets_every_entry_and_no_formula(to: Connections, owners: Owners) -> None:
     owners.orders, owners.waiting = pages(1), answers({"items": [WAITING]})
+    owners.timeline = answers({"items": [TOLD | {"reason": "=1+1"}], "next": None})
 
     answer = await customer_data(asks(accept="text/csv"), to)
 
@@ -130,11 +169,14 @@ async def test_a_spreadsheet_gets_every_entry_and_no_formula(to: Connections, ow
     assert '"\'=1+1 ""Lamp"",\nblue"' in lines
     rows = list(csv.DictReader(StringIO(lines, newline="")))
     assert [row["kind"] for row in rows] == [
-        *("profile", "address", "address", "preferences", "order", "line", "waiting")
+        *("profile", "address", "address", "preferences", "order", "line", "event", "waiting")
     ]
     assert (rows[1]["phone"], rows[1]["delivery"], rows[2]["delivery"]) == ("'+49 221 1", "true", "false")
     assert (rows[4]["id"], rows[4]["total"], rows[5]["order_id"]) == (rows[5]["order_id"], "100", str(UUID(int=0)))
-    assert rows[6]["since"] == WAITING["since"]
+    event = rows[6]
+    assert (event["order_id"], event["at"], event["event"]) == (str(UUID(int=0)), TOLD["at"], "letter")
+    assert (event["name"], event["reason"], rows[4]["payment"]) == ("confirmed", "'=1+1", "captured")
+    assert rows[7]["since"] == WAITING["since"]
 
 
 @pytest.mark.parametrize(
@@ -185,6 +227,7 @@ async def test_a_list_that_is_too_long_says_where_it_goes_on(to: Connections, ow
     answer = await customer_data(asks(), to)
 
     assert len(json.loads(answer.get_body())) == 4 + module.MOST_PAGES
+    assert len(owners.asked) == 2 + 2 * module.MOST_PAGES
     assert answer.headers["Link"] == f'</api/orders?customer={ADA}&limit=100&cursor=20>; rel="next"'
 
 
@@ -200,9 +243,10 @@ async def test_a_refusal_of_an_owner_is_ours(to: Connections, owners: Owners, ow
     assert answer.headers.get("WWW-Authenticate") == ("Bearer" if status == 401 else None)
 
 
-@pytest.mark.parametrize("owner", ["customer", "orders", "waiting"])
+@pytest.mark.parametrize("owner", ["customer", "orders", "timeline", "waiting"])
 @pytest.mark.parametrize("reason", ["500", "a gateway's own 404", "no JSON", "another shape", "hanging up"])
 async def test_while_an_owner_can_not_say_it_is_503(to: Connections, owners: Owners, owner: str, reason: str) -> None:
+    owners.orders = pages(1)
     setattr(owners, owner, TRANSIENT[reason])
 
     answer = await customer_data(asks(), to)

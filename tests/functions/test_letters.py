@@ -215,7 +215,7 @@ def test_the_headers_name_the_order_the_trace_and_nobody_else() -> None:
     assert letter(SHIPPED)["Message-ID"] == f"<shipped-{ORDER}@store>"
     assert letter(RETURNED)["Message-ID"] == f"<returned-{ORDER}@store>"
     assert written["X-Trace-Id"] == TRACE_ID
-    assert written["X-Customer-Id"] == str(ADA)
+    assert (written["X-Customer-Id"], written["X-Order-Id"]) == (str(ADA), str(ORDER))
     assert written["Date"].datetime == NOON
     assert [(address.display_name, address.addr_spec) for address in written["To"].addresses] == [
         ("Ada Müller", "ada@example.org")

@@ -67,11 +67,52 @@ async def test_orders_hear_of_each_letter_that_was_posted_and_of_a_repeat_by_the
     assert queues["catalog"].sent == []
 
 
-async def test_a_repeat_is_the_same_letter(queues: Queues, to: Connections, mailbox: Mailbox) -> None:
-    for _ in range(2):
+async def test_a_repeat_posts_nothing_and_tells_orders_again_since_that_may_have_failed(
+    queues: Queues, to: Connections, mailbox: Mailbox
+) -> None:
+    for _ in range(3):
         await notify_customer(arrived(CONFIRMED), queues, to)
 
+    assert [letter["Message-ID"] for letter in mailbox.letters] == [f"<confirmed-{ORDER}@store>"]
+    assert len(queues["orders"].sent) == 3
+
+
+async def test_a_repeat_by_another_process_is_the_same_letter(
+    queues: Queues, to: Connections, mailbox: Mailbox
+) -> None:
+    another = replace(to, mail=open_mail(to.settings.mail_url, "", to.credential))
+
+    for each in (to, another):
+        await notify_customer(arrived(CONFIRMED), queues, each)
+
     assert [letter["Message-ID"] for letter in mailbox.letters] == [f"<confirmed-{ORDER}@store>"] * 2
+
+
+@pytest.mark.parametrize("reply", ["550 5.1.1 no such person", "553 not here", "556 5.1.10 no mail is taken here"])
+async def test_where_there_is_no_such_mail_box_that_is_the_end_of_the_letter(
+    queues: Queues, to: Connections, mailbox: Mailbox, reply: str
+) -> None:
+    mailbox.refused = {"ada@example.org": reply}
+
+    await notify_customer(arrived(CONFIRMED), queues, to)
+
+    assert (mailbox.letters, queues["orders"].sent) == ([], [])
+
+
+@pytest.mark.parametrize(
+    "reply", ["450 4.2.1 greylisted", "552 5.2.2 the box is full", "554 no relaying", "550 5.7.1 no relaying"]
+)
+async def test_a_recipient_who_is_refused_for_now_or_because_of_us_is_tried_again(
+    queues: Queues, to: Connections, mailbox: Mailbox, reply: str
+) -> None:
+    mailbox.refused = {"ada@example.org": reply}
+    with pytest.raises(Unavailable):
+        await notify_customer(arrived(CONFIRMED), queues, to)
+
+    mailbox.refused = {}
+    await notify_customer(arrived(CONFIRMED), queues, to)
+
+    assert (len(mailbox.letters), len(queues["orders"].sent)) == (1, 1)
 
 
 async def test_the_erased_get_no_letter(queues: Queues, to: Connections, mailbox: Mailbox, owners: Owners) -> None:

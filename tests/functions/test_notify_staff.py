@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from functions.connections import Connections
+from functions.mail import open_mail
 from functions.notify_staff import notify_staff
 from libs.common.errors import Malformed, Unavailable
 from libs.common.messages.catalog import StockLow
@@ -48,9 +49,11 @@ async def test_without_an_address_the_sender_of_the_letters_gets_it(to: Connecti
     assert mailbox.recipients == ["store@example.org"]
 
 
-async def test_a_repeat_is_the_same_letter(to: Connections, mailbox: Mailbox) -> None:
-    for _ in range(2):
-        await notify_staff(arrived(LOW), to)
+async def test_a_repeat_by_another_process_is_the_same_letter(to: Connections, mailbox: Mailbox) -> None:
+    another = replace(to, mail=open_mail(to.settings.mail_url, "", to.credential))
+
+    for each in (to, another):
+        await notify_staff(arrived(LOW), each)
 
     assert [letter["Message-ID"] for letter in mailbox.letters] == [f"<stock-low-{LAMP}-7@store>"] * 2
 

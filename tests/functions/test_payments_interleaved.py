@@ -34,7 +34,7 @@ from services.orders.transitions import Status as OrderStatus
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 ORDER, ADA, MUG = UUID(int=1), UUID(int=2), UUID(int=3)
-APPROVED, DECLINED, OPEN = 1250, 9901, 9906
+APPROVED, DECLINED, OPEN, BLOCKED = 1250, 9901, 9906, 9907
 ROUNDS = 20  # in which all that is under way has to come to its end
 
 
@@ -70,7 +70,7 @@ def verb_of(fact: Due) -> Verb:
 
 
 class Money(RuleBasedStateMachine):
-    @initialize(price=st.sampled_from([APPROVED, DECLINED, OPEN]))
+    @initialize(price=st.sampled_from([APPROVED, DECLINED, OPEN, BLOCKED]))
     def place(self, price: int) -> None:
         line = OrderedLine(product_id=MUG, sku="MUG", name="Mug", price=price, quantity=1)
         self.order, self.provider = Order(ORDER, ADA, "EUR", [line], NOON), Provider()
@@ -119,12 +119,20 @@ class Money(RuleBasedStateMachine):
             verb = verb_of(fact)
             try:
                 payment = self.provider.ask(verb, Sum(fact.total, fact.currency))
-            except Refused:
-                return  # and Event Grid comes again
+            except Refused as refused:
+                if isinstance(fact, OrderConfirmed) and not lost:
+                    self._refuse(fact, str(refused))
+                return  # or Event Grid comes again
             if lost:
                 return
             assert payment.status in RESULTS[verb]
             self._command(str(fact.id()), fact, payment)
+        if fact in self.waiting:
+            self.waiting.remove(fact)
+
+    def _refuse(self, fact: OrderConfirmed, refusal: str) -> None:
+        told = RecordPayment(order_id=ORDER, outcome="authorised", amount=fact.total, refusal=refusal)
+        self.commands[f"{fact.id()} refused"] = told
         if fact in self.waiting:
             self.waiting.remove(fact)
 
@@ -141,6 +149,18 @@ class Money(RuleBasedStateMachine):
         outcome: Outcome = "authorised" if status is Status.AUTHORISED else "declined"
         self.commands["call-back"] = RecordPayment(order_id=ORDER, outcome=outcome, amount=payment.amount)
 
+    @precondition(lambda self: self._is_blocked())
+    @rule()
+    def unblock(self) -> None:
+        """Somebody has seen to it that the money comes."""
+        payment = self.provider.keep(Entry(ORDER, self.provider.payment).settle(Status.CAPTURED))
+        self.commands["unblocked"] = RecordPayment(order_id=ORDER, outcome="captured", amount=payment.amount)
+
+    def _is_blocked(self) -> bool:
+        known = self.provider.payment
+        confirmed = any(isinstance(fact, OrderConfirmed) for fact in self.told)
+        return confirmed and known is not None and (known.status, known.amount) == (Status.AUTHORISED, BLOCKED)
+
     # --- what orders hear of it, in any order and again -------------------------------------------------------------
 
     @precondition(lambda self: self.commands)
@@ -152,6 +172,9 @@ class Money(RuleBasedStateMachine):
         if cause not in self.heard:
             self.heard.add(cause)
             said = self.commands[cause]
+            if said.refusal:
+                self.order.refuse_capture(said.refusal)
+                return
             self._tell(self.order.record_payment(said.outcome, said.amount, said.reason, NOON))
 
     # --- what holds always, and what holds at rest ------------------------------------------------------------------
@@ -169,9 +192,12 @@ class Money(RuleBasedStateMachine):
                 self._record(cause)
             if self.provider.payment and self.provider.payment.status is Status.PENDING:
                 self.call_back(Status.AUTHORISED)
+            if self._is_blocked():
+                self.unblock()
             if self.order.status is OrderStatus.PLACED:
                 self._tell(self.order.expire(NOON))
         assert self.waiting == [], "some fact is answered never"
+        assert self.order.payment_refusal == "", "what was refused and is captured is still refused"
         assert list(payments_match_orders(self._books())) == []
 
     def _books(self) -> books.Books:
@@ -180,7 +206,7 @@ class Money(RuleBasedStateMachine):
         known = self.provider.payment
         paid = {ORDER: books.Payment(known.status, self.provider.movements)} if known else {}
         nothing: dict[str, int] = {}
-        return books.Books([], [], {}, {}, {}, {ORDER: order}, Counter(), paid, frozenset(), nothing, nothing)
+        return books.Books([], [], {}, {}, {}, {ORDER: order}, Counter(), paid, [], nothing, nothing)
 
 
 TestMoney = Money.TestCase

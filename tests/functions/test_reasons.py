@@ -1,47 +1,28 @@
 """Whatever the store itself gives as a reason, it can say in German."""
 
+import ast
+import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
-from uuid import UUID
+from pathlib import Path
 
 import pytest
 
-from functions.process_order import flaw_of
-from functions.reasons import in_german
-from libs.common.messages.catalog import ReservedLine, StockRefused
-from libs.common.messages.orders import OrderedLine
-from services.catalog.reservations import Reservation
-from services.catalog.stock import Stock
-from tests.functions.surroundings import LAMP, placed
+from functions.reasons import KNOWN, in_german
+from tests.functions.ours import Untraced, reasons_in
 
-NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
+ROOT = Path(__file__).parents[2]
 
 
-def refusals() -> Iterator[str]:
-    """As the catalogue gives them."""
-    gone = Stock(LAMP, name="Lamp; blue", received=5, on_hand=5, deleted=True)
-    few = Stock(LAMP, name="Lamp", received=1, on_hand=1)
-    for shelves in ({}, {LAMP: gone}, {LAMP: few}):
-        reservation = Reservation(UUID(int=1))
-        (refused,) = reservation.hold([ReservedLine(product_id=LAMP, quantity=3)], shelves, NOON)
-        assert isinstance(refused, StockRefused)
-        yield refused.reason
+def ours() -> Iterator[str]:
+    for folder in ("services", "functions"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            yield from reasons_in(ast.parse(path.read_text()))
 
 
-def flaws() -> Iterator[str]:
-    """As process_order finds them."""
-
-    def line(quantity: int = 1, price: int = 1) -> OrderedLine:
-        return OrderedLine(product_id=LAMP, sku="L", name="Lamp", price=price, quantity=quantity)
-
-    yield flaw_of(placed([], 0))
-    yield flaw_of(placed([line(quantity=0)], 0))
-    yield flaw_of(placed([line(price=-1)], -1))
-    yield flaw_of(placed([line()], 2))
-    yield flaw_of(placed([line(price=2**40)], 2**40))
+OURS = sorted(set(ours()))
 
 
-@pytest.mark.parametrize("reason", [*refusals(), *flaws()])
+@pytest.mark.parametrize("reason", OURS)
 def test_every_reason_of_ours_has_german_words(reason: str) -> None:
     german = in_german(reason)
 
@@ -49,10 +30,41 @@ def test_every_reason_of_ours_has_german_words(reason: str) -> None:
     assert german != reason
 
 
+def test_there_are_german_words_for_nothing_else() -> None:
+    assert [pattern for pattern in KNOWN if not any(re.fullmatch(pattern, reason) for reason in OURS)] == []
+
+
+@pytest.mark.parametrize(
+    ("code", "found"),
+    [
+        ("OrderRejected(reason='too much')", ["too much"]),
+        ("order.reject(f'{amount} is missing', at)", ["7 is missing"]),
+        ("order.reject(said or 'no', at)", ["no"]),
+        ("LATE: Reason = 'too late'", ["too late"]),
+        ("class Cancellation:\n    reason: Text = 'by whoever'", ["by whoever"]),
+        ("def why(stock) -> Reason:\n    if stock:\n        return 'gone'\n    return ''", ["gone"]),
+        ("order.reject(wanted.reason, at)", []),
+    ],
+)
+def test_a_reason_is_found_wherever_it_is_given(code: str, found: list[str]) -> None:
+    assert list(reasons_in(ast.parse(code))) == found
+
+
+def test_a_function_that_gives_reasons_and_does_not_say_so_is_found() -> None:
+    code = (
+        "def refuse(order):\n    flaw = flaw_of(order)\n    return RejectOrder(reason=flaw)\ndef flaw_of(o) -> {}: ..."
+    )
+    with pytest.raises(Untraced):
+        list(reasons_in(ast.parse(code.format("str"))))
+
+    assert list(reasons_in(ast.parse(code.format("Reason")))) == []
+
+
 def test_several_reasons_are_translated_one_by_one() -> None:
     assert in_german("Lamp is sold out: 2 wanted, 1 left; Desk is no longer sold") == (
         "Lamp ist ausverkauft: 2 bestellt, 1 vorhanden; Desk wird nicht mehr verkauft"
     )
+    assert in_german("Lamp; blue is no longer sold") == "Lamp; blue wird nicht mehr verkauft"
 
 
 @pytest.mark.parametrize("reason", ["", "changed my mind", "Lamp is sold out; changed my mind", "x\ny"])

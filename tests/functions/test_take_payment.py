@@ -20,6 +20,7 @@ from libs.common.messages.orders import (
     PaymentRequested,
     RecordPayment,
 )
+from localcloud.payments.book import Status
 from localcloud.payments.till import Till
 from tests.functions.surroundings import ADA, LINES, NOON, ORDER, TRACE_ID, Queue, arrived, placed
 
@@ -146,15 +147,39 @@ async def test_a_refund_waits_for_its_capture(queues: Queues, to: Connections, t
     assert await charged(till) == ["authorised", "captured", "refunded"]
 
 
-async def test_another_total_than_was_authorised_fails_where_it_is_seen(
+@pytest.mark.parametrize(
+    ("asked", "total", "refusal"),
+    [
+        (99_07, 99_07, "capture: the bank has blocked the card"),
+        (348_00, 348_01, "capture: it is a payment of 34800 EUR, not of 34801 EUR"),
+    ],
+)
+async def test_a_capture_that_is_refused_is_told_with_its_reason(
+    queues: Queues, to: Connections, till: Till, asked: int, total: int, refusal: str
+) -> None:
+    await hear(queues, to, requested(asked), *[confirmed(total)] * 2)
+
+    assert (
+        told(queues)[1:]
+        == [
+            RecordPayment(order_id=ORDER, outcome="authorised", amount=total, refusal=refusal),
+        ]
+        * 2
+    )
+    assert await charged(till) == ["authorised"]
+
+
+async def test_a_capture_that_goes_well_after_it_was_refused_is_other_news(
     queues: Queues, to: Connections, till: Till
 ) -> None:
-    await hear(queues, to, requested())
+    await hear(queues, to, requested(99_07), confirmed(99_07))
+    await till.change(ORDER, lambda entry: entry.settle(Status.CAPTURED))
 
-    with pytest.raises(Refused):
-        await hear(queues, to, confirmed(34801))
+    await hear(queues, to, confirmed(99_07))
 
-    assert await charged(till) == ["authorised"]
+    refused, captured = queues["orders"].sent[1:]
+    assert (told(queues)[-1].outcome, told(queues)[-1].refusal) == ("captured", "")
+    assert refused.id != captured.id
 
 
 async def test_while_nobody_answers_the_event_is_tried_again(

@@ -22,7 +22,7 @@ from libs.common.ids import uuid7_beside
 from libs.common.messages.catalog import ReservedLine
 from libs.common.tables import Tables
 from localcloud.azurite import Azurite
-from localcloud.books import Books, Offer, Order, Payment, Reservation, Stock, Unreadable
+from localcloud.books import Books, Letter, Offer, Order, Payment, Reservation, Stock, Unreadable
 from localcloud.books_postgres import PostgresLedger
 from localcloud.books_tables import TablesLedger
 from localcloud.laws import payments_match_orders
@@ -47,7 +47,7 @@ pytestmark = pytest.mark.real
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 ADA, MUG, LAMP, DRAFT, GONE = (UUID(int=each) for each in (21, 1, 2, 3, 4))
 BOUGHT, REFUSED, OPEN, BACK = (uuid7_beside(ADA, NOON, Random(seed).getrandbits) for seed in (1, 2, 3, 4))
-LETTER = b"Message-ID: <confirmed-1@store>\r\n\r\nHello"
+LETTER = b"Message-ID: <confirmed-1@store>\r\nSubject: Confirmed\r\nX-Order-Id: %s\r\n\r\nHello" % str(BOUGHT).encode()
 
 by_product = attrgetter("product_id")
 
@@ -189,7 +189,7 @@ async def test_the_books_are_read_as_they_are_written(
             OPEN: Order(ADA, "placed", Counter({MUG: 1}), ["placed"], total=1490),
         },
         keys=Counter({BOUGHT: 1, REFUSED: 1, OPEN: 1}),
-        letters=frozenset({"<confirmed-1@store>"}),
+        letters=[Letter("<confirmed-1@store>", str(BOUGHT), "Confirmed")],
         payments={
             BOUGHT: Payment("captured", [("authorised", 2980), ("captured", 2980)]),
             OPEN: Payment("pending", [("pending", 9904)]),

@@ -47,6 +47,8 @@ async def fill(store: Store) -> None:
     heard = Note("stock 1", "heard", "stock-reserved", NOON, 2, "é 🎉")
     await store.change(order_id(ADA, 1), lambda order: order.reserve(NOON), cause="stock 1", heard=heard)
     await store.change(order_id(ADA, 1), lambda order: order.record_payment("authorised", order.total, "", NOON))
+    await store.change(order_id(ADA, 1), lambda order: order.refuse_capture("blocked é"))
+    await store.change(order_id(ADA, 1), lambda order: order.record_payment("captured", order.total, "", NOON))
     await store.change(order_id(ADA, 1), lambda order: order.ship("DHL", "JJD é", NOON))
     await store.change(order_id(BOB, 2), lambda order: order.reject("none left", NOON), cause="stock 2")
     await store.change(order_id(ADA, 3), lambda order: order.cancel("no", NOON), cause="mind changed")

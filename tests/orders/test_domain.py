@@ -26,7 +26,7 @@ from libs.common.messages.orders import (
     Outcome,
     PaymentRequested,
 )
-from services.orders.domain import Order, Price, Wanted, place, tax_within
+from services.orders.domain import NotPaid, Order, Price, Wanted, place, tax_within
 from services.orders.transitions import (
     TRANSITIONS,
     AlreadyCancelled,
@@ -257,6 +257,36 @@ def test_a_payment_goes_forward_only_however_often_and_late_it_is_told(outcomes:
     assert walked == sorted(walked)
     assert seen[-len(ended) :] == ended if ended else True
     assert (order.status is Status.CONFIRMED) == (Payment.AUTHORISED in seen)
+
+
+def test_an_order_whose_capture_is_refused_is_not_shipped_until_it_is_captured() -> None:
+    order = placed()
+    order.refuse_capture("too early")
+    order.reserve(NOON)
+    paid(order, "authorised")
+    for _ in range(2):
+        order.refuse_capture("the card is blocked")
+
+    assert (order.status, order.payment, order.version) == (Status.CONFIRMED, Payment.AUTHORISED, 4)
+    with pytest.raises(NotPaid, match="the card is blocked"):
+        order.ship("DHL", "", NOON)
+
+    paid(order, "captured")
+    order.refuse_capture("too late")
+    assert (order.payment_refusal, order.version) == ("", 5)
+    assert isinstance(order.ship("DHL", "", NOON), OrderShipped)
+
+
+def test_what_was_shipped_before_its_capture_was_refused_is_shipped() -> None:
+    order = placed()
+    order.reserve(NOON)
+    paid(order, "authorised")
+    order.ship("DHL", "", NOON)
+
+    order.refuse_capture("the card is blocked")
+
+    assert (order.ship("UPS", "", NOON), order.carrier) == (None, "DHL")
+    assert (order.status, order.payment_refusal) == (Status.SHIPPED, "the card is blocked")
 
 
 @given(st.integers(0, MOST_TOTAL), st.integers(0, 10_000))

@@ -67,6 +67,16 @@ async def test_what_people_wrote_about_an_erased_customers_orders_is_gone(store:
     assert (await store.read(shipped)).status is Status.RETURNED
 
 
+async def test_of_a_refused_capture_it_stays_that_it_was_refused(store: Store) -> None:
+    refused, other = (await put(store, key="k-1")).order_id, (await put(store, key="k-2")).order_id
+    await pay(store, refused)
+    await store.change(refused, lambda order: order.refuse_capture("card of A. Lovelace"))
+
+    await store.forget_customer(ADA, 2, NOON)
+
+    assert [(await store.read(each)).payment_refusal for each in (refused, other)] == ["refused", ""]
+
+
 async def test_nothing_is_written_about_an_order_that_is_being_forgotten(store: Store) -> None:
     order_id = (await put(store)).order_id
     notes = [Note(f"c-{n}", "payment", "declined", NOON, reason="Ada's card") for n in range(20)]

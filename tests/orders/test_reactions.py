@@ -25,9 +25,9 @@ from libs.common.messages.catalog import (
 )
 from libs.common.messages.customers import CustomerErased, CustomerRegistered, CustomerUpdated
 from libs.common.messages.orders import Outcome, RecordLetter, RecordPayment, RejectOrder
-from services.orders.domain import Order, Price, UnknownCustomer, Wanted, place
+from services.orders.domain import NotPaid, Order, Price, UnknownCustomer, Wanted, place
 from services.orders.reactions import REACTIONS
-from services.orders.store import Attempt, Store, migrate, open_store
+from services.orders.store import Attempt, Sought, Store, migrate, open_store
 from services.orders.transitions import Payment, Status
 from tests.engines import facts
 
@@ -113,6 +113,37 @@ async def test_the_money_is_followed_and_late_and_repeated_news_of_it_are_harmle
     order = await store.read(order_id)
     assert (order.status, order.payment, order.version) == (Status.CONFIRMED, Payment.REFUNDED, 5)
     assert await facts(any_database) == ["order-placed", "payment-requested", "order-confirmed"]
+
+
+async def test_a_capture_that_is_refused_is_seen_with_its_reason_until_it_is_done(
+    store: Store, any_database: Database
+) -> None:
+    order_id = await placed(store)
+    await hear(store, StockReserved(order_id=order_id, version=1, at=NOON))
+    authorised = RecordPayment(order_id=order_id, outcome="authorised", amount=4900)
+    refused, captured = (
+        msgspec.structs.replace(authorised, refusal="the card is blocked 🎉"),
+        RecordPayment(order_id=order_id, outcome="captured", amount=4900),
+    )
+    await command(store, authorised, cause="requested")
+    for _ in range(2):
+        await command(store, refused, cause="confirmed")
+
+    order = await store.read(order_id)
+    assert (order.status, order.payment, order.payment_refusal, order.version) == (
+        *(Status.CONFIRMED, Payment.AUTHORISED, "the card is blocked 🎉"),
+        4,
+    )
+    assert (await store.page(Sought(ADA), None, 1)) == [order]
+    with pytest.raises(NotPaid, match="the card is blocked"):
+        await store.change(order_id, lambda order: order.ship("DHL", "", NOON))
+
+    await command(store, captured, cause="confirmed")  # the same event once more, and now it went well
+    await command(store, refused, cause="an old one")
+    shipped = await store.change(order_id, lambda order: order.ship("DHL", "", NOON))
+    assert (shipped.status, shipped.payment, shipped.payment_refusal) == (Status.SHIPPED, Payment.CAPTURED, "")
+    story = {(each.name, each.reason) for each in await store.timeline(order_id) if each.kind == "payment"}
+    assert story == {("authorised", ""), ("capture-refused", "the card is blocked 🎉"), ("captured", "")}
 
 
 async def test_an_order_that_costs_nothing_is_confirmed_as_soon_as_its_stock_is_set_aside(

@@ -6,7 +6,7 @@ from typing import Any
 import aiohttp
 
 # Prices: the last four digits say what happens to a payment (localcloud/payments/book.py).
-DECLINED, SILENT, REPEATED, LATE_YES, LATE_NO, OPEN = range(9901, 9907)
+DECLINED, SILENT, REPEATED, LATE_YES, LATE_NO, OPEN, BLOCKED = range(9901, 9908)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Bank:
         return [change.split()[0] for each in found for change in each["movements"]]
 
     async def settle(self, order_id: str, status: str) -> int:
-        """What was pending; the answer's status."""
+        """What was pending, or is not captured yet; the answer's status."""
         async with self.session.put(f"{self.url}/book/{order_id}", json={"status": status}) as answer:
             return answer.status
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from localcloud.audit import audit
 from tests.localcloud.programs import running as started
-from tests.stories.bank import DECLINED, LATE_NO, LATE_YES, OPEN, REPEATED, SILENT, Bank
+from tests.stories.bank import BLOCKED, DECLINED, LATE_NO, LATE_YES, OPEN, REPEATED, SILENT, Bank
 from tests.stories.ground import told_on_each_engine
 from tests.stories.killing import ordered_while_killed
 from tests.stories.shop import Answer, Buyer, Shop
@@ -110,6 +111,27 @@ async def test_what_the_provider_says_later_settles_the_order(
     assert order["status"] == status
     await running.quiet()
     assert await bank.movements(order["id"]) == movements
+
+
+@told_on_each_engine
+async def test_an_order_whose_capture_is_refused_says_so_is_found_by_the_audit_and_ships_once_it_is_paid(
+    shop: Shop, bank: Bank, running: RunningStore
+) -> None:
+    buyer, order = await bought(shop, BLOCKED)
+    path, why = f"/api/orders/{order['id']}", "the bank has blocked the card"
+    refused = await until(lambda: buyer.call("GET", path), lambda answer: answer.body["payment_refusal"] != "")
+
+    assert why in refused.body["payment_refusal"]
+    assert await heard_of_payment(buyer, order["id"]) == ["authorised", "capture-refused"]
+    answer = await shop.as_admin("POST", f"{path}/ship", json={})
+    assert (answer.status, answer.body["title"], why in answer.body["detail"]) == (409, "Not paid", True)
+    (found,) = await audit(running.folder)
+    assert (found.law, order["id"] in found.examples[0]) == (8, True)
+
+    assert await bank.settle(order["id"], "captured") == 200
+    await until(lambda: buyer.call("GET", path), lambda answer: answer.body["payment"] == "captured")
+    assert (await shop.as_admin("POST", f"{path}/ship", json={})).status == 200
+    await running.quiet()
 
 
 async def test_a_late_success_of_a_cancelled_order_is_never_captured(

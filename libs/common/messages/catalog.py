@@ -113,7 +113,9 @@ class StockReplenished(Fact, frozen=True, kw_only=True):
 
 
 class BackInStock(Fact, frozen=True, kw_only=True):
-    """There is some of a product again: these have waited to hear it. Where more have, there are several of these."""
+    """There is some of a product again: this customer has waited to hear it. Each who has gets a fact of their own; the
+    version before names up to 90 in one.
+    """
 
     type: ClassVar[str] = "store.catalog.back-in-stock.v1"
     subject: ClassVar[str] = "product_id"

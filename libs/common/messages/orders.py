@@ -15,6 +15,7 @@ MOST_TOTAL = 100_000_00  # minor units
 Outcome = Literal["authorised", "declined", "captured", "voided", "refunded"]
 Amount = Annotated[int, Meta(ge=0)]  # minor units
 Text = Annotated[str, Meta(max_length=1000)]
+Reason = str  # for a customer to read. What we say ourselves, functions/reasons.py says in German
 
 
 class OrderedLine(Struct, frozen=True, kw_only=True):
@@ -111,7 +112,10 @@ class RejectOrder(Command, frozen=True, kw_only=True):
 
 
 class RecordPayment(Command, frozen=True, kw_only=True):
-    """What the payment provider has done, or refused to do; `reason` is for the customer to read."""
+    """What the payment provider has done, or refused to do; `reason` is for the customer to read.
+
+    With a `refusal` it will not capture what it has authorised, and the text says why.
+    """
 
     type: ClassVar[str] = "store.orders.record-payment.v1"
     subject: ClassVar[str] = "order_id"
@@ -120,6 +124,11 @@ class RecordPayment(Command, frozen=True, kw_only=True):
     outcome: Outcome
     amount: Amount
     reason: Text = ""
+    refusal: Text = ""
+
+    def id(self, cause: str) -> UUID:
+        """What is refused may be done all the same when the same event comes again."""
+        return super().id(f"{cause} refused" if self.refusal else cause)
 
 
 class RecordLetter(Command, frozen=True, kw_only=True):

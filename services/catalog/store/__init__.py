@@ -201,8 +201,8 @@ class Store(Protocol):
         """Whether or not there is such a product, or the customer waits for it."""
 
     async def call_waiting(self, product_id: UUID, at: datetime) -> bool:
-        """Where there is some of it, CALLED_AT_ONCE of those who wait are told and wait no more, in one commit; whether
-        there may be others. Of what is no longer sold they are told nothing.
+        """Where there is some of it, CALLED_AT_ONCE of those who wait are told, by a fact each, and wait no more, in
+        one commit; whether there may be others. Of what is no longer sold they are told nothing.
         """
 
     async def forget_customer(self, customer_id: UUID) -> None:

@@ -85,8 +85,7 @@ class AzureSqlWaiting(AzureSqlStock):
                 facts = stock.call([UUID(bytes=each) for each in customers], at)
                 tx.execute(_DISMISS_FIRST, product_id.bytes, customers[-1])
                 write_stock(tx, [stock])
-                for fact in facts:
-                    tx.tell(fact)
+                tx.tell_all(facts)
             return len(customers) == CALLED_AT_ONCE
 
         return await self._database.transact(work)

@@ -69,8 +69,7 @@ class PostgresWaiting(PostgresStock):
             if rows:
                 facts = stock.call([row["customer_id"] for row in rows], at)
                 await write_stock(tx, [stock])
-                for fact in facts:
-                    await tx.tell(fact)
+                await tx.tell_all(facts)
         return len(rows) == CALLED_AT_ONCE
 
 

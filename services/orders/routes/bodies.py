@@ -21,7 +21,7 @@ Word = Annotated[str, Meta(max_length=100, pattern=NO_NUL)]
 
 
 class OrderBody(Struct, frozen=True):
-    """`total` includes `tax`."""
+    """`total` includes `tax`; `payment_refusal` says why the payment provider will not capture what was authorised."""
 
     id: UUID
     customer_id: UUID
@@ -36,6 +36,7 @@ class OrderBody(Struct, frozen=True):
     tracking: str
     placed_at: Moment
     version: int
+    payment_refusal: str
 
 
 class TimelineEntry(Struct, frozen=True):
@@ -66,6 +67,7 @@ def body_of(order: Order) -> OrderBody:
         tracking=order.tracking,
         placed_at=order.placed_at,
         version=order.version,
+        payment_refusal=order.payment_refusal,
     )
 
 

@@ -11,6 +11,7 @@ from libs.common.auth import Role
 from libs.common.clock import now
 from libs.common.http import path_id, read, reply
 from libs.common.operations import Operation, allow
+from services.orders.domain import NotPaid
 from services.orders.routes.bodies import OrderBody, Text, Word, body_of, whose
 from services.orders.routes.keys import STORE
 from services.orders.store import Action
@@ -58,7 +59,7 @@ async def cancel_order(request: web.Request) -> web.Response:
 @Operation(
     body=Shipment,
     answers={200: OrderBody},
-    refuses=[NotConfirmed, AlreadyRejected, AlreadyCancelled, AlreadyDelivered, AlreadyReturned],
+    refuses=[NotConfirmed, NotPaid, AlreadyRejected, AlreadyCancelled, AlreadyDelivered, AlreadyReturned],
 )
 async def ship_order(request: web.Request) -> web.Response:
     """Said again it changes nothing: the carrier and the number that were said first stay."""

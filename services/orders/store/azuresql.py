@@ -194,7 +194,7 @@ class AzureSqlStore:
 
 
 def _rewrite(tx: Transaction, order: Order) -> None:
-    said = (order.payment.value, order.reason, order.carrier, order.tracking)
+    said = (order.payment.value, order.reason, order.carrier, order.tracking, order.payment_refusal)
     tx.execute(CHANGE, *split(order.status), *said, order.version, order.id.bytes)
 
 
@@ -234,6 +234,7 @@ def _order(row: Row) -> Order:
         payment=Payment(row.payment),
         carrier=row.carrier,
         tracking=row.tracking,
+        payment_refusal=row.payment_refusal,
     )
 
 

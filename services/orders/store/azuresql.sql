@@ -82,3 +82,7 @@ CREATE INDEX orders_on_their_way ON orders (fulfilment, id) WHERE fulfilment <> 
 -- migration 4: what was called off, which is little, and else looked for among all
 
 CREATE INDEX orders_called_off ON orders (status, id) WHERE status IN ('rejected', 'cancelled');
+
+-- migration 5: why the provider will not capture a payment. Beside the payment, which the version before has to know
+
+ALTER TABLE orders ADD payment_refusal nvarchar(2000) NOT NULL DEFAULT '';

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from services.orders.domain import UNQUOTED
 from services.orders.store.entries import split
 from services.orders.transitions import Status
 
@@ -32,7 +33,7 @@ SELECT
 """
 
 COLUMNS = """id, customer_id, status, currency, lines, reason, version, placed_at, payment, fulfilment, carrier,
-    tracking"""
+    tracking, payment_refusal"""
 ORDER = f"SELECT {COLUMNS} FROM orders WHERE id = ?"  # noqa: S608  constant texts
 LOCK_ORDER = f"SELECT {COLUMNS} FROM orders WITH (UPDLOCK, ROWLOCK) WHERE id = ?"  # noqa: S608  constant texts
 # Spelled out, so that the indexes for a few orders among many are found.
@@ -42,7 +43,8 @@ IN: Mapping[Status | None, str] = {None: ""} | {
 
 CHANGE = """
 UPDATE orders
-SET status = ?, fulfilment = ?, payment = ?, reason = ?, carrier = ?, tracking = ?, version = ?
+SET status = ?, fulfilment = ?, payment = ?, reason = ?, carrier = ?, tracking = ?,
+    payment_refusal = ?, version = ?
 WHERE id = ?
 """
 SETTLE = """
@@ -85,10 +87,11 @@ HUSH_TIMELINE = """
 UPDATE timeline SET reason = ''
 WHERE order_id IN (SELECT id FROM orders WHERE customer_id = ? AND placed_at <= ?)
 """
-DISOWN = """
-UPDATE orders SET customer_id = ?, reason = '', carrier = '', tracking = '', version = version + 1
+DISOWN = f"""
+UPDATE orders SET customer_id = ?, reason = '', carrier = '', tracking = '', version = version + 1,
+    payment_refusal = CASE payment_refusal WHEN '' THEN '' ELSE '{UNQUOTED}' END
 WHERE customer_id = ? AND placed_at <= ?
-"""
+"""  # noqa: S608  constant texts
 
 # HOLDLOCK: else two at once could both find that there is no such row yet.
 NOTE_PRICE = """

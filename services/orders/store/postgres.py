@@ -210,7 +210,7 @@ class PostgresStore:
 
 
 async def _rewrite(tx: Transaction, order: Order, at: datetime, settled: bool) -> None:
-    said = (order.payment, order.reason, order.carrier, order.tracking)
+    said = (order.payment, order.reason, order.carrier, order.tracking, order.payment_refusal)
     await tx.execute(CHANGE, order.id, *split(order.status), *said, order.version, at, settled)
 
 
@@ -262,4 +262,5 @@ def _order(row: Record) -> Order:
         payment=Payment(row["payment"]),
         carrier=row["carrier"],
         tracking=row["tracking"],
+        payment_refusal=row["payment_refusal"],
     )

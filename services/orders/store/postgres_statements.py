@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from services.orders.domain import UNQUOTED
 from services.orders.store.entries import split
 from services.orders.transitions import Status
 
@@ -49,7 +50,7 @@ BUYER = "SELECT status FROM directory WHERE customer_id = $1"
 
 # Named, here and in all stores: a column that the next version adds must not change what this one gets.
 COLUMNS = """id, customer_id, status, currency, lines, reason, version, placed_at, payment, fulfilment, carrier,
-    tracking"""
+    tracking, payment_refusal"""
 ORDER = f"SELECT {COLUMNS} FROM orders WHERE id = $1"  # noqa: S608  constant texts
 # Spelled out, so that the indexes for a few orders among many are found.
 IN: Mapping[Status | None, str] = {None: ""} | {
@@ -59,10 +60,11 @@ IN: Mapping[Status | None, str] = {None: ""} | {
 CHANGE = """
 WITH changed AS (
     UPDATE orders
-    SET status = $2, fulfilment = $3, payment = $4, reason = $5, carrier = $6, tracking = $7, version = $8
+    SET status = $2, fulfilment = $3, payment = $4, reason = $5, carrier = $6, tracking = $7,
+        payment_refusal = $8, version = $9
     WHERE id = $1
 )
-INSERT INTO history (order_id, version, status, at, reason) SELECT $1, $8, $2, $9, $5 WHERE $10
+INSERT INTO history (order_id, version, status, at, reason) SELECT $1, $9, $2, $10, $5 WHERE $11
 """
 NOTE = """
 INSERT INTO timeline (order_id, mark, kind, name, attempt, version, at, reason)
@@ -80,15 +82,16 @@ TIMELINE = f"{_LINES} WHERE (at, version, mark) > ($2, $3, $4) ORDER BY at, vers
 TOLD = f"{_LINES} WHERE kind = 'told' ORDER BY version"
 # By a statement of its own: what others have written about these orders until then is seen by the next one only.
 LOCK_OF_CUSTOMER = "SELECT id FROM orders WHERE customer_id = $1 AND placed_at <= $2 ORDER BY id FOR UPDATE"
-DISOWN = """
+DISOWN = f"""
 WITH disowned AS (
-    UPDATE orders SET customer_id = $2, reason = '', carrier = '', tracking = '', version = version + 1
+    UPDATE orders SET customer_id = $2, reason = '', carrier = '', tracking = '', version = version + 1,
+        payment_refusal = CASE payment_refusal WHEN '' THEN '' ELSE '{UNQUOTED}' END
     WHERE customer_id = $1 AND placed_at <= $3 RETURNING id
 ), hushed AS (
     UPDATE history SET reason = '' FROM disowned WHERE order_id = id
 )
 UPDATE timeline SET reason = '' FROM disowned WHERE order_id = id
-"""
+"""  # noqa: S608  constant texts
 
 KNOW_CUSTOMER = """
 INSERT INTO directory AS known (customer_id, status, version) VALUES ($1, $2, $3)

@@ -24,6 +24,7 @@ class OrderRow(Row, frozen=True, kw_only=True):
     fulfilment: str
     carrier: str
     tracking: str
+    payment_refusal: str
 
 
 class HistoryRow(Row, frozen=True, kw_only=True):

@@ -19,7 +19,7 @@ from tests.waiting import so, until
 
 pytestmark = pytest.mark.real
 
-DECLINED, SILENT, REPEATED, LATE_YES, LATE_NO, OPEN = range(9901, 9907)
+DECLINED, SILENT, REPEATED, LATE_YES, LATE_NO, OPEN, BLOCKED = range(9901, 9908)
 
 
 @pytest.fixture
@@ -115,6 +115,21 @@ async def test_a_callback_may_come_three_times_at_once(provider: Provider, store
     await so(lambda: len(store.heard) == 3)
 
     assert len({body for _, body in store.heard}) == 1
+
+
+async def test_a_capture_is_refused_until_somebody_settles_it_and_then_told(
+    provider: Provider, store: Storefront
+) -> None:
+    order = uuid4()
+    await provider.ask("authorise", order, BLOCKED)
+
+    status, problem = await provider.ask("capture", order, BLOCKED)
+    assert (status, problem["detail"]) == (409, "the bank has blocked the card")
+    assert [await provider.put(f"/book/{order}", {"status": each}) for each in ("authorised", "captured")] == [409, 200]
+
+    await so(lambda: bool(store.heard))
+    assert json.loads(store.heard[0][1])["status"] == "captured"
+    assert (await provider.ask("capture", order, BLOCKED))[1]["status"] == "captured"
 
 
 async def test_what_is_voided_while_it_is_pending_stays_so_and_is_not_told(
