@@ -44,8 +44,7 @@ class Door:
             telemetry.name_request(name)
             response = cors.preflight(request, self.entrance.origins) or await self._answer(request, handler)
             response = manners.unless_known(request, response)
-            if not response.prepared:  # else it was dressed when it began to go out
-                manners.dress(request, response, self.entrance, name=name, traceparent=traceparent)
+            manners.dress(request, response, self.entrance, name=name, traceparent=traceparent)
             if self.draining.is_set():
                 response.force_close()  # so that nobody sends the next request into a connection that is about to end
             seconds = perf_counter() - started
