@@ -51,10 +51,11 @@ class Configuration(Template):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """For each client address: requests a second, and how many more at once."""
+    """For each client address: requests a second, how many more at once, and how many streams of events."""
 
     rate: int = 200
     burst: int = 400
+    streams: int = 256
 
 
 DEFAULT_LIMITS = Limits()
@@ -90,6 +91,7 @@ def render(
         ca=ca,
         rate=limits.rate,
         burst=limits.burst,
+        streams=limits.streams,
         origins=" ".join(f"{each} {each};" for each in network.origins),
         proxies=_lines(_proxies(network.proxies)),
         resolver=f"  resolver {network.resolver};" if network.resolver else "",

@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 from aiohttp import web
 
-from libs.common import bodies, openmetrics
+from libs.common import bodies, manners, openmetrics, telemetry
 from libs.common.auth import Role, Verifier
 from libs.common.door import Door
 from libs.common.entrance import ENTRANCE, Entrance
@@ -110,6 +110,16 @@ async def reply_alike(request: web.Request, show: Callable[[], Awaitable[Shown]]
 
     content, headers = await request.app[ALIKE].answer(request.path_qs, told)
     return reply(content, headers=headers)
+
+
+async def begin(request: web.Request, content_type: str, **headers: str) -> web.StreamResponse:
+    """An answer that goes out piece by piece: what the door says of it has to go before the first."""
+    response = web.StreamResponse(headers={"Content-Type": content_type, **headers})
+    traceparent = telemetry.traceparent()
+    name = manners.name_of(request, traceparent)
+    manners.dress(request, response, request.app[ENTRANCE], name=name, traceparent=traceparent)
+    await response.prepare(request)
+    return response
 
 
 def no_content() -> web.Response:

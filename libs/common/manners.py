@@ -30,6 +30,8 @@ def name_of(request: web.Request, traceparent: str) -> str:
 def dress(
     request: web.Request, response: web.StreamResponse, entrance: Entrance, *, name: str, traceparent: str
 ) -> None:
+    if response.prepared:  # it was dressed when it began to go out
+        return
     headers = response.headers
     headers["X-Request-Id"] = name
     headers["traceparent"] = traceparent

@@ -66,6 +66,15 @@ async def open_to_all(_: web.Request) -> web.Response:
     return web.json_response({}, headers={"Access-Control-Allow-Origin": "*", "Vary": "Origin"})
 
 
+async def follow(request: web.Request) -> web.StreamResponse:
+    """A stream of one event, which ends with its reader."""
+    response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"})
+    await response.prepare(request)
+    await response.write(b"id: 1\n\n")
+    await asyncio.Event().wait()
+    return response
+
+
 async def absent(_: web.Request) -> web.Response:
     return web.Response(status=404, text="<Error>BlobNotFound</Error>", content_type="application/xml")
 
@@ -78,11 +87,12 @@ async def service(name: str) -> AsyncIterator[str]:
         [
             web.get("/api/products/busy", busy),
             web.get("/api/products/open", open_to_all),
+            web.get("/api/orders/{id}/events", follow),
             web.get("/account/media/absent", absent),
         ]
     )
     app.router.add_route("*", "/{path:.*}", echo)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1, handler_cancellation=True)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     try:

@@ -2,13 +2,14 @@
 
 import secrets
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from libs.common.ids import uuid7_beside
 from libs.common.messages import Fact
 from services.orders.domain import Order, Price, Wanted, place
 from services.orders.store import Attempt, Receipt, Sought, Store
+from services.orders.transitions import Status
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 ADA, LAMP, DESK = UUID(int=1), UUID(int=2), UUID(int=3)
@@ -47,6 +48,23 @@ async def pay(store: Store, order_id: UUID) -> None:
     """Reserved and authorised."""
     await store.change(order_id, lambda order: order.reserve(NOON), cause=f"reserved {order_id}")
     await store.change(order_id, authorise, cause=f"paid {order_id}")
+
+
+async def put_one_in_each_state(store: Store) -> dict[Status, UUID]:
+    """Placed by Ada a second after the other, in the order of the states."""
+    ids = {
+        status: (await put(store, key=f"in {status}", at=NOON + timedelta(seconds=number))).order_id
+        for number, status in enumerate(Status)
+    }
+    await store.change(ids[Status.REJECTED], lambda order: order.reject("no", NOON))
+    await store.change(ids[Status.CANCELLED], lambda order: order.cancel("no", NOON))
+    for status in (Status.CONFIRMED, Status.SHIPPED, Status.DELIVERED, Status.RETURNED):
+        await pay(store, ids[status])
+    for status in (Status.SHIPPED, Status.DELIVERED, Status.RETURNED):
+        await store.change(ids[status], lambda order: order.ship("", "", NOON))
+    await store.change(ids[Status.DELIVERED], lambda order: order.deliver(NOON))
+    await store.change(ids[Status.RETURNED], lambda order: order.take_back("", NOON))
+    return ids
 
 
 def authorise(order: Order) -> Fact | None:

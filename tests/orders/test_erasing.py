@@ -40,11 +40,35 @@ async def test_an_erasure_leaves_no_order_behind_that_is_being_placed(store: Sto
 
 
 async def test_an_erasure_that_comes_late_leaves_the_orders_of_a_new_registration(store: Store) -> None:
-    order_id = (await put(store)).order_id
+    before = (await put(store, key="k-1", at=NOON - timedelta(hours=1))).order_id
+    await store.know_customer(ADA, "active", 3)
+    after = (await put(store, key="k-2")).order_id
 
     await store.forget_customer(ADA, 2, NOON - timedelta(seconds=1))
 
-    assert (await store.read(order_id, ADA)).customer_id == ADA
+    assert [(await store.read(each)).customer_id for each in (before, after)] == [UUID(int=0), ADA]
+    assert (await put(store, key="k-2")).order_id == after
+
+
+async def test_an_order_that_is_placed_before_the_erasure_is_heard_is_nobodys_too(store: Store) -> None:
+    order_id = (await put(store, at=NOON + timedelta(hours=5))).order_id
+
+    await store.forget_customer(ADA, 2, NOON)
+
+    assert (await store.read(order_id)).customer_id == UUID(int=0)
+    assert await store.page(OF_ADA, None, 10) == []
+    with pytest.raises(UnknownCustomer):
+        await put(store)  # nothing tells any more that this is a repeat
+
+
+async def test_an_erasure_that_is_told_again_leaves_the_orders_of_a_new_registration(store: Store) -> None:
+    await store.forget_customer(ADA, 2, NOON)
+    await store.know_customer(ADA, "active", 3)
+    order_id = (await put(store, at=NOON + timedelta(hours=1))).order_id
+
+    await store.forget_customer(ADA, 2, NOON)
+
+    assert (await store.read(order_id)).customer_id == ADA
 
 
 async def test_what_people_wrote_about_an_erased_customers_orders_is_gone(store: Store) -> None:

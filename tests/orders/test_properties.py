@@ -27,7 +27,7 @@ from services.orders.store import (
     migrate,
     open_store,
 )
-from services.orders.store.entries import SETTLING
+from services.orders.store.entries import END, SETTLING
 from services.orders.transitions import Status
 from tests.engines.models import Bench, Comparison, Told, compare, telling, verb
 
@@ -70,6 +70,7 @@ class Model:
 
     def forget(self, who: UUID, version: int, at: datetime) -> None:
         self.know(who, "erased", version)
+        at = END if self.standing[who][1] == "erased" else at
         for order in self.orders.values():
             if order.customer_id == who and order.placed_at <= at:
                 order.disown(NOBODY)

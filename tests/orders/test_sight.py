@@ -14,7 +14,7 @@ from libs.common.metrics import Metrics
 from services.orders.sight import OrderSight
 from services.orders.store import Store, migrate, open_store
 from services.orders.transitions import Status
-from tests.orders.ordering import put, stock_up
+from tests.orders.ordering import put, put_one_in_each_state, stock_up
 
 pytestmark = pytest.mark.real
 
@@ -56,13 +56,13 @@ async def test_every_state_has_a_figure_and_the_oldest_that_is_not_settled_an_ag
     sight = OrderSight(database, Metrics())
     await sight.look()
     none = dict(sight.ages.read())
-    for number in range(2):
-        await put(store, key=f"k-{number}")
+    await put_one_in_each_state(store)
+    await put(store)
 
     await sight.look()
     states, ages = sight.states.read(), sight.ages.read()
     sight.blind()
 
-    assert states == {(status,): 2 if status is Status.PLACED else 0 for status in Status}
+    assert states == {(status,): 2 if status is Status.PLACED else 1 for status in Status}
     assert (none[()], sight.states.read(), sight.ages.read()) == (0, {}, {})
     assert ages[()] > 60

@@ -16,9 +16,8 @@ from msgspec import Meta, Struct
 from libs.common.auth import Role
 from libs.common.clock import now
 from libs.common.errors import Invalid, Malformed, StoreError, Unavailable
-from libs.common.http import DRAINING, decode
+from libs.common.http import DRAINING, begin, decode
 from libs.common.ids import uuid7
-from libs.common.manners import SECURITY_HEADERS
 from libs.common.messages.catalog import ProductStatus
 from libs.common.operations import Operation, allow
 from libs.common.queries import query
@@ -135,7 +134,7 @@ async def import_products(request: web.Request) -> web.StreamResponse:
     importing = Importing(request.app[STORE], query(request, Import).first_line - 1)
     if request.content_type != NDJSON:
         raise NotLines
-    answer = await _begin(request)
+    answer = await begin(request, NDJSON)
     try:
         async with asyncio.timeout(IMPORT_SECONDS):
             await _import(request, importing, answer)
@@ -158,7 +157,7 @@ async def export_products(request: web.Request) -> web.StreamResponse:
     """
     pages = _pages(request.app[STORE], Wanted(status=query(request, Export).status))
     first = await anext(pages)
-    answer = await _begin(request)
+    answer = await begin(request, NDJSON)
     try:
         await _write(answer, map(_line_of, first))
         async for products in pages:
@@ -216,12 +215,6 @@ def _line_of(product: Product) -> Creation:
         tax_rate=said.tax_rate,
         opening_stock=product.opening_stock,
     )
-
-
-async def _begin(request: web.Request) -> web.StreamResponse:
-    answer = web.StreamResponse(headers={"Content-Type": NDJSON, "Cache-Control": "no-store", **SECURITY_HEADERS})
-    await answer.prepare(request)
-    return answer
 
 
 async def _write(answer: web.StreamResponse, said: Iterable[Struct]) -> None:

@@ -10,8 +10,7 @@ from aiohttp import web
 from libs.common.auth import Role
 from libs.common.door import CALLER
 from libs.common.errors import NotFound, Unavailable
-from libs.common.http import no_content, path_id
-from libs.common.manners import SECURITY_HEADERS
+from libs.common.http import begin, no_content, path_id
 from libs.common.operations import Operation, allow
 from services.orders.routes.bodies import entry_of, whose
 from services.orders.routes.keys import STORE
@@ -25,12 +24,7 @@ HEARTBEAT_SECONDS = 10.0  # less than any proxy's patience
 LONGEST_SECONDS = 900.0  # then the caller comes again, and its token is looked at anew
 WRITE_SECONDS = 10.0
 EVENT_STREAM = "text/event-stream"
-HEADERS = {
-    "Content-Type": EVENT_STREAM,
-    "Cache-Control": "no-store",
-    "X-Accel-Buffering": "no",  # nginx would keep it until there is a pageful
-    **SECURITY_HEADERS,
-}
+AT_ONCE = {"X-Accel-Buffering": "no"}  # nginx would keep it until there is a pageful
 LAST = FINAL | {Status.DELIVERED}  # of a stream; a return, weeks later, is for another one
 
 
@@ -49,8 +43,7 @@ async def follow_order(request: web.Request) -> web.StreamResponse:
     if not await progress.news() and progress.over:
         return no_content()
     with progress.store.watch.on(progress.order_id, request[CALLER].id) as watcher:
-        response = web.StreamResponse(headers=HEADERS)
-        await response.prepare(request)
+        response = await begin(request, EVENT_STREAM, **AT_ONCE)
         try:
             await _stream(response, progress, watcher)
         except (ConnectionResetError, TimeoutError, Unavailable, NotFound):  # it comes again, and goes on where it was

@@ -8,13 +8,14 @@ from typing import Annotated
 from uuid import UUID
 
 import msgspec
+import structlog
 from aiohttp import web
 from msgspec import Meta, Struct
 
 from libs.common.auth import Role
 from libs.common.clock import now
 from libs.common.door import CALLER
-from libs.common.errors import KeyReused
+from libs.common.errors import KeyReused, StoreError
 from libs.common.http import fingerprint, idempotency_key, read, reply
 from libs.common.ids import uuid7_beside
 from libs.common.messages.orders import MOST_LINES, MOST_QUANTITY
@@ -24,8 +25,9 @@ from services.orders.domain import BlockedCustomer, Order, Price, UnknownCustome
 from services.orders.routes.bodies import OrderBody, body_of
 from services.orders.routes.keys import STORE
 from services.orders.store import Attempt, Store
-from services.orders.store.watch import TooManyWatchers
 from services.orders.transitions import Status
+
+log = structlog.get_logger()
 
 routes = web.RouteTableDef()
 
@@ -55,7 +57,7 @@ async def place_order(request: web.Request) -> web.Response:
     """202 with the order as it was placed, the same bytes for each repeat of the key.
 
     With `Prefer: wait=n` it is 201 with the order as it is then, where it is settled within n seconds (at most 20),
-    also for a repeat; else 202 as without.
+    also for a repeat; else 202 as without, and at once where many wait already.
     """
     key, wanted = idempotency_key(request), await read(request, Placing)
     customer_id, at = request[CALLER].id, now()
@@ -77,19 +79,19 @@ async def place_order(request: web.Request) -> web.Response:
 
 
 async def settled_within(store: Store, order_id: UUID, customer_id: UUID, seconds: float) -> Order | None:
-    """None where it is not, or where too many wait already."""
-    clock = asyncio.get_running_loop().time
-    until = clock() + seconds
+    """None where it is not, where too many wait already, or where it can't be looked at: placed it is all the same."""
     try:
-        with store.watch.on(order_id, customer_id) as watcher:
-            while not store.watch.closed:
-                order = await store.read(order_id)
-                if order.status is not Status.PLACED:
-                    return order
-                if not await watcher.rung_within(until - clock()):
-                    return None
-    except TooManyWatchers:
+        async with asyncio.timeout(seconds):
+            with store.watch.patiently_on(order_id, customer_id) as watcher:
+                while not store.watch.closed:
+                    order = await store.read(order_id)
+                    if order.status is not Status.PLACED:
+                        return order
+                    await watcher.rung_within(seconds)
+    except TimeoutError:
         pass
+    except StoreError as error:
+        log.info("order.not_waited_for", reason=error.detail)
     return None
 
 

@@ -130,9 +130,9 @@ class Store(Protocol):
         """Who may order; an older version than the one known changes nothing."""
 
     async def forget_customer(self, customer_id: UUID, version: int, at: datetime) -> None:
-        """Their orders until then stay, as nobody's and without what people wrote about them.
+        """Their orders stay, as nobody's and without what people wrote of them; also those placed until it is heard.
 
-        Later ones are of a person who has registered again.
+        Where a later registration is known already, orders placed after `at` are of that one.
         """
 
 

@@ -17,6 +17,7 @@ from libs.common.messages.orders import OrderedLine
 from services.orders.domain import BlockedCustomer, Order, Price, UnknownCustomer
 from services.orders.store import LONGEST_PAGE, Action, Attempt, Draft, Receipt, Sought
 from services.orders.store.azuresql_statements import (
+    BUYER,
     CHANGE,
     DISOWN,
     HUSH_HISTORY,
@@ -36,7 +37,18 @@ from services.orders.store.azuresql_statements import (
     WAITING,
     orders,
 )
-from services.orders.store.entries import BEGINNING, NOBODY, Note, Place, bounds, joined, notes, settles, split
+from services.orders.store.entries import (
+    BEGINNING,
+    NOBODY,
+    Note,
+    Place,
+    bounds,
+    erased_until,
+    joined,
+    notes,
+    settles,
+    split,
+)
 from services.orders.store.watch import Watch
 from services.orders.transitions import Payment
 
@@ -184,11 +196,13 @@ class AzureSqlStore:
 
         def work(tx: Transaction) -> None:
             tx.execute(KNOW_CUSTOMER, whose, "erased", version)
-            tx.fetch(LOCK_OF_CUSTOMER, whose, at)
-            tx.execute(HUSH_HISTORY, whose, at)
-            tx.execute(HUSH_TIMELINE, whose, at)
-            tx.execute(DISOWN, NOBODY.bytes, whose, at)
-            tx.execute("DELETE FROM idempotency WHERE customer_id = ? AND at <= ?", whose, at)
+            known = tx.fetchrow(BUYER, whose)
+            until = erased_until(known.status if known else None, at)
+            tx.fetch(LOCK_OF_CUSTOMER, whose, until)
+            tx.execute(HUSH_HISTORY, whose, until)
+            tx.execute(HUSH_TIMELINE, whose, until)
+            tx.execute(DISOWN, NOBODY.bytes, whose, until)
+            tx.execute("DELETE FROM idempotency WHERE customer_id = ? AND at <= ?", whose, until)
 
         await self._database.transact(work)
 

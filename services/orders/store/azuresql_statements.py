@@ -31,6 +31,7 @@ SELECT
     (SELECT COUNT(*) FROM orders WHERE id = ?) AS placed,
     (SELECT status FROM directory WHERE customer_id = ?) AS buyer
 """
+BUYER = "SELECT status FROM directory WHERE customer_id = ?"
 
 COLUMNS = """id, customer_id, status, currency, lines, reason, version, placed_at, payment, fulfilment, carrier,
     tracking, payment_refusal"""

@@ -2,15 +2,15 @@
 
 from libs.common.azuresql import AzureSql
 from services.orders.store import StateCount
-from services.orders.transitions import Status
+from services.orders.store.entries import joined
 
 STATES = """
-SELECT status, COUNT(*) AS [count], MIN(placed_at) AS oldest
-FROM (SELECT TOP (?) status, placed_at FROM orders ORDER BY id DESC) AS newest
-GROUP BY status
+SELECT status, fulfilment, COUNT(*) AS [count], MIN(placed_at) AS oldest
+FROM (SELECT TOP (?) status, fulfilment, placed_at FROM orders ORDER BY id DESC) AS newest
+GROUP BY status, fulfilment
 """
 
 
 async def states(database: AzureSql, newest: int) -> list[StateCount]:
     rows = await database.fetch(STATES, newest)
-    return [StateCount(Status(row.status), row.count, row.oldest) for row in rows]
+    return [StateCount(joined(row.status, row.fulfilment), row.count, row.oldest) for row in rows]

@@ -16,6 +16,7 @@ from services.orders.transitions import Status
 
 NOBODY = UUID(int=0)  # whose the orders of erased customers are
 HIGHEST = UUID(int=2**128 - 1)
+END = datetime.max.replace(tzinfo=UTC)
 SETTLING = frozenset({Status.PLACED, Status.CONFIRMED, Status.REJECTED, Status.CANCELLED})
 _STATUSES = {f"order-{status}": status for status in Status}
 
@@ -84,6 +85,13 @@ def notes(before: Status, order: Order, fact: Fact | None, heard: Note | None) -
 
 def of_history(version: int, status: str, at: datetime, reason: str) -> Note:
     return Note("", "told", f"order-{status}", at, reason=reason, version=version)
+
+
+def erased_until(standing: str | None, at: datetime) -> datetime:
+    """Of which orders an erasure takes. As long as nobody has registered again all are theirs, also those placed before
+    it was heard; else those of before.
+    """
+    return END if standing == "erased" else at
 
 
 def bounds(since: datetime | None, until: datetime | None, before: UUID | None) -> tuple[UUID, UUID]:

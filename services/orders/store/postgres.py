@@ -20,7 +20,18 @@ from libs.common.postgres import Postgres, Transaction
 from libs.common.together import Together
 from services.orders.domain import BlockedCustomer, Order, Price, UnknownCustomer
 from services.orders.store import LONGEST_PAGE, Action, Attempt, Draft, Receipt, Sought
-from services.orders.store.entries import BEGINNING, NOBODY, Note, Place, bounds, joined, notes, settles, split
+from services.orders.store.entries import (
+    BEGINNING,
+    NOBODY,
+    Note,
+    Place,
+    bounds,
+    erased_until,
+    joined,
+    notes,
+    settles,
+    split,
+)
 from services.orders.store.postgres_statements import (
     BUYER,
     CHANGE,
@@ -204,9 +215,11 @@ class PostgresStore:
     async def forget_customer(self, customer_id: UUID, version: int, at: datetime) -> None:
         async with self._database.transaction() as tx:
             await tx.execute(KNOW_CUSTOMER, customer_id, "erased", version)
-            await tx.execute(LOCK_OF_CUSTOMER, customer_id, at)
-            await tx.execute(DISOWN, customer_id, NOBODY, at)
-            await tx.execute("DELETE FROM idempotency WHERE customer_id = $1 AND at <= $2", customer_id, at)
+            known = await tx.fetchrow(BUYER, customer_id)
+            until = erased_until(known["status"] if known else None, at)
+            await tx.execute(LOCK_OF_CUSTOMER, customer_id, until)
+            await tx.execute(DISOWN, customer_id, NOBODY, until)
+            await tx.execute("DELETE FROM idempotency WHERE customer_id = $1 AND at <= $2", customer_id, until)
 
 
 async def _rewrite(tx: Transaction, order: Order, at: datetime, settled: bool) -> None:

@@ -25,7 +25,7 @@ from libs.common.messages.customers import Status as CustomerStatus
 from libs.common.tables import Tables
 from services.orders.domain import BlockedCustomer, Order, Price, UnknownCustomer
 from services.orders.store import LONGEST_PAGE, Action, Attempt, Draft, Receipt, Sought, TooWide
-from services.orders.store.entries import BEGINNING, NOBODY, Note, Place, bounds, of_history
+from services.orders.store.entries import BEGINNING, NOBODY, Note, Place, bounds, erased_until, of_history
 from services.orders.store.tables_entities import (
     PRICES,
     Key,
@@ -231,15 +231,22 @@ class TablesStore:
         await self._table.submit(change)
 
     async def forget_customer(self, customer_id: UUID, version: int, at: datetime) -> None:
-        """In steps, each of which may be the last: told again, it goes on where it was."""
+        """In steps, each of which may be the last: told again, it goes on where it was.
+
+        All is looked up before whose it is, so that nothing of somebody who registers again meanwhile is among it.
+        """
         await self._know(customer_id, "erased", version)
-        where, listed, keys = partition(customer_id), f"c|{customer_id}|", f"i|{customer_id}|"
-        for entity in await self._table.range(where, listed, f"{listed}~"):
+        where, listed, kept = partition(customer_id), f"c|{customer_id}|", f"i|{customer_id}|"
+        orders = await self._table.range(where, listed, f"{listed}~")
+        keys = await self._table.range(where, kept, f"{kept}~")
+        buyer = await self._buyer(customer_id)
+        until = erased_until(read_known.decode(buyer.body).status if buyer else None, at)
+        for entity in orders:
             order = read_order.decode(entity.body)
-            if order.placed_at <= at:
+            if order.placed_at <= until:
                 await self._table.retried(f"o|{order.id}", partial(self._disown, order.id, customer_id))
-        for entity in await self._table.range(where, keys, f"{keys}~"):
-            if read_key.decode(entity.body).at <= at:
+        for entity in keys:
+            if read_key.decode(entity.body).at <= until:
                 change = Change(where)
                 change.delete(entity)
                 await self._table.submit(change)

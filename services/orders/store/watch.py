@@ -10,6 +10,7 @@ from uuid import UUID
 
 import structlog
 
+from libs.common.entrance import MOST_AT_ONCE
 from libs.common.errors import Unavailable
 from libs.common.retry import stopped_within
 
@@ -17,6 +18,7 @@ log = structlog.get_logger()
 
 LOOK_SECONDS = 0.5
 MOST_WATCHERS = 1000  # of a process
+MOST_PATIENT = MOST_AT_ONCE // 2  # of them who wait with a place inside the door, so that others always find one
 MOST_OF_ONE = 20  # caller there
 
 Versions = Callable[[Sequence[UUID]], Awaitable[Mapping[UUID, int]]]
@@ -58,6 +60,7 @@ class Watch:
     closed: bool = False  # nobody waits any more
     _watchers: dict[UUID, set[Watcher]] = field(default_factory=dict)
     _callers: Counter[UUID] = field(default_factory=Counter)
+    _patient: int = 0
 
     @contextmanager
     def on(self, order_id: UUID, caller: UUID) -> Iterator[Watcher]:
@@ -76,6 +79,18 @@ class Watch:
             those.discard(watcher)
             if not those:
                 self._watchers.pop(order_id, None)
+
+    @contextmanager
+    def patiently_on(self, order_id: UUID, caller: UUID) -> Iterator[Watcher]:
+        """For a request that is no stream. Raises TooManyWatchers."""
+        if self._patient >= MOST_PATIENT:
+            raise TooManyWatchers
+        self._patient += 1
+        try:
+            with self.on(order_id, caller) as watcher:
+                yield watcher
+        finally:
+            self._patient -= 1
 
     def ring(self, order_id: UUID) -> None:
         for watcher in self._watchers.get(order_id, ()):
