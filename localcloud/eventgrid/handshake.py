@@ -56,9 +56,9 @@ class Handshake:
         """Returns when the endpoint has agreed, and that is on disk; where it can't be written, it is asked again."""
         pause = FIRST_PAUSE
         while not self.agreed.is_set():
-            if await self._asked():
+            if (wrong := await self._asked()) is None:
                 break
-            log.warning("endpoint.not_validated", subscription=self.of.name)
+            log.warning("endpoint.not_validated", subscription=self.of.name, reason=wrong)
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self.agreed.wait()
@@ -70,17 +70,18 @@ class Handshake:
         except UNKEPT as error:
             log.warning("endpoint.not_remembered", subscription=self.of.name, reason=str(error))
 
-    async def _asked(self) -> bool:
+    async def _asked(self) -> str | None:
+        """What is wrong; None: it has agreed."""
         try:
             async with asyncio.timeout(self.answer_seconds()):
                 return await (self._offered() if self.of.schema == "cloudevents" else self._challenged())
-        except (aiohttp.ClientError, TimeoutError):
-            return False
-        except Exception:  # a last door, as at `destination.attempt`: it is asked again, and the local cloud goes on
+        except (aiohttp.ClientError, TimeoutError) as error:
+            return type(error).__name__  # its text may have the address, which may hold a secret
+        except Exception as error:  # a last door, as at `destination.attempt`: it is asked again
             log.exception("handshake.broke", subscription=self.of.name)
-            return False
+            return type(error).__name__
 
-    async def _offered(self) -> bool:
+    async def _offered(self) -> str | None:
         """CloudEvents' HTTP webhooks, "Abuse protection"."""
         headers = {
             "WebHook-Request-Origin": ORIGIN,
@@ -88,15 +89,17 @@ class Handshake:
             "WebHook-Request-Callback": self.callback,
         }
         async with self.session.options(self.of.to.webhook or "", headers=headers, allow_redirects=False) as answer:
-            return allows(answer.status, answer.headers)
+            agreed = allows(answer.status, answer.headers)
+            return None if agreed else f"OPTIONS: {answer.status}, and no WebHook-Allowed-Origin: {ORIGIN}"
 
-    async def _challenged(self) -> bool:
+    async def _challenged(self) -> str | None:
         headers = {"Content-Type": OWN, "aeg-event-type": "SubscriptionValidation"}
         headers["aeg-subscription-name"] = self.of.name.upper()
         body = challenge(self.of, self.code, self.callback, datetime.now(UTC))
         post = self.session.post(self.of.to.webhook or "", data=body, headers=headers, allow_redirects=False)
         async with post as answer:
-            return proves(answer.status, await http.at_most(LARGEST_ANSWER, answer.content), self.code)
+            agreed = proves(answer.status, await http.at_most(LARGEST_ANSWER, answer.content), self.code)
+            return None if agreed else f"POST: {answer.status}, and not the code as its validationResponse"
 
 
 def allows(status: int, headers: Mapping[str, str]) -> bool:

@@ -61,9 +61,7 @@ class TopicEndpoints:
         return app
 
     async def _receive(self, request: web.Request) -> web.Response:
-        topic = request.match_info["topic"]
-        if topic not in self.topics:
-            raise UnknownTopic
+        topic = self._topic(request.match_info["topic"])
         self.door.admit(request.headers, topic, datetime.now(UTC))
         if request.query.get("api-version") != API_VERSION:
             raise Malformed(f"The api-version must be {API_VERSION}.")
@@ -75,6 +73,13 @@ class TopicEndpoints:
             schema = self.schemas.get(topic, "cloudevents")
             await self.publish(topic, parse(request.content_type, body, request.headers, schema))
         return web.Response()
+
+    def _topic(self, said: str) -> str:
+        """As it was named: in Azure it is a host's name, which has no case. Raises UnknownTopic."""
+        for name in self.topics:
+            if name.lower() == said.lower():
+                return name
+        raise UnknownTopic
 
     async def _validate(self, request: web.Request) -> web.Response:
         if not self.agree(request.query.get("subscription", ""), request.query.get("code", "")):

@@ -1,6 +1,7 @@
 """The manifests, rendered once. What can't be checked is skipped, and the summary says so."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +9,7 @@ from deploy.lint import documents
 from deploy.lint.documents import MANIFESTS, ROOT, Document
 from localcloud import topology
 from localcloud.topology import Topology
+from tests.deploy.azure_stand_ins import Cloud, stand_in
 
 Rendered = Callable[[str], list[Document]]
 
@@ -38,3 +40,9 @@ def validators() -> None:
     """Kubernetes' own schemas are in a package."""
     for package in ("jsonschema", "kubernetes_validate"):
         pytest.importorskip(package, reason=f"{package} is not installed: `uv sync --group deploy`")
+
+
+@pytest.fixture
+def cloud(tmp_path: Path, store: Topology) -> Cloud:
+    """What azd's hooks talk to."""
+    return stand_in(tmp_path, store.secrets)

@@ -128,6 +128,23 @@ async def test_until_it_agrees_nothing_is_delivered_and_that_can_be_done_by_hand
     assert verbs(hook) == ["POST", "POST"] or schema == "eventgrid"
 
 
+@pytest.mark.parametrize(
+    ("schema", "reason"),
+    [
+        ("cloudevents", "OPTIONS: 200, and no WebHook-Allowed-Origin: eventgrid.azure.net"),
+        ("eventgrid", "POST: 200, and not the code as its validationResponse"),
+    ],
+)
+async def test_the_log_says_why_an_endpoint_is_not_validated(hear: Hear, hook: Hook, schema: str, reason: str) -> None:
+    hook.answer = takes_without_agreeing
+    with capture_logs() as logs:
+        async with hear(topic=OWN_TOPIC, schema=schema):
+            await so(lambda: bool(logs))
+
+    first = {"event": "endpoint.not_validated", "log_level": "warning", "subscription": "hook", "reason": reason}
+    assert logs[0] == first
+
+
 async def got(running: Running, url: str) -> int:
     async with aiohttp.ClientSession() as anyone, anyone.get(url, ssl=running.files.client_context()) as answer:
         return answer.status

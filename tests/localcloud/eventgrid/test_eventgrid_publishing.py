@@ -51,6 +51,13 @@ async def posted(running: Running, body: bytes, **options: Any) -> tuple[int, by
         return answer.status, await answer.read()
 
 
+async def test_a_topics_name_has_no_case(running: Running, functions: Functions) -> None:
+    async with running.topic("ORDERS") as topic:
+        await topic.send(event(1))
+
+    assert json.loads((await functions.next()).body)["id"] == "e-1"
+
+
 async def test_one_event_or_many_reach_the_function_each_by_itself(running: Running, functions: Functions) -> None:
     async with running.topic("orders") as topic:
         await topic.send(event(1))
