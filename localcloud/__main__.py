@@ -27,10 +27,10 @@ from localcloud import certificates, functions_keys, http, identity, keyvault, m
 from localcloud.access import Access, Issuer
 from localcloud.addresses import HOST, Addresses, Port
 from localcloud.communication import MailService
-from localcloud.eventgrid import FAIR, Conditions, Enqueue, EventGrid
+from localcloud.eventgrid import FAIR, Conditions, EventGrid
 from localcloud.eventgrid.container import Container
 from localcloud.forgetting import Forgetting
-from localcloud.grid import Ground
+from localcloud.grid import Ground, queues
 from localcloud.identity.entra import Entra
 from localcloud.identity.managed import ManagedIdentity
 from localcloud.identity.switches import Switches
@@ -52,7 +52,6 @@ START_SECONDS = 30
 KNOCK_SECONDS = 0.01
 ROOT_KEY = "RootManageSharedAccessKey"  # of Service Bus, for who comes with a connection string
 CONDITIONS_HELP = 'how events are delivered: {"time_scale": 0.01, "seed": 7, "duplicate": 0.1, …}'
-SERVICE_BUS_HELP = "the connection string of another Service Bus, into whose queues facts go instead of into ours"
 
 Server = Callable[[], Coroutine[Any, Any, None]]
 
@@ -99,7 +98,7 @@ class Cloud:
         async with (
             ground.dead_letters(tls) as dead_letters,
             _broker(settings, access) as broker,
-            _queues(settings, broker) as enqueue,
+            queues(settings.service_bus, broker.send) as enqueue,
             Letters.open(state.journal("mail")) as letters,
             EventGrid.open(
                 known,
@@ -129,17 +128,6 @@ def _broker(settings: Settings, access: Access) -> AbstractAsyncContextManager[B
     known, state = settings.topology, settings.state
     keys = {ROOT_KEY: Key(made_once(state.identity / ROOT_KEY, _new_key).decode())}
     return Broker.open(known.queues, state.journal("servicebus"), by_role(access), topics=known.bus_topics, keys=keys)
-
-
-@asynccontextmanager
-async def _queues(settings: Settings, broker: Broker) -> AsyncIterator[Enqueue]:
-    if not settings.service_bus:
-        yield broker.send
-        return
-    from localcloud.elsewhere import Elsewhere  # who has none need not load a client
-
-    async with Elsewhere.connect(settings.service_bus) as elsewhere:
-        yield elsewhere
 
 
 def _new_key() -> bytes:
@@ -270,7 +258,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--functions-key-file", type=Path, metavar="FILE", help="where another functions host runs")
     parser.add_argument("--letters-host", default=HOST, metavar="ADDRESS", help="where the letters can be read")
     parser.add_argument("--event-grid", type=_conditions, default=FAIR, metavar="JSON", help=CONDITIONS_HELP)
-    parser.add_argument("--service-bus", default="", metavar="CONNECTION", help=SERVICE_BUS_HELP)
+    parser.add_argument("--service-bus", default="", metavar="CONNECTION", help="of another, whose queues facts go to")
     return parser
 
 

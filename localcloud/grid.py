@@ -3,7 +3,8 @@
 import base64
 import secrets
 import ssl
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -63,6 +64,18 @@ class Ground:
         return self.issuer.token(
             audience, datetime.now(UTC), appid=APPLICATION, azp=APPLICATION, idtyp="app", roles=[ROLE]
         )
+
+
+@asynccontextmanager
+async def queues(connection: str, ours: Enqueue) -> AsyncIterator[Enqueue]:
+    """Of Service Bus: ours, or those of another where its connection string is said."""
+    if not connection:
+        yield ours
+        return
+    from localcloud.elsewhere import Elsewhere  # who needs none need not load a client
+
+    async with Elsewhere.connect(connection) as elsewhere:
+        yield elsewhere
 
 
 def _new_key() -> bytes:
