@@ -8,7 +8,7 @@ from localcloud.journal import Statement
 from localcloud.servicebus import ledger
 from localcloud.servicebus.entry import Entry, State
 from localcloud.servicebus.errors import NotAllowed, QueueFull
-from localcloud.servicebus.message import ENQUEUED_NUMBER, Message
+from localcloud.servicebus.message import ENQUEUED_NUMBER, LATEST, Message
 from localcloud.servicebus.queue import Queue
 from localcloud.servicebus.remembrance import Remembrance
 
@@ -62,12 +62,13 @@ class Arrival:
             self._remembered.append((to, str(named)))
             self._also += to.seen.statements(str(named), self.at)
         if message.due is not None and message.due > self.at:
-            self._keep(to, message, state=State.SCHEDULED, at=message.due)
+            self._keep(to, message.living(to.ttl_ms), state=State.SCHEDULED, at=message.due)
         else:
             self.pass_on(to, message, hops)
 
     def pass_on(self, at: Inlet, message: Message, hops: int = 0) -> None:
-        """As `bring`, for one that was looked at before."""
+        """As `bring`, for one that was looked at before. It lives no longer than `at` says, wherever it goes."""
+        message = message.living(at.ttl_ms)
         onward = at.onward(message)
         if onward is None:
             self._stay(at, message, hops)
@@ -110,10 +111,7 @@ class Arrival:
 
     def _keep(self, inlet: Inlet, message: Message, *, state: State, at: int) -> None:
         ttl = message.header.ttl
-        if inlet.ttl_ms is not None and (ttl is None or inlet.ttl_ms < ttl):
-            ttl = inlet.ttl_ms
-            message = message._replace(header=message.header._replace(ttl=ttl))
-        expires = at + ttl if ttl is not None and inlet.place == ledger.MAIN else None
+        expires = min(at + ttl, LATEST) if ttl is not None and inlet.place == ledger.MAIN else None
         session = message.properties.group_id if inlet.queue.sessions else None
         entry = Entry(self._number(inlet), at, message.size, state=int(state), expires=expires, session=session)
         try:

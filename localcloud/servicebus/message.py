@@ -39,6 +39,7 @@ REPEATED: Final = (Section.DATA, Section.SEQUENCE)
 BODY: Final = (Section.DATA, Section.SEQUENCE, Section.VALUE)
 PREFIXES: Final = {bytes([0x00, 0x53, section]): section for section in Section}  # as all SDKs write them
 LATEST: Final = 253_402_300_799_999  # the end of the year 9999, in milliseconds since the epoch
+MOST_TTL: Final = 0xFFFFFFFF  # milliseconds that a header can say
 HEADERS: Final = 256  # kept at hand: there are few that differ
 PLAIN_HEADER: Final = Header()
 OURS: Final = [f"x-opt-{what}" for what in ("sequence-number", "enqueued-time", "locked-until", "message-state")]
@@ -49,7 +50,7 @@ PLAIN: Final = (int, float, bool, str, Symbol, bytes, UUID, Timestamp, type(None
 
 
 class Message(NamedTuple):
-    header: Header
+    header: Header  # its ttl may be more than can be written
     annotations: tuple[bytes, ...]  # the sender's, each key and value encoded
     bare: bytes  # from the properties to the footer
     due: int | None = None  # when its sender wants it to be enqueued, in milliseconds since the epoch
@@ -63,6 +64,15 @@ class Message(NamedTuple):
         pairs = [*self.annotations, *own]
         annotations = _map(Section.ANNOTATIONS, pairs) if pairs else b""
         return b"".join((_written(self.header, delivery_count), annotations, self.bare))
+
+    def living(self, most: int | None) -> "Message":
+        """For no more milliseconds than that. Raises Malformed."""
+        ttl = self.header.ttl
+        if ttl == MOST_TTL:
+            ttl = _long_life(self.properties)
+        if most is not None and (ttl is None or most < ttl):
+            ttl = most
+        return self if ttl == self.header.ttl else self._replace(header=self.header._replace(ttl=ttl))
 
     @property
     def properties(self) -> Properties:
@@ -194,7 +204,15 @@ def _header(encoded: bytes) -> Header:
 
 @lru_cache(HEADERS)
 def _written(header: Header, delivery_count: int) -> bytes:
-    return composites.encode(header._replace(delivery_count=delivery_count))
+    ttl = header.ttl if header.ttl is None else min(header.ttl, MOST_TTL)
+    return composites.encode(header._replace(ttl=ttl, delivery_count=delivery_count))
+
+
+def _long_life(said: Properties) -> int:
+    """What is longer than a header can say, SDKs say by two times."""
+    if said.absolute_expiry_time is None or said.creation_time is None:
+        return MOST_TTL
+    return max(said.absolute_expiry_time - said.creation_time, MOST_TTL)
 
 
 def _due(pair: bytes) -> int:

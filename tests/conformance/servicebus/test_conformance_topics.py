@@ -155,6 +155,17 @@ async def test_a_topic_keeps_what_is_scheduled_and_looks_for_duplicates(namespac
         assert bodies(await hear(sdk, topic, "sub", 2)) == ["now", "later"]
 
 
+async def test_a_topics_time_to_live_is_default_and_most_of_its_subscriptions(namespace: Namespace) -> None:
+    topic = await namespace.topic(default_message_time_to_live=timedelta(hours=1))
+    await subscribed(namespace, topic, "sub")
+    async with namespace.client() as sdk:
+        await tell(sdk, topic, ServiceBusMessage("1"), ServiceBusMessage("2", time_to_live=timedelta(days=1)))
+
+        messages = await hear(sdk, topic, "sub", 2)
+
+    assert [message.time_to_live for message in messages] == [timedelta(hours=1)] * 2
+
+
 async def test_a_subscription_can_require_sessions(namespace: Namespace) -> None:
     topic = await namespace.topic()
     await namespace.admin.create_subscription(topic, "sub", requires_session=True)
