@@ -158,7 +158,8 @@ class Namespace:
         entity.queue.sessions = sessions
         rows = self._ground.journal.each(ledger.LOAD, entity.name)
         for number, place, state, at, expires, session, deliveries, size in rows:
-            entry = Entry(number, at, size, None, state, deliveries, expires, session)
+            until = expires if place == ledger.MAIN else None  # what is dead expires no more
+            entry = Entry(number, at, size, None, state, deliveries, until, session)
             to = entity.sub_queue(place)
             to.queue.room.messages, to.queue.room.bytes = to.queue.room.messages - 1, to.queue.room.bytes - size
             to.queue.last_number = number
