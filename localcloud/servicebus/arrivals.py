@@ -62,6 +62,8 @@ class Arrival:
             self._remembered.append((to, str(named)))
             self._also += to.seen.statements(str(named), self.at)
         if message.due is not None and message.due > self.at:
+            if not _fits(to, message):
+                raise NotAllowed(NO_SESSION[1])
             self._keep(to, message.living(to.ttl_ms), state=State.SCHEDULED, at=message.due)
         else:
             self.pass_on(to, message, hops)
@@ -102,7 +104,7 @@ class Arrival:
         return None
 
     def _stay(self, inlet: Inlet, message: Message, hops: int) -> None:
-        if not inlet.queue.sessions or message.properties.group_id is not None:
+        if _fits(inlet, message):
             self._keep(inlet, message, state=State.ACTIVE, at=self.at)
         elif hops:
             self._keep(inlet.sub_queue(ledger.DEAD), message.dead_lettered(*NO_SESSION), state=State.ACTIVE, at=self.at)
@@ -128,3 +130,8 @@ class Arrival:
             queue.reserved = number + BLOCK
             self._also.append(ledger.numbered(inlet.name, queue.reserved))
         return number
+
+
+def _fits(inlet: Inlet, message: Message) -> bool:
+    """Where sessions are required it names one."""
+    return not inlet.queue.sessions or message.properties.group_id is not None

@@ -22,6 +22,7 @@ from localcloud.topology import BusSubscription, BusTopic, Policy
 from localcloud.topology import Queue as QueueSettings
 
 SUBSCRIPTIONS: Final = "/subscriptions/"
+NO_LONGER_FITS: Final = ("Session ID is null.", "The message was kept before the entity required sessions.")
 FILTER_FAILED: Final = "FilterEvaluationException"
 MOST_ENTITIES: Final = 10_000
 Settings = QueueSettings | BusTopic | BusSubscription
@@ -169,6 +170,8 @@ class Namespace:
         for session, state, updated in self._ground.journal.rows(ledger.SESSIONS, entity.name):
             lane = entity.queue.lane(session)
             lane.state, lane.updated = state, updated
+        for entry in [each for each in entity.queue.entries.values() if sessions and each.session is None]:
+            entity.bury(entry, *NO_LONGER_FITS)
 
     def _configure(self, key: str, defined: Defined) -> None:
         entity, settings = defined.entity, defined.settings
