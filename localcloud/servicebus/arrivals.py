@@ -76,8 +76,8 @@ class Arrival:
             self._stay(at, message, hops)
         elif onward and hops >= MOST_HOPS:
             self._keep(at.sub_queue(ledger.STUCK), message.dead_lettered(*TOO_FAR), state=State.ACTIVE, at=self.at)
-        elif onward:
-            number = self._number(at)
+        else:
+            number = self._number(at)  # also of what nobody wants
             for to, copy in onward:
                 self.bring(to, copy.annotated(ENQUEUED_NUMBER, number), hops + 1)
 

@@ -43,7 +43,7 @@ MOST_TTL: Final = 0xFFFFFFFF  # milliseconds that a header can say
 HEADERS: Final = 256  # kept at hand: there are few that differ
 PLAIN_HEADER: Final = Header()
 OURS: Final = [f"x-opt-{what}" for what in ("sequence-number", "enqueued-time", "locked-until", "message-state")]
-SCHEDULED: Final = "x-opt-scheduled-enqueue-time"
+SCHEDULED, PARTITION_KEY = Symbol("x-opt-scheduled-enqueue-time"), Symbol("x-opt-partition-key")
 ENQUEUED_NUMBER, DEAD_LETTER_SOURCE = Symbol("x-opt-enqueue-sequence-number"), Symbol("x-opt-deadletter-source")
 REASON, DESCRIPTION = "DeadLetterReason", "DeadLetterErrorDescription"
 PLAIN: Final = (int, float, bool, str, Symbol, bytes, UUID, Timestamp, type(None))  # of application properties
@@ -87,6 +87,14 @@ class Message(NamedTuple):
     def application(self) -> dict[Any, Any]:
         found = next((part for part in parts(self.bare) if part.section is Section.APPLICATION_PROPERTIES), None)
         return found.content() if found else {}
+
+    def annotation(self, key: Symbol) -> Any:
+        """What the sender says there, or None. Raises Malformed."""
+        for pair in self.annotations:
+            name, at = decode(pair)
+            if name == key:
+                return decode(pair, at)[0]
+        return None
 
     def annotated(self, key: Symbol, value: Any) -> "Message":
         """With one of ours, that goes on to the next queue."""

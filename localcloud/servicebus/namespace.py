@@ -179,7 +179,7 @@ class Namespace:
         entity.gives = settings.status in ("Active", "SendDisabled")
         entity.ttl_ms = _milliseconds(settings.ttl_seconds)
         if isinstance(settings, BusTopic):
-            entity.exit = lambda message: self._to_subscriptions(key, message)
+            entity.exit = lambda message: self._to_subscriptions(key, message, entity.queue.last_number + 1)
         else:
             self._configure_queue(entity, settings)
         window = _milliseconds(settings.duplicate_window_seconds)
@@ -212,8 +212,8 @@ class Namespace:
         target = self._found(to)
         return [(target, message)] if target else None
 
-    def _to_subscriptions(self, topic: str, message: Message) -> Sequence[tuple[Inlet, Message]]:
-        facts, onward = facts_of(message), list[tuple[Inlet, Message]]()
+    def _to_subscriptions(self, topic: str, message: Message, number: int) -> Sequence[tuple[Inlet, Message]]:
+        facts, onward = facts_of(message, number, self.clock()), list[tuple[Inlet, Message]]()
         for defined in self.subscriptions(topic):
             try:
                 onward += [(defined.entity, copy) for copy in copies(defined.rules, message, facts)]

@@ -53,18 +53,20 @@ async def test_every_subscription_gets_a_message_of_its_own(namespace: Namespace
         "EXISTS(amount) AND missing IS NULL AND p('colour') = 'red'",
         "[colour] <> 'green' AND colour IS NOT NULL",
         "colour NOT LIKE 'g%' OR urgent = TRUE",
+        "größe = 3 AND sys.SequenceNumber > 0",
+        "sys.PartitionKey = 'p'",
     ],
 )
 async def test_a_sql_filter_chooses(namespace: Namespace, condition: str) -> None:
     topic = await namespace.topic()
     await subscribed(namespace, topic, "chosen", SqlRuleFilter(condition))
-    wanted: Properties = {"amount": 150, "colour": "red"}
+    wanted: Properties = {"amount": 150, "colour": "red", "größe": 3}
     async with namespace.client() as sdk:
         await tell(
             sdk,
             topic,
             ServiceBusMessage("no", subject="letter", application_properties={"amount": -1, "colour": "green"}),
-            ServiceBusMessage("yes", subject="order.placed", application_properties=wanted),
+            ServiceBusMessage("yes", subject="order.placed", partition_key="p", application_properties=wanted),
             END,
         )
 

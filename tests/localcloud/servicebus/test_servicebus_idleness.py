@@ -160,6 +160,18 @@ async def test_what_forwards_is_never_idle_and_its_destination_may_be(mortal: Cl
     assert [is_there(mortal, name) for name in names] == [False, True, True, False]
 
 
+async def test_a_topic_is_used_by_what_none_of_its_subscriptions_wants(mortal: Client, idleness: Idleness) -> None:
+    mortal.namespace.define("news", BusTopic(auto_delete_seconds=FIVE_MINUTES))
+    idleness.remove()
+    later(mortal, idleness, 4)
+
+    await mortal.namespace["news"].entity.send([message.split(message.write(Properties(), {}, b"1"))])
+    idleness.remove()
+
+    later(mortal, idleness, 4)
+    assert is_there(mortal, "news")
+
+
 async def test_after_a_restart_the_time_begins_anew_and_what_was_removed_stays_away(tmp_path: Path) -> None:
     async with connected(tmp_path) as client:
         await client.namespace.create("kept", MORTAL)
