@@ -51,6 +51,7 @@ dead-letters: ## Show what nobody could handle; REPLAY='--all' says what would b
 		$(if $(REPLAY),replay $(REPLAY) $(if $(YES),--yes),list)
 
 inspector-picture: ## Draw docs/localcloud/inspector.png anew, of the store that runs and its last order
+	@UV_PYTHON_DOWNLOADS=never .tools/uv/bin/uv sync --quiet --frozen --inexact --group browser
 	@.venv/bin/python -m tests.localcloud.inspector.picture $(if $(STATE),--state $(STATE))
 
 autoscale-demo: setup ## The store with a burst of orders, and workers that come and go (one to two minutes)

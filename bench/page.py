@@ -27,6 +27,7 @@ AIMS = [
     ("place", "pgbench", 0.5),
     ("place", "bare", 0.7),
     ("list", "bare", 0.7),
+    ("apart", "bare", 0.7),
     ("read", "bare", 0.7),
     ("unchanged", "bare", 0.9),
 ]

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import errno
 import gc
 import logging
 import os
@@ -9,7 +10,7 @@ import secrets
 import signal
 import ssl
 import sys
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -40,9 +41,10 @@ from localcloud.inspector.graveyard import Graveyard
 from localcloud.inspector.sources import Sources
 from localcloud.keyvault import KeyVault
 from localcloud.mail import Letters
-from localcloud.servicebus import Broker
+from localcloud.servicebus import Broker, rulebook
 from localcloud.servicebus.claims import Key, by_role
-from localcloud.state import State, made_once
+from localcloud.servicebus.filters import BadFilter
+from localcloud.state import InUse, State, made_once
 from localcloud.storage import StorageFront
 from localcloud.topology import Topology
 
@@ -51,7 +53,16 @@ KNOCK_SECONDS = 0.01
 ROOT_KEY = "RootManageSharedAccessKey"  # of Service Bus, for who comes with a connection string
 CONDITIONS_HELP = 'how events are delivered: {"time_scale": 0.01, "seed": 7, "duplicate": 0.1, …}'
 
+Server = Callable[[], Coroutine[Any, Any, None]]
+
 log = structlog.get_logger()
+
+
+class PortTaken(Exception):
+    def __init__(self, base: int) -> None:
+        super().__init__(
+            f"Ports {base + min(Port)} to {base + max(Port)} are needed, and one is taken: --base-port 9080"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +150,7 @@ async def run(settings: Settings) -> None:
     async with Cloud.open(settings) as cloud, asyncio.TaskGroup() as group:
         tasks = []
         for port, server in _servers(cloud, settings).items():
-            tasks.append(group.create_task(server, name=port.name))
+            tasks.append(group.create_task(server(), name=port.name))
             async with asyncio.timeout(START_SECONDS):
                 await _listening(settings.addresses.port(port))
         log.info("cloud.started", base_port=settings.addresses.base)
@@ -149,21 +160,23 @@ async def run(settings: Settings) -> None:
             task.cancel()
 
 
-def _servers(cloud: Cloud, settings: Settings) -> dict[Port, Coroutine[Any, Any, None]]:
+def _servers(cloud: Cloud, settings: Settings) -> dict[Port, Server]:
     """In the order of their start; the last is asked whether all are ready."""
     port = settings.addresses.port
     tls = certificates.ensure(settings.state.certificates, datetime.now(UTC)).server_context()
     return {
-        Port.IDENTITY: http.serve(cloud.identity.app(), HOST, port(Port.IDENTITY)),
-        Port.ISSUER: http.serve(cloud.entra.app(), HOST, port(Port.ISSUER), tls),
-        Port.KEYVAULT: http.serve(cloud.vault.app(), HOST, port(Port.KEYVAULT), tls),
-        Port.SERVICEBUS: cloud.broker.serve(HOST, port(Port.SERVICEBUS), tls),
-        Port.EVENTGRID: cloud.grid.serve(HOST, port(Port.EVENTGRID), tls),
-        Port.BLOB: http.serve(cloud.front.app(), HOST, port(Port.BLOB), tls),
-        Port.SMTP: mail.serve(cloud.letters, HOST, port(Port.SMTP)),
-        Port.EMAIL: http.serve(MailService(cloud.identity.issuer, cloud.letters).app(), HOST, port(Port.EMAIL), tls),
-        Port.INSPECTOR: http.serve(_inspector(cloud, settings).app(), HOST, port(Port.INSPECTOR)),
-        Port.LETTERS: http.serve(_letters_and_state(cloud), settings.letters_host, port(Port.LETTERS)),
+        Port.IDENTITY: partial(http.serve, cloud.identity.app(), HOST, port(Port.IDENTITY)),
+        Port.ISSUER: partial(http.serve, cloud.entra.app(), HOST, port(Port.ISSUER), tls),
+        Port.KEYVAULT: partial(http.serve, cloud.vault.app(), HOST, port(Port.KEYVAULT), tls),
+        Port.SERVICEBUS: partial(cloud.broker.serve, HOST, port(Port.SERVICEBUS), tls),
+        Port.EVENTGRID: partial(cloud.grid.serve, HOST, port(Port.EVENTGRID), tls),
+        Port.BLOB: partial(http.serve, cloud.front.app(), HOST, port(Port.BLOB), tls),
+        Port.SMTP: partial(mail.serve, cloud.letters, HOST, port(Port.SMTP)),
+        Port.EMAIL: partial(
+            http.serve, MailService(cloud.identity.issuer, cloud.letters).app(), HOST, port(Port.EMAIL), tls
+        ),
+        Port.INSPECTOR: partial(http.serve, _inspector(cloud, settings).app(), HOST, port(Port.INSPECTOR)),
+        Port.LETTERS: partial(http.serve, _letters_and_state(cloud), settings.letters_host, port(Port.LETTERS)),
     }
 
 
@@ -220,6 +233,15 @@ def _log_as_json() -> None:
     logging.basicConfig(handlers=[handler], level=logging.WARNING)
 
 
+def _topology(file: str) -> Topology:
+    try:
+        known = topology.load(Path(file))
+        rulebook.check(known.bus_topics)
+    except (OSError, msgspec.DecodeError, BadFilter) as error:
+        raise argparse.ArgumentTypeError(f"{file}: {error}") from error
+    return known
+
+
 def _conditions(text: str) -> Conditions:
     try:
         return msgspec.json.decode(text, type=Conditions)
@@ -227,26 +249,49 @@ def _conditions(text: str) -> Conditions:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
-def main() -> None:
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m localcloud", description=__doc__)
-    parser.add_argument("--topology", type=Path, required=True, metavar="FILE")
+    parser.add_argument("--topology", type=_topology, required=True, metavar="FILE")
     parser.add_argument("--state", type=Path, required=True, metavar="DIR")
     parser.add_argument("--base-port", type=int, default=Addresses().base, metavar="PORT")
     parser.add_argument("--functions-key-file", type=Path, metavar="FILE", help="where another functions host runs")
     parser.add_argument("--letters-host", default=HOST, metavar="ADDRESS", help="where the letters can be read")
     parser.add_argument("--event-grid", type=_conditions, default=FAIR, metavar="JSON", help=CONDITIONS_HELP)
-    chosen = parser.parse_args()
-    _log_as_json()
+    return parser
+
+
+def _settings(chosen: argparse.Namespace) -> Settings:
     state = State(chosen.state)
-    state.folder.mkdir(parents=True, exist_ok=True)
-    os.umask(0o077)  # what is kept from here on, secrets and letters too, is for the owner only
     functions_keys.ensure(state.function_keys)
     key = functions_keys.read(chosen.functions_key_file or state.function_keys / functions_keys.EVENT_GRID)
-    known, addresses = topology.load(chosen.topology), Addresses(chosen.base_port)
-    settings = Settings(known, state, addresses, key, chosen.event_grid, chosen.letters_host)
+    addresses = Addresses(chosen.base_port)
+    return Settings(chosen.topology, state, addresses, key, chosen.event_grid, chosen.letters_host)
+
+
+def _run(settings: Settings) -> None:
+    """Raises PortTaken."""
     gc.set_threshold(50_000, 20, 100)  # messages that wait are many, and no garbage
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(run(settings))
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(run(settings))
+    except ExceptionGroup as group:
+        taken, others = group.split(lambda error: getattr(error, "errno", None) == errno.EADDRINUSE)
+        if taken is None or others is not None:
+            raise
+        raise PortTaken(settings.addresses.base) from group
+
+
+def main() -> None:
+    parser = _parser()
+    chosen = parser.parse_args()
+    _log_as_json()
+    chosen.state.mkdir(parents=True, exist_ok=True)
+    os.umask(0o077)  # what is kept from here on, secrets and letters too, is for the owner only
+    try:
+        with State(chosen.state).held():
+            _run(_settings(chosen))
+    except (InUse, PortTaken) as refusal:
+        parser.error(str(refusal))
 
 
 if __name__ == "__main__":

@@ -118,7 +118,7 @@ class Access:
         """
         claims = self.issuer.verify(token, audience, datetime.now(UTC))
         name, identity = self._identity(claims.get("azp"))
-        if not any(_grants(right, role) and fnmatchcase(on, right.on) for right in identity.rights):
+        if not any(_grants(right, role) and _covers(right.on, on) for right in identity.rights):
             raise Forbidden(f"{name} does not have the role {role} on {on}")
         return name
 
@@ -131,6 +131,12 @@ class Access:
 
 def _grants(right: Right, role: str) -> bool:
     return role == right.role or role in INCLUDED.get(right.role, ())
+
+
+def _covers(pattern: str, on: str) -> bool:
+    """There and on what lies below. Names in Azure have no case."""
+    pattern, on = pattern.lower(), on.lower()
+    return fnmatchcase(on, pattern) or fnmatchcase(on, f"{pattern}/*")
 
 
 def _key(jwk: dict[str, Any]) -> RSAKey:

@@ -1,14 +1,30 @@
 """The state folder: where the local cloud keeps what must outlive it."""
 
+import fcntl
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+
+class InUse(Exception):
+    """Another local cloud keeps its state there: each needs a folder of its own."""
 
 
 @dataclass(frozen=True, slots=True)
 class State:
     folder: Path
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """By one process, until it is gone, however it went. Raises InUse."""
+        descriptor = os.open(self.folder / "cloud.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            _lock(descriptor, self.folder)
+            yield
+        finally:
+            os.close(descriptor)
 
     @property
     def certificates(self) -> Path:
@@ -30,6 +46,13 @@ class State:
 
     def journal(self, of: str) -> Path:
         return self.folder / f"{of}.sqlite"
+
+
+def _lock(descriptor: int, folder: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise InUse(f"{folder}: {InUse.__doc__}") from None
 
 
 def made_once(path: Path, make: Callable[[], bytes]) -> bytes:

@@ -1,8 +1,11 @@
 """What an Event Grid subscription says in the topology: where its events go, which, in what form and how long."""
 
+import re
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field
+from yarl import URL
 
 Schema = Literal["cloudevents", "eventgrid"]
 Operator = Literal[
@@ -31,6 +34,8 @@ Value = bool | int | float | Text
 
 MOST_FILTERS = MOST_VALUES = 25  # of one subscription
 MOST_ATTRIBUTES = 10
+HEADER = re.compile("[A-Za-z0-9!#$%&'*+.^_`|~-]+")  # RFC 9110, section 5.6.2
+FRAMING = {"host", "content-length", "transfer-encoding", "content-encoding", "connection", "expect", "upgrade"}
 
 
 class Filter(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -89,6 +94,8 @@ class Destination(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
         places = (self.queue, self.function, self.bus_topic, self.webhook, self.storage_queue)
         if sum(place is not None for place in places) != 1:
             raise ValueError("a subscription goes to one of queue, function, bus_topic, webhook and storage_queue")
+        if self.webhook:
+            _check_address(self.webhook)
         if self.audience and not self.webhook:
             raise ValueError("only a webhook has an audience")
 
@@ -118,8 +125,27 @@ class Subscription(Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError(f"the filters of a subscription have {MOST_VALUES} values at most")
         if wrong := [name for name in self.attributes if name.lower().startswith("aeg-")]:
             raise ValueError(f"{wrong[0]}: what begins with aeg- is Event Grid's own")
+        if self.to.webhook or self.to.function:
+            _check_headers(self.attributes)
         if self.batch.events > 1 and not (self.to.webhook or self.to.function):
             raise ValueError("only webhooks and functions take batches")
+
+
+def _check_headers(names: Iterable[str]) -> None:
+    for name in names:
+        if not HEADER.fullmatch(name) or name.lower() in FRAMING:
+            raise ValueError(f"{name[:40]!r} is no header that can be chosen")
+
+
+def _check_address(webhook: str) -> None:
+    """Without telling it: its query may be a secret."""
+    try:
+        host = URL(webhook).raw_host or ""
+        possible = bool(host.encode("idna"))
+    except ValueError:
+        possible = False
+    if not possible:
+        raise ValueError("the webhook is no address that can be called")
 
 
 def _fits(of: Filter) -> bool:

@@ -1,5 +1,7 @@
 """`deploy/topology.yaml`, typed: who tells, who hears, who may."""
 
+from collections import Counter
+from collections.abc import Iterable, Iterator, Set
 from pathlib import Path
 from typing import Annotated, Literal
 from uuid import UUID
@@ -11,6 +13,11 @@ from localcloud.subscription import Destination, Schema, Subscription
 
 __all__ = ["Destination", "Subscription", "Topology", "load"]
 
+PLACES = {  # what roles are on that begin so: elsewhere they would grant nothing, and nobody would see why
+    "EventGrid Data ": ("topics",),
+    "Azure Service Bus Data ": ("queues", "bus-topics"),
+    "Key Vault Secrets ": ("secrets",),
+}
 STORAGE = "storage"  # the account's own topic, on which Azure tells of blobs
 Status = Literal["Active", "Disabled", "SendDisabled", "ReceiveDisabled"]
 Idle = Annotated[float, Meta(ge=300)] | None  # seconds without use, after which it is removed
@@ -88,6 +95,11 @@ class Right(Struct, frozen=True, forbid_unknown_fields=True):
     role: str
     on: str
 
+    def __post_init__(self) -> None:
+        for roles, kinds in PLACES.items():
+            if self.role.startswith(roles) and self.on.partition("/")[0] not in kinds:
+                raise ValueError(f"{self.role} is a right on {' or '.join(kinds)}/<name>, and not on {self.on}")
+
 
 class Identity(Struct, frozen=True, forbid_unknown_fields=True):
     client_id: UUID
@@ -128,17 +140,27 @@ class Topology(Struct, frozen=True, forbid_unknown_fields=True):
     schemas: dict[str, Schema] = field(default_factory=dict)  # of what a topic takes, where that is not CloudEvents
 
     def __post_init__(self) -> None:
-        for place, each in enumerate(self.subscriptions):
-            if wrong := _wrong(self, each):
-                raise ValueError(f"{wrong} - at `$.subscriptions[{place}]` ({each.name})")
-        names = [each.name.lower() for each in self.subscriptions]
-        if twice := next((name for name in names if names.count(name) > 1), None):
-            raise ValueError(f"two subscriptions have the name {twice}")
-        if unknown := self.schemas.keys() - set(self.topics):
-            raise ValueError(f"there is no topic {min(unknown)} - at `$.schemas`")
+        for wrong in _wrongs(self):
+            raise ValueError(wrong)
 
 
-def _wrong(known: Topology, each: Subscription) -> str | None:
+def _wrongs(known: Topology) -> Iterator[str]:
+    """What no field shows by itself, with its place."""
+    for place, each in enumerate(known.subscriptions):
+        if wrong := _misdirected(known, each):
+            yield f"{wrong} - at `$.subscriptions[{place}]` ({each.name})"
+    for name in _twice(each.name for each in known.subscriptions):
+        yield f"two subscriptions have the name {name}"
+    for name in _twice(known.topics):
+        yield f"two topics have the name {name}, whatever its case - at `$.topics`"
+    for name in sorted(known.schemas.keys() - set(known.topics)):
+        yield f"there is no topic {name} - at `$.schemas`"
+    for name in _twice((*known.queues, *known.bus_topics)):
+        yield f"two queues or topics have the name {name}, whatever its case - at `$.queues` and `$.bus_topics`"
+    yield from _stray(known)
+
+
+def _misdirected(known: Topology, each: Subscription) -> str | None:
     if each.topic not in (*known.topics, STORAGE):
         return f"there is no topic {each.topic}"
     if each.to.queue is not None and each.to.queue not in known.queues:
@@ -148,6 +170,31 @@ def _wrong(known: Topology, each: Subscription) -> str | None:
     if each.schema == "eventgrid" and each.topic != STORAGE and each.topic not in known.schemas:
         return f"the topic {each.topic} takes CloudEvents, which can be delivered as such only"
     return None
+
+
+def _twice(names: Iterable[str]) -> list[str]:
+    """In lower case: names in Azure have no case."""
+    return [name for name, times in Counter(map(str.lower, names)).items() if times > 1]
+
+
+def _stray(known: Topology) -> Iterator[str]:
+    """Queues and subscriptions that forward to nowhere: what is sent there would never be received."""
+    there = {name.lower() for name in (*known.queues, *known.bus_topics)}
+    for name, queue in known.queues.items():
+        yield from _lost(queue, there - {name.lower()}, f"$.queues.{name}")
+    for topic, said in known.bus_topics.items():
+        for name in _twice(said.subscriptions):
+            yield f"two subscriptions have the name {name}, whatever its case - at `$.bus_topics.{topic}`"
+        for name, below in said.subscriptions.items():
+            yield from _lost(below, there, f"$.bus_topics.{topic}.subscriptions.{name}")
+
+
+def _lost(queue: Queue, there: Set[str], place: str) -> Iterator[str]:
+    if queue.sessions and queue.forward_to:
+        yield f"what has sessions forwards nothing - at `{place}.forward_to`"
+    for field_ in ("forward_to", "forward_dead_letters_to"):
+        if (to := getattr(queue, field_)) is not None and to.lower() not in there:
+            yield f"there is no other queue or topic {to} - at `{place}.{field_}`"
 
 
 def load(path: Path) -> Topology:

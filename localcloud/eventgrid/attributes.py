@@ -22,18 +22,19 @@ def beside(event: bytes, wanted: Mapping[str, Attribute]) -> dict[str, str]:
     return {name: value for name, value in values.items() if value is not None}
 
 
+def cut(text: str) -> str:
+    """As much of it as a header can hold."""
+    return text.translate(CONTROLS).encode()[:LONGEST].decode(errors="ignore")
+
+
 def _value(of: Attribute, said: Mapping[str, Any]) -> str | None:
-    if of.from_ is None:
-        return of.value
-    match find(said, of.from_.removeprefix("$.")):
+    if of.value is not None:
+        return cut(of.value)
+    match find(said, (of.from_ or "").removeprefix("$.")):
         case str(text):
-            return _cut(text)
+            return cut(text)
         case bool(yes):
             return str(yes).lower()
         case int() | float() as number:
             return msgspec.json.encode(number).decode()
     return None
-
-
-def _cut(text: str) -> str:
-    return text.translate(CONTROLS).encode()[:LONGEST].decode(errors="ignore")

@@ -14,7 +14,7 @@ import structlog
 
 from localcloud.eventgrid.container import NotTaken
 from localcloud.eventgrid.death import blob, content
-from localcloud.eventgrid.pending import Burial, Delivery, Pending
+from localcloud.eventgrid.pending import UNKEPT, Burial, Delivery, Failure, Pending
 from localcloud.subscription import Subscription
 
 AT_ONCE = 16  # read from disk
@@ -36,13 +36,12 @@ class Undertaker:
     unburied: Counter[str] = field(default_factory=Counter)  # by subscription
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def take(self, delivery: Delivery, of: Subscription, *, reason: str, outcome: str) -> None:
+    async def take(self, delivery: Delivery, of: Subscription, *, reason: str, last: Failure | None) -> None:
         """Returns when it is on disk."""
-        at = datetime.now(UTC)
-        name = blob(of.name, delivery.message_id, at)
-        written = content(delivery, of.schema, reason, outcome=outcome, at=at)
-        self.unburied[of.name] += 1
+        name = blob(of.name, delivery.message_id, datetime.now(UTC))
+        written = content(delivery, of.schema, reason, last)
         await self.pending.bury(delivery, of.name, name, written)
+        self.unburied[of.name] += 1
         self._wake.set()
 
     async def run(self) -> None:
@@ -55,7 +54,7 @@ class Undertaker:
                         await self._bury(each)
                         failures = 0
                 await self._wake.wait()
-            except NotTaken as error:
+            except (NotTaken, *UNKEPT) as error:
                 failures += 1
                 log.warning("dead_letter.waits", reason=str(error), failures=failures)
                 await self._pause(failures)

@@ -7,11 +7,13 @@ from typing import Any, Final
 import msgspec
 from msgspec import Raw, Struct
 
-from localcloud.eventgrid.pending import Delivery
+from localcloud.eventgrid.pending import Delivery, Failure
+from localcloud.eventgrid.wire import UNREADABLE
 from localcloud.subscription import Schema
 
-UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+MOST_DIGITS: Final = 9  # of a count of attempts
 NO_DEATH: Final = "Unreadable"  # in the place of a reason
+UNTRIED: Final = "Probation"  # Azure's word for an outcome where no attempt was made in time
 
 
 class Unreadable(Exception):
@@ -28,7 +30,8 @@ class Death(Struct, frozen=True):
 
     @property
     def deliveries(self) -> int:
-        return int(self.attempts) if str(self.attempts).isdecimal() else 0
+        said = str(self.attempts)
+        return int(said) if said.isdecimal() and len(said) <= MOST_DIGITS else 0
 
     @property
     def at(self) -> datetime | None:
@@ -53,15 +56,18 @@ def subscription_of(blob: str, known: Iterable[str]) -> str:
     return next((each for each in known if each.upper() in blob.split("/")), "")
 
 
-def content(delivery: Delivery, schema: Schema, reason: str, *, outcome: str, at: datetime) -> bytes:
+def content(delivery: Delivery, schema: Schema, reason: str, last: Failure | None) -> bytes:
     """An array of one event."""
     about = {
         "deadLetterReason": reason,
         "deliveryAttempts": delivery.attempts,
-        "lastDeliveryOutcome": outcome,
-        "publishTime": _said(datetime.fromtimestamp(delivery.since, UTC)),
-        "lastDeliveryAttemptTime": _said(at),
+        "lastDeliveryOutcome": last.outcome if last else UNTRIED,
+        "publishTime": _said(delivery.since),
     }
+    if last:
+        about["lastDeliveryAttemptTime"] = _said(last.at)
+    if last and last.status:
+        about["lastHttpStatusCode"] = last.status
     if schema == "cloudevents":  # an extension's name is in lower case
         about = {name.lower(): value for name, value in about.items()}
     return msgspec.json.encode([msgspec.json.decode(delivery.event, type=dict[str, Raw]) | about])
@@ -99,5 +105,5 @@ def _value(raw: Raw) -> Any:
     return msgspec.json.decode(raw)
 
 
-def _said(at: datetime) -> str:
-    return at.strftime("%Y-%m-%dT%H:%M:%S.%f0Z")
+def _said(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S.%f0Z")

@@ -12,15 +12,15 @@ import structlog
 from msgspec import Struct
 
 from localcloud.eventgrid.dead_letters import Undertaker
-from localcloud.eventgrid.destination import Destination
+from localcloud.eventgrid.destination import Destination, attempt
 from localcloud.eventgrid.faults import Fate, Weather
 from localcloud.eventgrid.filters import passes, wants
 from localcloud.eventgrid.handshake import Handshake
 from localcloud.eventgrid.lane import READ_AT_ONCE, Lane
 from localcloud.eventgrid.late import Latecomers
-from localcloud.eventgrid.pending import Delivery, Pending
+from localcloud.eventgrid.pending import Delivery, Failure, Pending
 from localcloud.eventgrid.probation import Probation
-from localcloud.eventgrid.retry import Answer, Dead, Outcome, RetryPolicy
+from localcloud.eventgrid.retry import TOO_LATE, Answer, Dead, Outcome, RetryPolicy
 from localcloud.eventgrid.wire import Event
 from localcloud.subscription import Subscription
 
@@ -124,7 +124,7 @@ class Subscriber:
         if not self._agreed:
             return Answer(Outcome.ABORTED, "not validated")
         now = time()
-        answer = await self.destination.deliver([Delivery(0, event_id, event, now, now, attempts=0)], seconds)
+        answer = await attempt(self.destination, [Delivery(0, event_id, event, now, now, attempts=0)], seconds)
         self._ledger.heard(answer, time())
         return answer
 
@@ -187,7 +187,7 @@ class Subscriber:
         return self.waiting > len(self._fresh.in_hand) + len(self._retries.in_hand)
 
     async def _attempt(self, group: list[Delivery]) -> None:
-        fates = [(each, self.weather.fate(each)) for each in self._late.still_wanted(group)]
+        fates = [(each, self.weather.fate(each)) for each in await self._in_time(self._late.still_wanted(group))]
         for each, fate in fates:
             if fate.wait:
                 await self._postpone(replace(each, due=time() + fate.wait))
@@ -204,11 +204,19 @@ class Subscriber:
         for each in deliveries:
             await self._failed(replace(each, attempts=each.attempts + 1), answer)
 
+    async def _in_time(self, group: list[Delivery]) -> list[Delivery]:
+        """The others are dead: they may have lain for long, as the endpoint was left alone or we were down."""
+        now = time()
+        late = [each for each in group if self._policy.is_too_late(each, now)]
+        for each in late:
+            await self._bury(each, TOO_LATE, await self.pending.last_failure(each))
+        return [each for each in group if each not in late]
+
     async def _answer(self, deliveries: Sequence[Delivery], fate: Fate) -> Answer:
         seconds = self.weather.conditions.answer_seconds
         if fate == FAIR:
             return await self._late.answer(self.destination, deliveries, seconds)
-        copies = [self.destination.deliver(deliveries, seconds) for _ in range(fate.copies)]
+        copies = [attempt(self.destination, deliveries, seconds) for _ in range(fate.copies)]
         answers = await asyncio.gather(*copies) or [Answer(Outcome.SOCKET_ERROR)]
         worst = next((each for each in answers if each.outcome is not Outcome.DELIVERED), answers[0])
         return worst if fate.answered else Answer(Outcome.TIMED_OUT)
@@ -225,18 +233,24 @@ class Subscriber:
         await self._delivered(deliveries)
 
     async def _failed(self, delivery: Delivery, answer: Answer) -> None:
-        about = {"subscription": self.name, "message_id": delivery.message_id, "outcome": answer.outcome}
-        match self._policy.after(delivery, answer, time()):
-            case Dead(reason):
-                log.warning("event.dead", **about, reason=reason, attempts=delivery.attempts)
-                await self.undertaker.take(delivery, self.subscription, reason=reason, outcome=answer.outcome)
-                self.waiting -= 1
-                self._ledger.dead += 1
+        failure = Failure(answer.outcome, answer.status, time())
+        match self._policy.after(delivery, answer, failure.at):
+            case Dead() as dead:
+                await self._bury(delivery, dead, failure)
             case again:
-                log.info("event.postponed", **about, attempts=again.attempts)
-                await self._postpone(again)
+                log.info("event.postponed", **self._about(again), outcome=failure.outcome)
+                await self._postpone(again, failure)
                 self._late.postponed(again)
 
-    async def _postpone(self, to: Delivery) -> None:
-        await self.pending.postpone(to)
+    async def _bury(self, delivery: Delivery, dead: Dead, last: Failure | None) -> None:
+        log.warning("event.dead", **self._about(delivery), outcome=last and last.outcome, reason=dead.reason)
+        await self.undertaker.take(delivery, self.subscription, reason=dead.reason, last=last)
+        self.waiting -= 1
+        self._ledger.dead += 1
+
+    async def _postpone(self, to: Delivery, after: Failure | None = None) -> None:
+        await self.pending.postpone(to, after)
         self._retries.wake()
+
+    def _about(self, of: Delivery) -> dict[str, Any]:
+        return {"subscription": self.name, "message_id": of.message_id, "attempts": of.attempts}

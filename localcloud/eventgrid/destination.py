@@ -2,16 +2,21 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
 import aiohttp
+import structlog
 from yarl import URL
 
 from localcloud.eventgrid.pending import Delivery
 from localcloud.eventgrid.queues import BusEntity, Enqueue, StorageAccount, StorageQueue
-from localcloud.eventgrid.retry import Answer
+from localcloud.eventgrid.retry import Answer, Outcome
 from localcloud.eventgrid.webhook import Webhook
 from localcloud.subscription import Subscription
+
+MOST_NAMED: Final = 10  # in the log, of a batch
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +32,15 @@ class FunctionsAddress:
 class Destination(Protocol):
     async def deliver(self, deliveries: Sequence[Delivery], seconds: float) -> Answer:
         """All of them or none; answers within so many seconds."""
+
+
+async def attempt(by: Destination, deliveries: Sequence[Delivery], seconds: float) -> Answer:
+    """The last door: what nobody foresaw of an event or a destination fails this attempt, and not the local cloud."""
+    try:
+        return await by.deliver(deliveries, seconds)
+    except Exception as error:
+        log.exception("attempt.broke", message_ids=[each.message_id for each in deliveries[:MOST_NAMED]])
+        return Answer(Outcome.ABORTED, type(error).__name__)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,8 @@ import msgspec
 import structlog
 from msgspec import Struct
 
+from localcloud import http
+from localcloud.eventgrid.pending import UNKEPT
 from localcloud.eventgrid.schemas import topic_id
 from localcloud.eventgrid.webhook import ORIGIN, OWN
 from localcloud.subscription import Subscription
@@ -32,7 +34,7 @@ class Proof(Struct, frozen=True):
 
 @dataclass(slots=True)
 class Handshake:
-    http: aiohttp.ClientSession
+    session: aiohttp.ClientSession
     of: Subscription
     itself: str  # Event Grid's own address
     answer_seconds: Callable[[], float]
@@ -51,44 +53,53 @@ class Handshake:
         return good
 
     async def done(self) -> None:
-        """Returns when the endpoint has agreed, and that is on disk."""
+        """Returns when the endpoint has agreed, and that is on disk; where it can't be written, it is asked again."""
         pause = FIRST_PAUSE
         while not self.agreed.is_set():
-            if await self._asked():
+            if (wrong := await self._asked()) is None:
                 break
-            log.warning("endpoint.not_validated", subscription=self.of.name)
+            log.warning("endpoint.not_validated", subscription=self.of.name, reason=wrong)
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self.agreed.wait()
             pause = min(2 * pause, LONGEST_PAUSE)
         self.agreed.set()
-        await self.remember(self.of.name, self.of.to.webhook or "")
         log.info("endpoint.validated", subscription=self.of.name)
+        try:
+            await self.remember(self.of.name, self.of.to.webhook or "")
+        except UNKEPT as error:
+            log.warning("endpoint.not_remembered", subscription=self.of.name, reason=str(error))
 
-    async def _asked(self) -> bool:
+    async def _asked(self) -> str | None:
+        """What is wrong; None: it has agreed."""
         try:
             async with asyncio.timeout(self.answer_seconds()):
                 return await (self._offered() if self.of.schema == "cloudevents" else self._challenged())
-        except (aiohttp.ClientError, TimeoutError):
-            return False
+        except (aiohttp.ClientError, TimeoutError) as error:
+            return type(error).__name__  # its text may have the address, which may hold a secret
+        except Exception as error:  # a last door, as at `destination.attempt`: it is asked again
+            log.exception("handshake.broke", subscription=self.of.name)
+            return type(error).__name__
 
-    async def _offered(self) -> bool:
+    async def _offered(self) -> str | None:
         """CloudEvents' HTTP webhooks, "Abuse protection"."""
         headers = {
             "WebHook-Request-Origin": ORIGIN,
             "WebHook-Request-Rate": RATE,
             "WebHook-Request-Callback": self.callback,
         }
-        async with self.http.options(self.of.to.webhook or "", headers=headers, allow_redirects=False) as answer:
-            return allows(answer.status, answer.headers)
+        async with self.session.options(self.of.to.webhook or "", headers=headers, allow_redirects=False) as answer:
+            agreed = allows(answer.status, answer.headers)
+            return None if agreed else f"OPTIONS: {answer.status}, and no WebHook-Allowed-Origin: {ORIGIN}"
 
-    async def _challenged(self) -> bool:
+    async def _challenged(self) -> str | None:
         headers = {"Content-Type": OWN, "aeg-event-type": "SubscriptionValidation"}
         headers["aeg-subscription-name"] = self.of.name.upper()
         body = challenge(self.of, self.code, self.callback, datetime.now(UTC))
-        post = self.http.post(self.of.to.webhook or "", data=body, headers=headers, allow_redirects=False)
+        post = self.session.post(self.of.to.webhook or "", data=body, headers=headers, allow_redirects=False)
         async with post as answer:
-            return proves(answer.status, await answer.content.read(LARGEST_ANSWER), self.code)
+            agreed = proves(answer.status, await http.at_most(LARGEST_ANSWER, answer.content), self.code)
+            return None if agreed else f"POST: {answer.status}, and not the code as its validationResponse"
 
 
 def allows(status: int, headers: Mapping[str, str]) -> bool:

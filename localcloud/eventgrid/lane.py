@@ -7,10 +7,15 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from time import time
 
-from localcloud.eventgrid.pending import Delivery
+import structlog
+
+from localcloud.eventgrid.pending import UNKEPT, Delivery
 
 MOST_AT_ONCE = 8  # requests of one lane; where one carries many events, it is the only one
+REST_SECONDS = 1.0  # after the disk has failed
 READ_AT_ONCE = 3 * MOST_AT_ONCE  # those in hand are among them
+
+log = structlog.get_logger()
 
 
 @dataclass(slots=True)
@@ -24,6 +29,7 @@ class Lane:
     together: bool = False  # what is read goes in one request
     next_attempt: float | None = None
     in_hand: set[int] = field(default_factory=set)
+    _rests_until: float = 0.0
     _ahead: list[Delivery] = field(default_factory=list)  # due, and in nobody's hand
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -36,7 +42,7 @@ class Lane:
         async with asyncio.TaskGroup() as deliveries:
             while True:
                 self._wake.clear()
-                for group in await self._due():
+                for group in await self._to_do():
                     self.in_hand.update(each.id for each in group)
                     deliveries.create_task(self._deliver(group))
                 await self._sleep()
@@ -44,9 +50,21 @@ class Lane:
     def _room(self) -> int:
         return (0 if self.in_hand else 1) if self.together else MOST_AT_ONCE - len(self.in_hand)
 
+    async def _to_do(self) -> list[list[Delivery]]:
+        try:
+            return await self._due()
+        except UNKEPT as error:
+            self._rest(error)
+            return []
+
+    def _rest(self, error: Exception) -> None:
+        """What was done and not written is done again, as after a kill."""
+        log.error("lane.rests", reason=str(error) or type(error).__name__)
+        self.next_attempt = self._rests_until = time() + REST_SECONDS
+
     async def _due(self) -> list[list[Delivery]]:
         self.next_attempt = None
-        if (closed := self.closed_until()) > time():
+        if (closed := max(self.closed_until(), self._rests_until)) > time():
             self.next_attempt = None if closed == math.inf else closed
             return []
         if len(self._ahead) < (room := self._room()):
@@ -66,7 +84,10 @@ class Lane:
         return [each for each in waiting if each.due <= now]
 
     async def _deliver(self, group: list[Delivery]) -> None:
-        await self.act(group)
+        try:
+            await self.act(group)
+        except UNKEPT as error:
+            self._rest(error)
         self.in_hand.difference_update(each.id for each in group)
         self.wake()
 

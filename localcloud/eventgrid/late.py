@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from localcloud.eventgrid.destination import Destination
-from localcloud.eventgrid.pending import Delivery
+from localcloud.eventgrid.destination import Destination, attempt
+from localcloud.eventgrid.pending import UNKEPT, Delivery
 from localcloud.eventgrid.retry import Answer, Outcome
 
 PATIENCE: Final = 6  # times as long as an answer may take: three minutes
@@ -42,7 +42,7 @@ class Latecomers:
 
     async def answer(self, by: Destination, deliveries: Sequence[Delivery], seconds: float) -> Answer:
         if self._group is None:
-            return await by.deliver(deliveries, seconds)
+            return await attempt(by, deliveries, seconds)
         answered: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         request = self._group.create_task(self._follow(by, deliveries, PATIENCE * seconds, answered))
         try:
@@ -64,7 +64,7 @@ class Latecomers:
     async def _follow(
         self, by: Destination, deliveries: Sequence[Delivery], seconds: float, answered: asyncio.Future[Answer]
     ) -> None:
-        answer = await by.deliver(deliveries, seconds)
+        answer = await attempt(by, deliveries, seconds)
         if not answered.done():
             answered.set_result(answer)
             return
@@ -75,7 +75,10 @@ class Latecomers:
             which.difference_update(map(_attempt, deliveries))
         if waiting and answer.outcome is Outcome.DELIVERED:
             self._gone.extend(each.id for each in waiting)
-            await self.call_off(waiting, answer)
+            try:
+                await self.call_off(waiting, answer)
+            except UNKEPT:
+                self._gone.clear()  # they are tried again
 
 
 def _attempt(of: Delivery) -> Attempt:

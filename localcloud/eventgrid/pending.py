@@ -4,10 +4,14 @@ Times are seconds since 1970. The disk is the only queue: whoever delivers asks 
 """
 
 import asyncio
+import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
-from localcloud.journal import Journal
+from localcloud.journal import Full, Journal
+
+UNKEPT: Final = (sqlite3.Error, Full)  # the disk is full, or another program holds the file
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS pending (
@@ -21,6 +25,13 @@ CREATE TABLE IF NOT EXISTS pending (
     attempts     INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX IF NOT EXISTS pending_by_due ON pending (subscription, retry, due);
+CREATE TABLE IF NOT EXISTS failures (               -- of each that is pending the last attempt, which failed
+    id           INTEGER PRIMARY KEY,
+    outcome      TEXT NOT NULL,
+    status       INTEGER,
+    at           REAL NOT NULL
+);
+CREATE TRIGGER IF NOT EXISTS forget AFTER DELETE ON pending BEGIN DELETE FROM failures WHERE id = OLD.id; END;
 CREATE TABLE IF NOT EXISTS burials (
     id           INTEGER PRIMARY KEY AUTOINCREMENT,
     subscription TEXT NOT NULL,
@@ -47,6 +58,8 @@ SELECT id, message_id, event, since, due, attempts FROM (
 """
 REMOVE = "DELETE FROM pending WHERE id = ?"
 POSTPONE = "UPDATE pending SET retry = 1, due = ?, attempts = ? WHERE id = ?"
+FAILED = "INSERT OR REPLACE INTO failures (id, outcome, status, at) VALUES (?, ?, ?, ?)"
+FAILURE = "SELECT outcome, status, at FROM failures WHERE id = ?"
 VALIDATE = "INSERT OR REPLACE INTO validated (subscription, endpoint) VALUES (?, ?)"
 VALIDATED = "SELECT subscription, endpoint FROM validated"
 BURY = "INSERT INTO burials (subscription, blob, content) VALUES (?, ?, ?)"
@@ -69,6 +82,15 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True)
+class Failure:
+    """An attempt that failed."""
+
+    outcome: str
+    status: int | None  # of HTTP, where there was an answer
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class Burial:
     """A dead letter, and the blob that it becomes."""
 
@@ -80,7 +102,7 @@ class Burial:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """Each change is done when it is on disk; changes are made in the order of the calls."""
+    """Each change is done when it is on disk; changes are made in the order of the calls. Any raises UNKEPT."""
 
     journal: Journal
 
@@ -98,8 +120,14 @@ class Pending:
     def remove(self, *deliveries: Delivery) -> asyncio.Future[None]:
         return self.journal.write(*((REMOVE, (each.id,)) for each in deliveries))
 
-    def postpone(self, to: Delivery) -> asyncio.Future[None]:
-        return self.journal.write((POSTPONE, (to.due, to.attempts, to.id)))
+    def postpone(self, to: Delivery, after: Failure | None = None) -> asyncio.Future[None]:
+        postponed = POSTPONE, (to.due, to.attempts, to.id)
+        if after is None:
+            return self.journal.write(postponed)
+        return self.journal.write(postponed, (FAILED, (to.id, after.outcome, after.status, after.at)))
+
+    async def last_failure(self, of: Delivery) -> Failure | None:
+        return next((Failure(*row) for row in await self.journal.read(FAILURE, of.id)), None)
 
     def bury(self, delivery: Delivery, subscription: str, blob: str, content: bytes) -> asyncio.Future[None]:
         """It is no longer tried; what it becomes waits for storage."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -13,15 +13,18 @@ from localcloud.eventgrid.pending import Delivery
 from localcloud.eventgrid.retry import Answer, Outcome
 from localcloud.eventgrid.webhook import about, content_type
 from localcloud.servicebus.broker import Envelope
-from localcloud.servicebus.errors import QueueFull, Refused, TooLarge, UnknownEntity
+from localcloud.servicebus.errors import Busy, Disabled, NotAllowed, QueueFull, Refused, TooLarge, UnknownEntity
 from localcloud.subscription import Subscription
 
 API_VERSION: Final = "2021-12-02"
 LATER: Final = 300.0  # seconds at least until what is not there is looked for again
-BY_REFUSAL: dict[type[Refused], Answer] = {
+BY_REFUSAL: Final[Mapping[type[Refused], Answer]] = {
+    Busy: Answer(Outcome.BUSY),
     QueueFull: Answer(Outcome.FULL),
     TooLarge: Answer(Outcome.PAYLOAD_TOO_LARGE),
     UnknownEntity: Answer(Outcome.NOT_FOUND, least=LATER),
+    Disabled: Answer(Outcome.DISABLED, least=LATER),
+    NotAllowed: Answer(Outcome.SESSION_QUEUE_NOT_SUPPORTED, least=LATER),  # the one thing that is not
 }
 BY_STATUS: Final = {
     201: Answer(Outcome.DELIVERED, "201"),
@@ -47,7 +50,7 @@ class BusEntity:
     async def deliver(self, deliveries: Sequence[Delivery], seconds: float) -> Answer:
         (delivery,) = deliveries
         properties = beside(delivery.event, self.of.attributes)
-        message_id = properties.pop("MessageId", delivery.message_id)
+        message_id = properties.pop("MessageId", "") or delivery.message_id  # empty, all events would be one
         session_id = properties.pop("SessionId", "")
         partition_key = properties.pop("PartitionKey", "")
         properties |= about(delivery, self.of) | {"aeg-output-event-id": delivery.message_id}
@@ -58,7 +61,7 @@ class BusEntity:
         except TimeoutError:
             return Answer(Outcome.TIMED_OUT)
         except Refused as refused:
-            return BY_REFUSAL.get(type(refused), Answer(Outcome.BUSY))
+            return BY_REFUSAL.get(type(refused), Answer(Outcome.ABORTED, type(refused).__name__))
         return Answer(Outcome.DELIVERED)
 
 

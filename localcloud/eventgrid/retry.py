@@ -26,6 +26,8 @@ class Outcome(StrEnum):
     TIMED_OUT = "TimedOut"
     BUSY = "Busy"
     FULL = "Full"
+    DISABLED = "Disabled"
+    SESSION_QUEUE_NOT_SUPPORTED = "SessionQueueNotSupported"  # it needs a session, and the subscription says none
     SOCKET_ERROR = "SocketError"
     RESOLUTION_ERROR = "ResolutionError"
     ABORTED = "Aborted"  # any other answer
@@ -35,6 +37,10 @@ class Answer(NamedTuple):
     outcome: Outcome
     said: str = ""  # the status, for a person
     least: float = LEAST_SECONDS
+
+    @property
+    def status(self) -> int | None:
+        return int(self.said) if self.said.isdecimal() else None
 
     @property
     def text(self) -> str:
@@ -50,6 +56,9 @@ class Dead:
     reason: str  # `deadLetterReason`
 
 
+TOO_LATE = Dead("TimeToLiveExceeded")
+
+
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
     weather: Weather
@@ -59,18 +68,14 @@ class RetryPolicy:
         """The delivery as it is to be tried again; `failed` counts the attempt that failed."""
         if answer.outcome in FINAL:
             return Dead(f"UndeliverableDueToHttp{answer.outcome}")
-        scheduled = SCHEDULE[min(failed.attempts, len(SCHEDULE)) - 1]
-        due = at + self._wait(max(scheduled, answer.least))
-        if reason := self._exhausted(failed, due):
-            return Dead(reason)
-        return replace(failed, due=due)
-
-    def _exhausted(self, failed: Delivery, due: float) -> str | None:
         if failed.attempts >= self.wanted.attempts:
-            return "MaxDeliveryAttemptsExceeded"
-        if due - failed.since > self.wanted.minutes * 60 * self.weather.conditions.time_scale:
-            return "TimeToLiveExceeded"
-        return None
+            return Dead("MaxDeliveryAttemptsExceeded")
+        scheduled = SCHEDULE[min(failed.attempts, len(SCHEDULE)) - 1]
+        return replace(failed, due=at + self._wait(max(scheduled, answer.least)))
+
+    def is_too_late(self, delivery: Delivery, at: float) -> bool:
+        """For another attempt: its time to live is looked at when one would begin, as in Azure, and not before."""
+        return at - delivery.since > self.wanted.minutes * 60 * self.weather.conditions.time_scale
 
     def _wait(self, seconds: float) -> float:
         spread = self.weather.chance.uniform(1 - SPREAD, 1 + SPREAD)

@@ -12,7 +12,7 @@ from msgspec import Struct
 from multidict import CIMultiDict
 from yarl import URL
 
-from localcloud.eventgrid.attributes import beside
+from localcloud.eventgrid.attributes import beside, cut
 from localcloud.eventgrid.pending import Delivery
 from localcloud.eventgrid.retry import LEAST_SECONDS, Answer, Outcome
 from localcloud.subscription import Schema, Subscription
@@ -59,7 +59,7 @@ class Webhook:
             return Answer(Outcome.TIMED_OUT)
         except aiohttp.ClientConnectorDNSError:
             return Answer(Outcome.RESOLUTION_ERROR)
-        except (aiohttp.ClientError, ValueError):  # ValueError: a header that the event made impossible
+        except (aiohttp.ClientError, ValueError):  # ValueError: a name that no host can have
             return Answer(Outcome.SOCKET_ERROR)
 
     def _headers(self, deliveries: Sequence[Delivery]) -> CIMultiDict[str]:
@@ -97,5 +97,5 @@ def about(delivery: Delivery, of: Subscription) -> dict[str, str]:
 def _versions(event: bytes, schema: Schema) -> dict[str, str]:
     if schema == "cloudevents":
         return {"aeg-metadata-version": "1.0"}  # of a CloudEvent: its specversion
-    version = msgspec.json.decode(event, type=Versioned).version
+    version = cut(msgspec.json.decode(event, type=Versioned).version)
     return {"aeg-metadata-version": "1"} | ({"aeg-data-version": version} if version else {})

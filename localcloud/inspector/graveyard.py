@@ -16,6 +16,7 @@ from localcloud.eventgrid.container import Blob, Container, NotTaken
 from localcloud.eventgrid.death import Unreadable
 from localcloud.eventgrid.delivery import Subscriber
 from localcloud.eventgrid.retry import Outcome
+from localcloud.eventgrid.wire import UNREADABLE
 from localcloud.inspector import messages
 from localcloud.inspector.messages import Shown
 
@@ -117,7 +118,7 @@ async def _taken(event: Raw, by: Subscriber, tally: Tally) -> bool:
     try:
         published = death.as_published(event)
         answer = await by.bring(published, msgspec.json.decode(published, type=_Named).id, ANSWER_SECONDS)
-    except (Unreadable, *death.UNREADABLE) as error:
+    except (Unreadable, *UNREADABLE) as error:
         tally.kept.append(str(error))
         return False
     if answer.outcome is Outcome.DELIVERED:

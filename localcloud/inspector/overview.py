@@ -86,7 +86,7 @@ def entity(defined: Defined) -> Entity:
 
 
 def secrets(kept: list[tuple[str, Kept]]) -> list[Secret]:
-    return [Secret(name, datetime.fromtimestamp(newest.created, UTC)) for name, newest in kept]
+    return [Secret(newest.shown, datetime.fromtimestamp(newest.created, UTC)) for _, newest in kept]
 
 
 def subscriber(of: Subscription, state: SubscriptionState, graves: Counter[str] | None) -> Subscriber:

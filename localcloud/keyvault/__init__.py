@@ -90,7 +90,7 @@ class KeyVault:
         return await act(Asked(request, name), self.clock())
 
     async def _set(self, request: Asked, at: datetime) -> web.Response:
-        secret = wire.secret_of(await request.content())
+        secret = wire.secret_of(await request.content(), request.written)
         kept = await self.shelf.put(request.name, uuid4().hex, secret, at)
         log.info("secret.set", name=kept.name, version=kept.version)
         return request.with_value(kept)

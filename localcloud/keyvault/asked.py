@@ -36,6 +36,11 @@ class Asked:
     name: str
 
     @property
+    def written(self) -> str:
+        """Its name, as the request says it."""
+        return self.http.match_info["name"]
+
+    @property
     def version(self) -> str:
         return self.http.match_info.get("version", "").lower()
 

@@ -21,6 +21,7 @@ class Secret(Struct, frozen=True, omit_defaults=True, rename="camel"):
     nbf: int | None = None  # that and `exp` only inform: Azure hands out what has expired, too
     exp: int | None = None
     updated: int | None = None  # None: when it was created
+    written: str | None = None  # its name, as it was set; None: in small letters
 
     def __post_init__(self) -> None:
         if self.nbf is not None and self.exp is not None and self.exp <= self.nbf:
@@ -42,10 +43,15 @@ class Kept:
     """A version of a secret."""
 
     number: int  # rises with every version
-    name: str
+    name: str  # in small letters
     version: str
     created: int  # seconds since 1970
     secret: Secret
+
+    @property
+    def shown(self) -> str:
+        """Its name, which is found in any case."""
+        return self.secret.written or self.name
 
     def readable(self) -> "Kept":
         """Itself. Raises Disabled."""

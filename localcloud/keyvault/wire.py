@@ -103,14 +103,14 @@ def check_version(request: web.Request) -> None:
         raise BadParameter(f"The specified version ({version}) is not recognized.")
 
 
-def secret_of(content: bytes) -> Secret:
+def secret_of(content: bytes, name: str) -> Secret:
     """Raises BadParameter."""
     body = _decode(content, Creation)
     if len(body.value.encode()) > LARGEST_VALUE:
         raise BadParameter(f"The value has more than {LARGEST_VALUE} bytes.")
     said = body.attributes
     enabled = said.enabled is not False
-    return Secret(body.value, body.content_type, body.tags, enabled, said.nbf, said.exp)
+    return Secret(body.value, body.content_type, body.tags, enabled, said.nbf, said.exp, written=name)
 
 
 def change_of(content: bytes) -> Change:
@@ -135,19 +135,19 @@ def attributes(kept: Kept) -> ShownAttributes:
 
 def bundle(vault: str, kept: Kept) -> Bundle:
     """Without its value."""
-    address = f"{vault}/secrets/{kept.name}/{kept.version}"
+    address = f"{vault}/secrets/{kept.shown}/{kept.version}"
     return Bundle(address, attributes(kept), content_type=kept.secret.content_type, tags=kept.secret.tags)
 
 
 def unversioned(vault: str, kept: Kept) -> Bundle:
-    return msgspec.structs.replace(bundle(vault, kept), id=f"{vault}/secrets/{kept.name}")
+    return msgspec.structs.replace(bundle(vault, kept), id=f"{vault}/secrets/{kept.shown}")
 
 
 def removed(shown: Bundle, vault: str, deleted: Deleted) -> Bundle:
     """What is shown of a secret, with what became of it."""
     return msgspec.structs.replace(
         shown,
-        recovery_id=f"{vault}/deletedsecrets/{deleted.kept.name}",
+        recovery_id=f"{vault}/deletedsecrets/{deleted.kept.shown}",
         deleted_date=deleted.at,
         scheduled_purge_date=deleted.purged,
     )

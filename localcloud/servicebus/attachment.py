@@ -60,7 +60,7 @@ def open_link(peer: Peer, session: Session, attach: Attach, opened: Opened) -> C
     name = terminus.address.lower()
     address = parse(name) if name != CBS else None
     if attach.role and address and not address.management:
-        _require(peer.allowed(address.entity), LISTEN)
+        _require(peer.allowed(address.entity), address, LISTEN)
         return _from_queue(peer.namespace[address.entity], address, session, attach, opened)
     opened(
         _to_node(_node(peer, address), name, session, attach)
@@ -74,7 +74,7 @@ def _node(peer: Peer, address: Address | None) -> Node:
     if address is None:
         return Cbs(peer.claims, peer.rights)
     rights = peer.allowed(address.entity)
-    _require(rights, SEND, LISTEN)
+    _require(rights, address, SEND, LISTEN)
     defined = peer.namespace[address.entity]
     more = operations(Rulebook(peer.namespace, defined.name)) if defined.kind == "subscription" else {}
     return Management(defined.entity.sub_queue(address.place), rights, OPERATIONS | more)
@@ -103,13 +103,13 @@ def refusal(attach: Attach) -> Attach:
     )
 
 
-def _require(rights: frozenset[str], *claims: str) -> None:
+def _require(rights: frozenset[str], on: Address, *claims: str) -> None:
     if rights.isdisjoint(claims):
-        raise Unauthorized(" or ".join(claims))
+        raise Unauthorized(f"{' or '.join(claims)} on {on}")
 
 
 def _to_queue(peer: Peer, address: Address, session: Session, attach: Attach) -> Incoming:
-    _require(peer.allowed(address.entity), SEND)
+    _require(peer.allowed(address.entity), address, SEND)
     defined = peer.namespace[address.entity]
     entity = defined.entity
     if address.place != ledger.MAIN or defined.kind == "subscription":

@@ -1,13 +1,15 @@
 """An AMQP connection: bytes in, bytes out; no socket and no clock in here (OASIS AMQP 1.0, part 2.4 and 5.3)."""
 
+import asyncio
 from collections.abc import Callable
 from enum import Enum, auto
+from functools import partial
 from typing import Any, Final
 
 from localcloud.servicebus import frames
 from localcloud.servicebus.attachment import Peer
 from localcloud.servicebus.errors import IllegalState, NotAllowed, Refused
-from localcloud.servicebus.frames import LARGEST_FRAME, SMALLEST_LIMIT, Frame, Parser, Protocol, Type
+from localcloud.servicebus.frames import HEARTBEAT, LARGEST_FRAME, SMALLEST_LIMIT, Frame, Parser, Protocol, Type
 from localcloud.servicebus.links import problem
 from localcloud.servicebus.performatives import Begin, Close, End, Open, SaslInit, SaslMechanisms, SaslOutcome
 from localcloud.servicebus.session import Session
@@ -15,6 +17,10 @@ from localcloud.servicebus.session import Session
 MOST_SESSIONS: Final = 256  # some SDKs open one for each link
 CONTAINER: Final = "localcloud"
 AUTHENTICATION_FAILED: Final = 1  # sasl-code
+SHORTEST_IDLE_MS: Final = 100  # after which a peer may give us up when it hears nothing
+
+Alarm = Callable[[], None]
+Later = Callable[[float, Alarm], asyncio.TimerHandle]  # in so many seconds, as a loop's call_later
 
 
 class Phase(Enum):
@@ -27,10 +33,11 @@ class Phase(Enum):
 
 
 class Connection:
-    def __init__(self, peer: Peer, write: Callable[[bytes], None]) -> None:
-        self._peer, self._write = peer, write
+    def __init__(self, peer: Peer, write: Callable[[bytes], None], later: Later) -> None:
+        self._peer, self._write, self._later = peer, write, later
         self._parser = Parser()
         self._sessions: dict[int, Session] = {}
+        self._heart: asyncio.TimerHandle | None = None
         self.phase = Phase.NEW
 
     def receive(self, data: bytes) -> None:
@@ -67,6 +74,8 @@ class Connection:
 
     def lost(self) -> None:
         self.phase = Phase.CLOSED
+        if self._heart:
+            self._heart.cancel()
         for session in self._sessions.values():
             session.end()
         self._sessions.clear()
@@ -84,6 +93,7 @@ class Connection:
             case Phase.AMQP, Frame(_, Open() as opened):
                 self._peer.largest_frame = min(max(opened.max_frame_size, SMALLEST_LIMIT), LARGEST_FRAME)
                 self._open()
+                self._live(opened.idle_time_out or 0)
             case _:
                 raise IllegalState(f"in {self.phase.name}")
 
@@ -96,6 +106,18 @@ class Connection:
     def _open(self) -> None:
         self._send(0, Open(CONTAINER, max_frame_size=LARGEST_FRAME, channel_max=MOST_SESSIONS - 1))
         self.phase = Phase.OPEN
+
+    def _live(self, idle_ms: int) -> None:
+        """The peer hears something twice in the time after which it would give us up (part 2.4.5); 0: it never does."""
+        if 0 < idle_ms < SHORTEST_IDLE_MS:
+            raise NotAllowed(f"an idle-time-out of {idle_ms} ms")
+        if idle_ms:
+            self._heart = self._later(idle_ms / 2000, partial(self._beat, idle_ms))
+
+    def _beat(self, idle_ms: int) -> None:
+        if self._peer.writable:
+            self._write(HEARTBEAT)
+        self._live(idle_ms)
 
     def _frame(self, channel: int, body: object, payload: bytes) -> None:
         match body:

@@ -12,6 +12,7 @@ from localcloud.servicebus.errors import Malformed
 LARGEST_FRAME: Final = 65_536  # bytes that we take
 SMALLEST_LIMIT: Final = 512  # that a peer may ask us to keep to
 _HEAD: Final = struct.Struct(">IBBH")  # size, data offset in words of four bytes, type, channel
+HEARTBEAT: Final = _HEAD.pack(_HEAD.size, 2, 0, 0)  # a frame that says nothing
 
 
 class Protocol(Enum):

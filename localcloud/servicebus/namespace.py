@@ -24,6 +24,7 @@ from localcloud.topology import Queue as QueueSettings
 SUBSCRIPTIONS: Final = "/subscriptions/"
 NO_LONGER_FITS: Final = ("Session ID is null.", "The message was kept before the entity required sessions.")
 FILTER_FAILED: Final = "FilterEvaluationException"
+TARGET_GONE: Final = "MessagingEntityNotFound"
 MOST_ENTITIES: Final = 10_000
 Settings = QueueSettings | BusTopic | BusSubscription
 KINDS: Final[dict[str, type[Settings]]] = {
@@ -197,7 +198,7 @@ class Namespace:
             if each:
                 each.queue.lock_ms = round(settings.lock_seconds * 1000)
         to, dead_to = settings.forward_to, settings.forward_dead_letters_to
-        entity.exit = (lambda message: self._forwarded(to, message)) if to else None
+        entity.exit = (lambda message: self._forwarded(entity, to, message)) if to else None
         entity.dead_exit = lambda: self._found(dead_to) if dead_to else None
         entity.bury_exhausted()
 
@@ -207,10 +208,11 @@ class Namespace:
         found = self.get(name)
         return found.entity if found else None
 
-    def _forwarded(self, to: str, message: Message) -> Sequence[tuple[Inlet, Message]] | None:
-        """Where there is nothing by that name, it stays."""
-        target = self._found(to)
-        return [(target, message)] if target else None
+    def _forwarded(self, entity: Entity, to: str, message: Message) -> Sequence[tuple[Inlet, Message]]:
+        """Among what could not be forwarded where the target is gone: from here itself nobody receives."""
+        if target := self._found(to):
+            return [(target, message)]
+        return [(entity.sub_queue(ledger.STUCK), message.dead_lettered(TARGET_GONE, f"There is no {to}."))]
 
     def _to_subscriptions(self, topic: str, message: Message, number: int) -> Sequence[tuple[Inlet, Message]]:
         facts, onward = facts_of(message, number, self.clock()), list[tuple[Inlet, Message]]()

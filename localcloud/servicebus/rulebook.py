@@ -1,14 +1,16 @@
 """The rules of a subscription: read, put and removed, whoever asks, over AMQP or HTTP."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 import msgspec
 
 from localcloud.servicebus.errors import AlreadyExists, BadArgument, UnknownEntity
+from localcloud.servicebus.filters import BadFilter, compile_rule
 from localcloud.servicebus.namespace import Defined, Namespace
-from localcloud.topology import BusSubscription, Rule
+from localcloud.topology import BusSubscription, BusTopic, Rule
 
 MOST_RULES: Final = 2_000
 
@@ -60,3 +62,18 @@ class Rulebook:
     def _put(self, rules: dict[str, Rule]) -> asyncio.Future[None]:
         defined, settings = self._read()
         return self.namespace.change(defined.name, msgspec.structs.replace(settings, rules=rules))
+
+
+def check(topics: Mapping[str, BusTopic]) -> None:
+    """Of a topology. Raises BadFilter with the place of a rule that is none."""
+    rules = [
+        (f"$.bus_topics.{topic}.subscriptions.{subscription}.rules.{name}", rule)
+        for topic, said in topics.items()
+        for subscription, below in said.subscriptions.items()
+        for name, rule in below.rules.items()
+    ]
+    for place, rule in rules:
+        try:
+            compile_rule(rule)
+        except BadFilter as error:
+            raise BadFilter(f"{error} - at `{place}`") from None

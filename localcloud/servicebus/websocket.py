@@ -18,7 +18,7 @@ SEND_SECONDS: Final = 30  # in which a peer must take what it is sent
 class Conversation:
     def __init__(self, peer: Peer) -> None:
         self._said, self._news = bytearray(), asyncio.Event()
-        self._connection = Connection(peer, self._say)
+        self._connection = Connection(peer, self._say, asyncio.get_running_loop().call_later)
 
     async def hold(self, request: web.Request) -> web.WebSocketResponse:
         """Until one of the two has had enough."""

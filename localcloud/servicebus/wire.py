@@ -15,11 +15,11 @@ class Wire(asyncio.Protocol):
     """What is said within one turn of the loop leaves in one piece. Who does not read is neither read nor served."""
 
     def __init__(self, peer: Peer, wires: "set[Wire]") -> None:
-        self._connection = Connection(peer, self._say)
+        self._loop = asyncio.get_running_loop()
+        self._connection = Connection(peer, self._say, self._loop.call_later)
         self._wires = wires
         self._said: list[bytes] = []
         self._is_hearing = False  # and says what it has to say after that
-        self._loop = asyncio.get_running_loop()
         self.gone: asyncio.Future[None] = self._loop.create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

@@ -30,6 +30,18 @@ async def test_a_good_token_says_who_and_in_what_role(tokens: Tokens, verifier: 
     assert caller.is_(Role.CUSTOMER) and not caller.is_(Role.ADMIN)
 
 
+async def test_a_persons_token_for_an_app_says_what_the_person_may(tokens: Tokens, verifier: Verifier) -> None:
+    """`scp` and `azp` say which app asks and that it may ask; what may be done is in the person's roles alone."""
+    delegated = {"scp": "Store.Access", "azp": "04b07795-8ddb-461a-bbee-02f9e1bf7b46", "azpacr": "0", "name": "Ada"}
+
+    staff = await verifier.caller(tokens.bearer(Role.ADMIN, oid=ADA, **delegated)["Authorization"])
+    bare = tokens.issuer.token(AUDIENCE, datetime.now(UTC), timedelta(hours=1), oid=str(ADA), **delegated)
+    stranger = await verifier.caller(f"Bearer {bare}")
+
+    assert (staff.id, set(staff.roles)) == (ADA, {"Store.Admin"})
+    assert stranger.roles == frozenset()
+
+
 @pytest.mark.parametrize("forgery", FORGERIES)
 async def test_a_bad_token_is_unauthorized(tokens: Tokens, verifier: Verifier, forgery: str) -> None:
     await verifier.caller(f"Bearer {good(tokens)}")

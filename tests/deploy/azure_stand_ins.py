@@ -1,12 +1,15 @@
-"""Programs that stand in for az, azd, psql and sqlcmd, and note what azd's hooks tell them."""
+"""Programs that stand in for az, azd, curl, psql and sqlcmd, and note what azd's hooks tell them."""
 
 import json
 import stat
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from deploy.azure.hooks.tools import Tools
 
 HOOKS = Path(__file__).parents[2] / "deploy/azure/hooks"
 LONGEST_SECONDS = 30
@@ -27,6 +30,7 @@ for part, answers in json.loads((here / "answers").read_text()):
         sys.stderr.write(error)
         sys.exit(status)
 """
+ACCOUNT = {"id": "sub-test", "tenantId": "tenant-test", "user": {"name": "ada@example.com", "type": "user"}}
 PRINCIPALS = [{"name": name, "id": f"id-of-{name}"} for name in ("catalog", "orders", "customers", "functions")]
 
 
@@ -38,7 +42,7 @@ class Cloud:
     environment: dict[str, str]
 
     def answers(self, *answers: tuple[str, list[tuple[int, str, str]]]) -> None:
-        (self.folder / "answers").write_text(json.dumps(answers))
+        (self.folder / "answers").write_text(json.dumps([*answers, *usual()]))
 
     def heard(self, word: str) -> list[dict[str, Any]]:
         lines = (self.folder / "log").read_text().splitlines() if (self.folder / "log").exists() else []
@@ -60,15 +64,24 @@ def ok(value: object = "") -> list[tuple[int, str, str]]:
     return [(0, value if isinstance(value, str) else json.dumps(value), "")]
 
 
+def usual() -> Iterator[tuple[str, list[tuple[int, str, str]]]]:
+    """What is answered where a test says nothing else."""
+    yield "az account show", ok(ACCOUNT)
+    yield "az containerapp show", ok(["functions--1", "functions.example.com"])
+    yield "az containerapp revision show", ok(["RunningAtMaxScale", "Healthy"])
+    yield "curl", ok("401")
+
+
 def stand_in(folder: Path, secrets: list[str]) -> Cloud:
-    for name in ("az", "azd", "psql", "sqlcmd"):
+    for name in ("az", "azd", "curl", "psql", "sqlcmd"):
         program = folder / name
         program.write_text(f"#!{sys.executable}\n{STAND_IN}")
         program.chmod(program.stat().st_mode | stat.S_IXUSR)
-    (folder / "answers").write_text("[]")
     (folder / "files").mkdir()
     told = {
         "AZURE_ENV_NAME": "test",
+        "AZURE_SUBSCRIPTION_ID": "sub-test",
+        "AZURE_TENANT_ID": "tenant-test",
         "AZURE_LOCATION": "westeurope",
         "AZURE_RESOURCE_GROUP": "rg-test",
         "AZURE_PRINCIPAL_ID": "id-of-operator",
@@ -85,4 +98,20 @@ def stand_in(folder: Path, secrets: list[str]) -> Cloud:
         "STORE_POSTGRES": json.dumps({"server": "pg.example.com", "databases": ["catalog", "orders"]}),
         "STORE_AZURESQL": json.dumps({"server": "sql.example.com", "databases": ["customers"]}),
     }
-    return Cloud(folder, {**told, "PATH": str(folder), "TMPDIR": str(folder / "files")})
+    cloud = Cloud(folder, {**told, "PATH": str(folder), "TMPDIR": str(folder / "files")})
+    cloud.answers()
+    return cloud
+
+
+def vault(names: list[str], *more: tuple[str, list[tuple[int, str, str]]]) -> Iterator[tuple[str, Any]]:
+    """The answers to `postprovision` where these secrets are there."""
+    yield from more
+    yield "secret list", ok(names)
+    yield "get-access-token", ok("token-of-ada")
+    yield "sp show", ok('"api"')
+    yield "appRoleAssignedTo", ok({"value": []})
+
+
+def patient(cloud: Cloud, clock: Callable[[], float], pauses: list[float]) -> Tools:
+    """Waits without waiting; what it would have waited is in `pauses`."""
+    return Tools(environment=cloud.environment, say=lambda _: None, clock=clock, pause=pauses.append)

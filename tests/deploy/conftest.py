@@ -9,6 +9,7 @@ from deploy.lint import documents, schemas
 from deploy.lint.documents import MANIFESTS, ROOT, Document
 from localcloud import topology
 from localcloud.topology import Topology
+from tests.deploy.azure_stand_ins import Cloud, stand_in
 
 Rendered = Callable[[str], list[Document]]
 
@@ -47,3 +48,9 @@ def schema_folder(validators: None) -> Path:
     if not schemas.SCHEMAS.is_dir():
         pytest.skip("the schemas of CRDs, KEDA and Container Apps are not beside this repository (../shared/schemas)")
     return schemas.SCHEMAS
+
+
+@pytest.fixture
+def cloud(tmp_path: Path, store: Topology) -> Cloud:
+    """What azd's hooks talk to."""
+    return stand_in(tmp_path, store.secrets)

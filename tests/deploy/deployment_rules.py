@@ -71,14 +71,49 @@ def a_deployment_has_the_identity_of_its_team(pipeline: Pipeline) -> Iterator[st
         yield "deploy-service.yml: reads a secret; the login needs none"
 
 
+def the_platform_is_shown_by_a_reader_and_changed_on_main(pipeline: Pipeline) -> Iterator[str]:
+    jobs = pipeline.workflow("infra.yml").jobs
+    plan, change = jobs.get("what-if", {}), jobs.get("provision", {})
+    levels = {
+        each for step in plan.get("steps", ()) for each in re.findall(r"--validation-level (\w+)", str(step.get("run")))
+    }
+    if not levels or levels - {"ProviderNoRbac", "Template"}:
+        yield "infra.yml: what-if wants rights that its identity does not have"
+    if "github.event.pull_request.head.repo.full_name == github.repository" not in plan.get("if", ""):
+        yield "infra.yml: what-if gives a fork an identity"
+    if (plan.get("environment"), change.get("environment")) != ("platform-plan", "platform-prod"):
+        yield "infra.yml: who may read and who may write are not platform-plan and platform-prod"
+    if change.get("if") != "github.event_name != 'pull_request' && github.ref == 'refs/heads/main'":
+        yield "infra.yml: provision could change the platform from any branch"
+    if not {"push", "workflow_dispatch"} <= set(pipeline.workflow("infra.yml").triggers):
+        yield "infra.yml: nobody can have the platform provisioned again, as a changed key needs it"
+
+
 def what_a_template_reads_is_told(pipeline: Pipeline) -> Iterator[str]:
     """A variable that nobody sets is empty, or takes a default that is not the environment's."""
-    readers = [("deploy-service.yml", "deploy", name) for name in DEPLOYED]
-    for file, job, template in [*readers, ("infra.yml", "what-if", "main"), ("infra.yml", "provision", "main")]:
+    for file, job, template, read in _readers(pipeline):
+        if missing := set(read) - set(pipeline.workflow(file).env(job)) - {f"SERVICE_{template.upper()}_IMAGE_NAME"}:
+            yield f"{file}: {job} does not tell {template}.bicepparam {', '.join(sorted(missing))}"
+
+
+def what_nobody_says_is_the_same_for_azd(pipeline: Pipeline) -> Iterator[str]:
+    """A variable that is not set is empty here and not away: the template's default would not be taken."""
+    for file, job, template, read in _readers(pipeline):
+        workflow = pipeline.workflow(file)
+        commands = "\n".join(str(step.get("run")) for step in workflow.jobs.get(job, {}).get("steps", ()))
+        for name, default in read.items():
+            said = re.search(r"\|\| '([^']*)'", workflow.env(job).get(name, ""))
+            if (said[1] if said else "") != default and f"${{{name}:?" not in commands:
+                yield f"{file}: {job} takes for {name} another default than {template}.bicepparam: '{default}'"
+
+
+def _readers(pipeline: Pipeline) -> Iterator[tuple[str, str, str, dict[str, str]]]:
+    """Who deploys which template, and the variables that it reads, each with its default."""
+    deployed = [("deploy-service.yml", "deploy", name) for name in DEPLOYED]
+    for file, job, template in [*deployed, ("infra.yml", "what-if", "main"), ("infra.yml", "provision", "main")]:
         path = pipeline.project / "deploy" / "azure" / f"{template}.bicepparam"
-        read = set(re.findall(r"readEnvironmentVariable\('(\w+)'", path.read_text())) if path.exists() else set()
-        if missing := read - set(pipeline.workflow(file).env(job)) - {f"SERVICE_{template.upper()}_IMAGE_NAME"}:
-            yield f"{file}: {job} does not tell {path.name} {', '.join(sorted(missing))}"
+        text = path.read_text() if path.exists() else ""
+        yield file, job, template, dict(re.findall(r"readEnvironmentVariable\('(\w+)', '([^']*)'", text))
 
 
 def releases_are_of_each_deployable(pipeline: Pipeline) -> Iterator[str]:
@@ -95,6 +130,8 @@ RULES: tuple[Rule, ...] = (
     whatever_an_image_takes_in_deploys_it,
     each_team_owns_what_is_its_own,
     a_deployment_has_the_identity_of_its_team,
+    the_platform_is_shown_by_a_reader_and_changed_on_main,
     what_a_template_reads_is_told,
+    what_nobody_says_is_the_same_for_azd,
     releases_are_of_each_deployable,
 )

@@ -4,28 +4,20 @@ import json
 import stat
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from deploy.azure.hooks import entra
 from deploy.azure.hooks.postprovision import postprovision
 from deploy.azure.hooks.preprovision import flaws
 from deploy.azure.hooks.tools import Failed, Tools, written
 from localcloud.topology import Topology
-from tests.deploy.azure_stand_ins import HOOKS, Cloud, ok, stand_in
+from tests.deploy.azure_stand_ins import HOOKS, Cloud, ok, patient, vault
 
 pytestmark = pytest.mark.deploy
 
 PROJECT = Path(__file__).parents[2]
 NAMES = ("preprovision", "postprovision", "postdeploy")
-
-
-@pytest.fixture
-def cloud(tmp_path: Path, store: Topology) -> Cloud:
-    return stand_in(tmp_path, store.secrets)
 
 
 @pytest.mark.parametrize("hook", NAMES)
@@ -92,58 +84,6 @@ def test_tables_need_no_address(engine: str, cloud: Cloud) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_the_api_is_registered_with_its_roles_once(cloud: Cloud, store: Topology) -> None:
-    cloud.answers(("az ad app list", ok("null")), ("/applications --headers", ok({"appId": "new-api"})))
-    first = cloud.run("preprovision", API_CLIENT_ID="")
-    (body,) = (
-        json.loads(each["files"][0]) for each in cloud.heard("post --url") if "/applications" in each["command"][5]
-    )
-
-    cloud.answers(("az ad app list", ok('"new-api"')), ("az ad sp list", ok('"new-api"')))
-    second = cloud.run("preprovision", API_CLIENT_ID="")
-
-    assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
-    assert [each["value"] for each in body["appRoles"]] == store.api.roles
-    assert body["api"] == {"requestedAccessTokenVersion": 2}
-    assert len(cloud.heard("post --url")) == 2  # the registration and its principal, both by the first
-    assert len(cloud.heard("azd env set API_CLIENT_ID new-api")) == 2
-
-
-def test_a_registration_that_was_cut_short_is_finished(cloud: Cloud) -> None:
-    cloud.answers(("az ad app list", ok('"new-api"')), ("az ad sp list", ok("null")))
-
-    done = cloud.run("preprovision", API_CLIENT_ID="")
-
-    (address,) = (json.loads(each["files"][0]) for each in cloud.heard("patch --url"))
-    (principal,) = (json.loads(each["files"][0]) for each in cloud.heard("post --url"))
-    assert done.returncode == 0, done.stderr
-    assert address == {"identifierUris": ["api://new-api"]}
-    assert principal == {"appId": "new-api"}
-
-
-@pytest.mark.parametrize(
-    ("kind", "asked", "becomes"),
-    [("user", "signed-in-user show", "User"), ("servicePrincipal", "sp show --id ada", "ServicePrincipal")],
-)
-def test_whoever_is_logged_in_becomes_the_operator(kind: str, asked: str, becomes: str, cloud: Cloud) -> None:
-    cloud.answers(("account show", ok({"name": "ada", "type": kind})), (asked, ok('"id-of-ada"')))
-
-    done = cloud.run("preprovision", OPERATOR_NAME="")
-
-    assert done.returncode == 0, done.stderr
-    assert len(cloud.heard("azd env set AZURE_PRINCIPAL_ID id-of-ada")) == 1
-    assert len(cloud.heard("azd env set OPERATOR_NAME ada")) == 1
-    assert len(cloud.heard(f"azd env set AZURE_PRINCIPAL_TYPE {becomes}")) == 1
-
-
-def vault(names: list[str], *more: tuple[str, list[tuple[int, str, str]]]) -> Iterator[tuple[str, Any]]:
-    yield from more
-    yield "secret list", ok(names)
-    yield "get-access-token", ok("token-of-ada")
-    yield "sp show", ok('"api"')
-    yield "appRoleAssignedTo", ok({"value": []})
-
-
 def test_every_secret_of_the_topology_is_made_at_random_and_shown_to_nobody(cloud: Cloud, store: Topology) -> None:
     cloud.answers(*vault([]))
 
@@ -207,27 +147,12 @@ def test_each_service_enters_its_own_database_as_its_identity(cloud: Cloud) -> N
     assert "token-of-ada" not in done.stdout + done.stderr
 
 
-def test_app_roles_are_given_once(cloud: Cloud) -> None:
-    given = [{"principalId": "id-of-functions", "appRoleId": entra.role_id("Store.Service")}]
-    cloud.answers(("method get", ok({"value": given})), *vault([]))
-
-    done = cloud.run("postprovision")
-
-    (body,) = (json.loads(each["files"][0]) for each in cloud.heard("appRoleAssignedTo") if "post" in each["command"])
-    assert done.returncode == 0, done.stderr
-    assert body == {"principalId": "id-of-operator", "resourceId": "api", "appRoleId": entra.role_id("Store.Admin")}
-
-
-def tools(cloud: Cloud, clock: Callable[[], float], pauses: list[float]) -> Tools:
-    return Tools(environment=cloud.environment, say=lambda _: None, clock=clock, pause=pauses.append)
-
-
 def test_a_right_that_is_not_known_yet_is_waited_for(cloud: Cloud) -> None:
     refused = (1, "", "(Forbidden) Caller is not authorized. Code: ForbiddenByRbac")
     cloud.answers(("secret list", [refused, refused, *ok("[]")]), *vault([]))
     pauses: list[float] = []
 
-    postprovision(tools(cloud, lambda: 0.0, pauses))
+    postprovision(patient(cloud, lambda: 0.0, pauses))
 
     assert len(pauses) == 2
 
@@ -237,27 +162,7 @@ def test_what_stays_refused_is_an_error_in_the_end(cloud: Cloud) -> None:
     times = iter(range(0, 10_000, 100))
 
     with pytest.raises(Failed, match="az keyvault secret list … failed: ForbiddenByRbac"):
-        postprovision(tools(cloud, lambda: float(next(times)), []))
-
-
-def test_the_door_is_opened_after_the_functions_hear(cloud: Cloud) -> None:
-    cloud.answers(("routes.bicep", ok({"address": {"type": "String", "value": "https://store.example.com"}})))
-
-    done = cloud.run("postdeploy")
-
-    names = [each["command"][each["command"].index("--name") + 1] for each in cloud.heard("deployment group create")]
-    assert names == ["subscriptions", "routes"]
-    assert "https://store.example.com" in done.stdout
-
-
-def test_nobody_can_order_where_the_functions_do_not_hear(cloud: Cloud) -> None:
-    cloud.answers(("subscriptions.bicep", [(1, "", "the endpoint did not answer the handshake")]))
-
-    done = cloud.run("postdeploy")
-
-    assert done.returncode == 1
-    assert "handshake" in done.stderr
-    assert cloud.heard("routes.bicep") == []
+        postprovision(patient(cloud, lambda: float(next(times)), []))
 
 
 def test_a_program_that_hangs_is_an_error(tmp_path: Path) -> None:

@@ -98,6 +98,16 @@ def test_an_overlay_leaves_nothing_open(folder: str, rendered: Rendered) -> None
     assert list(environment.check_filled(rendered(folder))) == []
 
 
+def test_functions_on_a_cluster_ask_for_tokens_of_the_audience_that_services_check(rendered: Rendered) -> None:
+    """The registration's URI is made of its client id, so an example of one must look like one of the other."""
+    told = [each["data"] for each in of_kind(rendered("overlays/aks"), "ConfigMap")]
+
+    (scope,) = {data["API_SCOPE"] for data in told if "API_SCOPE" in data}
+    (audience,) = {data["AUDIENCE"] for data in told if "AUDIENCE" in data}
+
+    assert scope == f"api://{audience}/.default"
+
+
 @pytest.mark.parametrize("name", DEPLOYABLES)
 def test_a_team_deploys_its_folder_alone(name: str, rendered: Rendered) -> None:
     documents = rendered(f"overlays/aks/{name}")

@@ -126,6 +126,34 @@ FAULTS: Mapping[Rule, list[Fault]] = {
             "deploy does not tell catalog.bicepparam API_CLIENT_ID",
         ),
     ],
+    deployment_rules.the_platform_is_shown_by_a_reader_and_changed_on_main: [
+        ("infra.yml", "ProviderNoRbac", "Provider", "what-if wants rights that its identity does not have"),
+        ("infra.yml", r" && github\.event\.pull_request\.head.*", "", "what-if gives a fork an identity"),
+        ("infra.yml", "environment: platform-plan", "environment: platform-prod", "who may read and who may write"),
+        ("infra.yml", r"    if: (.*) && github\.ref.*\n", r"    if: \1\n", "could change the platform from any branch"),
+        ("infra.yml", r"  workflow_dispatch:\n", "", "nobody can have the platform provisioned again"),
+    ],
+    deployment_rules.what_nobody_says_is_the_same_for_azd: [
+        (
+            "infra.yml",
+            r"vars\.PURGE_PROTECTION \|\| 'true'",
+            "vars.PURGE_PROTECTION",
+            "for PURGE_PROTECTION another default",
+        ),
+        (
+            "infra.yml",
+            r"vars\.CATALOG_ENGINE \|\| 'postgres'",
+            "vars.CATALOG_ENGINE || 'tables'",
+            "provision takes for CATALOG_ENGINE another default than main.bicepparam: 'postgres'",
+        ),
+        ("infra.yml", r": \"\$\{AZURE_PRINCIPAL_TYPE:\?.*\n", ":\n", "for AZURE_PRINCIPAL_TYPE another default"),
+        (
+            "deploy-service.yml",
+            r"vars\.STAFF_LANGUAGE \|\| 'en'",
+            "vars.STAFF_LANGUAGE",
+            "for STAFF_LANGUAGE another default",
+        ),
+    ],
     deployment_rules.releases_are_of_each_deployable: [
         ("release.yml", r"      - gateway-v\*\n", "", "its tags are not one for each"),
         ("folder.sh", 'echo "deploy/gateway"', 'echo "gateway"', "gateway is not in deploy/gateway"),

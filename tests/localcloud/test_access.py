@@ -142,6 +142,9 @@ def access(issuer: Issuer, store: Topology, role: str, on: str) -> Access:
         ("Key Vault Secrets Officer", "secrets/*", "Key Vault Secrets User", "secrets/orders-cursor-key"),
         ("Azure Service Bus Data Owner", "queues/*", "Azure Service Bus Data Sender", "queues/orders"),
         ("Azure Service Bus Data Owner", "queues/*", "Azure Service Bus Data Receiver", "queues/orders"),
+        ("Key Vault Secrets User", "secrets/orders-*", "Key Vault Secrets User", "secrets/Orders-cursor-key"),
+        ("Key Vault Secrets User", "secrets/Orders-*", "Key Vault Secrets User", "secrets/orders-cursor-key"),
+        ("Azure Service Bus Data Owner", "bus-topics/news", "Azure Service Bus Data Sender", "bus-topics/news/sub/s"),
     ],
 )
 def test_a_role_opens_what_it_grants(
@@ -156,7 +159,7 @@ def test_a_role_opens_what_it_grants(
     ("has", "where", "needs", "on"),
     [
         ("Key Vault Secrets User", "secrets/orders-*", "Key Vault Secrets User", "secrets/catalog-cursor-key"),
-        ("Key Vault Secrets User", "secrets/orders-*", "Key Vault Secrets User", "secrets/Orders-cursor-key"),
+        ("Azure Service Bus Data Owner", "bus-topics/news", "Azure Service Bus Data Sender", "bus-topics/newspaper"),
         ("Key Vault Secrets User", "secrets/*", "Key Vault Secrets Officer", "secrets/orders-cursor-key"),
         ("Azure Service Bus Data Sender", "queues/*", "Azure Service Bus Data Receiver", "queues/orders"),
     ],
@@ -173,6 +176,6 @@ def test_nobody_is_unauthorized(issuer: Issuer, store: Topology, claims: dict[st
     token = issuer.token(VAULT, datetime.now(UTC), **claims)
 
     with pytest.raises(Unauthorized):
-        access(issuer, store, "Key Vault Secrets User", "*").require(
+        access(issuer, store, "Key Vault Secrets User", "secrets/*").require(
             token, VAULT, role="Key Vault Secrets User", on="x"
         )

@@ -30,6 +30,11 @@ def read(store: Topology, *said: dict[str, Any], **more: Any) -> Topology:
         ({"schema": "custom"}, "custom"),
         ({"name": "a b"}, "matching regex"),
         ({"attributes": {"aeg-x": {"value": "1"}}}, "aeg-x"),
+        ({"to": {"webhook": "https://a..b/x"}}, "no address"),
+        ({"to": {"webhook": "https://:80/x"}}, "no address"),
+        ({"to": {"webhook": "https://h:99999/x"}}, "no address"),
+        ({"to": {"function": "f"}, "attributes": {"X Y": {"value": "1"}}}, "no header"),
+        ({"to": {"webhook": "https://h/"}, "attributes": {"Content-Length": {"value": "1"}}}, "no header"),
         ({"attributes": {"x": {"value": "1", "from": "id"}}}, "either"),
         ({"attributes": {str(number): {"value": ""} for number in range(11)}}, "10"),
         ({"batch": {"events": 2}}, "batches"),
@@ -43,6 +48,13 @@ def read(store: Topology, *said: dict[str, Any], **more: Any) -> Topology:
 def test_a_mistake_is_named_with_its_place(store: Topology, said: dict[str, Any], complaint: str) -> None:
     with pytest.raises(msgspec.ValidationError, match=rf"(?s){complaint}.*{PLACE}"):
         read(store, said)
+
+
+def test_a_webhooks_query_is_not_told_where_its_address_is_wrong(store: Topology) -> None:
+    with pytest.raises(msgspec.ValidationError) as raised:
+        read(store, {"to": {"webhook": "https://a..b/x?code=secret"}})
+
+    assert "secret" not in str(raised.value)
 
 
 def test_names_differ_whatever_their_case(store: Topology) -> None:

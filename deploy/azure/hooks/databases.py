@@ -4,14 +4,14 @@ from collections.abc import Mapping
 
 from deploy.azure.hooks.tools import Tools
 
-TOKEN = ("az", "account", "get-access-token", "--resource-type", "oss-rdbms", "--query", "accessToken")
+TOKEN = ("az", "account", "get-access-token", "--resource-type", "oss-rdbms", "--query", "accessToken", "--output", "tsv")
 
 
 def ensure_postgres(tools: Tools, server: str, databases: list[str], principals: Mapping[str, str]) -> None:
     """The administrator enters with a token of theirs."""
     if not databases:
         return
-    token, user = tools.do(*TOKEN, "--output", "tsv").strip(), tools.setting("OPERATOR_NAME")
+    token, user = tools.do(*TOKEN, *tools.subscription()).strip(), tools.setting("OPERATOR_NAME")
     told = {"PGPASSWORD": token, "PGUSER": user, "PGSSLMODE": "require", "PGCONNECT_TIMEOUT": "20"}
     enter = ("psql", "--no-psqlrc", "--quiet", "-v", "ON_ERROR_STOP=1", "-h", server, "-d")
     for name in databases:

@@ -1,4 +1,4 @@
-"""The store's API in Entra: its registration, its app roles, who has them. Through Microsoft Graph, by `az rest`."""
+"""The store's API in Entra: registration, scope, app roles and who has them. Through Microsoft Graph, by `az rest`."""
 
 import json
 from collections.abc import Mapping
@@ -13,6 +13,9 @@ ROLES = {
     "Store.Customer": "Has a profile and orders of their own.",
     "Store.Service": "The functions: ask the services on behalf of the store.",
 }
+# With it people get a token; what they may do is in their app roles.
+SCOPE = "Store.Access"
+AZURE_CLI = "04b07795-8ddb-461a-bbee-02f9e1bf7b46"  # the same in every tenant
 
 
 def ensure_api(tools: Tools, name: str) -> str:
@@ -50,6 +53,40 @@ def registration(name: str) -> dict[str, Any]:
             for role, meaning in ROLES.items()
         ],
     }
+
+
+def ensure_scope(tools: Tools, client_id: str) -> None:
+    """Azure's command line may have it without consent. Two requests: Graph takes no client of a scope that is new in
+    the same one. What somebody has added stays, and nothing is written over: Graph refuses to change a scope in use.
+    """
+    query = ("--filter", f"appId eq '{client_id}'", "--query", "[0].api", "--output", "json")
+    known = tools.ask("az", "ad", "app", "list", *query) or {}
+    scopes, clients = known.get("oauth2PermissionScopes") or [], known.get("preAuthorizedApplications") or []
+    path = f"/applications(appId='{client_id}')"
+    if scope_id() not in {each["id"] for each in scopes}:
+        _send(tools, "patch", path, {"api": {"oauth2PermissionScopes": [*scopes, scope()]}})
+    if AZURE_CLI not in {each["appId"] for each in clients}:
+        client = {"appId": AZURE_CLI, "delegatedPermissionIds": [scope_id()]}
+        _send(tools, "patch", path, {"api": {"preAuthorizedApplications": [*clients, client]}})
+
+
+def scope() -> dict[str, Any]:
+    """Anyone may allow an app to act for them: it can do no more than their roles let them do."""
+    name, meaning = "Use the store", "Lets the app use the store on your behalf, in the roles that you have there."
+    return {
+        "id": scope_id(),
+        "value": SCOPE,
+        "type": "User",
+        "isEnabled": True,
+        "adminConsentDisplayName": name,
+        "adminConsentDescription": meaning,
+        "userConsentDisplayName": name,
+        "userConsentDescription": meaning,
+    }
+
+
+def scope_id() -> str:
+    return str(uuid5(NAMESPACE_URL, f"store/scopes/{SCOPE}"))
 
 
 def role_id(role: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[3]))
 
 from deploy.azure.hooks import databases, entra
+from deploy.azure.hooks.account import ensure_account
 from deploy.azure.hooks.tools import DEPLOYING_SECONDS, Tools, run, written
 
 HERE = Path(__file__).parents[1]
@@ -33,6 +34,7 @@ def told(tools: Tools, name: str) -> Any:
 
 
 def postprovision(tools: Tools) -> None:
+    ensure_account(tools)
     principals = {each["name"]: each["id"] for each in told(tools, "STORE_PRINCIPALS")}
     principals["operator"] = tools.setting("AZURE_PRINCIPAL_ID")
     ensure_secrets(tools, told(tools, "STORE_VAULT"), wanted(tools))
@@ -50,21 +52,20 @@ def wanted(tools: Tools) -> list[str]:
 
 def ensure_secrets(tools: Tools, vault: str, names: list[str]) -> None:
     """Those that are missing are made up, and kept nowhere else."""
-    known = tools.ask(
-        "az", "keyvault", "secret", "list", "--vault-name", vault, "--query", "[].name", "--output", "json"
-    )
+    place = ("--vault-name", vault, *tools.subscription())
+    known = tools.ask("az", "keyvault", "secret", "list", *place, "--query", "[].name", "--output", "json")
     for name in names:
         if name not in (known or []):
             tools.say(f"Key Vault: {name}")
             with written("" if tools.dry else secrets.token_urlsafe(SECRET_BYTES)) as file:
-                place = ("--vault-name", vault, "--name", name, "--file", file, "--encoding", "utf-8")
-                tools.do("az", "keyvault", "secret", "set", *place, "--output", "none")
+                what = ("--name", name, "--file", file, "--encoding", "utf-8", "--output", "none")
+                tools.do("az", "keyvault", "secret", "set", *place, *what)
 
 
 def deploy(tools: Tools, name: str) -> str:
     """A Bicep file without parameters; returns its outputs as JSON."""
     tools.say(f"deploys {name}.bicep")
-    group = ("--resource-group", tools.setting("AZURE_RESOURCE_GROUP"))
+    group = (*tools.subscription(), "--resource-group", tools.setting("AZURE_RESOURCE_GROUP"))
     what = (*group, "--name", name, "--template-file", str(HERE / f"{name}.bicep"))
     query = ("--query", "properties.outputs", "--output", "json")
     return tools.do("az", "deployment", "group", "create", *what, *query, seconds=DEPLOYING_SECONDS)

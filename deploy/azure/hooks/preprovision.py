@@ -10,11 +10,12 @@ if sys.version_info < (3, 11):  # noqa: UP036 - azd takes whichever it finds
 sys.path.insert(0, str(Path(__file__).parents[3]))
 
 from deploy.azure.hooks import entra
+from deploy.azure.hooks.account import ensure_account, ensure_operator
 from deploy.azure.hooks.tools import Failed, Tools, run
 
 ENGINES = ("postgres", "azuresql", "tables", "cosmos")
 SERVICES = ("catalog", "orders", "customers")
-NEEDED = ("AZURE_ENV_NAME", "AZURE_LOCATION", "MAIL_URL", "MAIL_FROM", "PAYMENTS_URL")
+NEEDED = ("AZURE_ENV_NAME", "AZURE_SUBSCRIPTION_ID", "AZURE_LOCATION", "MAIL_URL", "MAIL_FROM", "PAYMENTS_URL")
 CLIENTS = {
     "postgres": ("psql", "PostgreSQL's client, from the package postgresql-client"),
     "azuresql": ("sqlcmd", "go-sqlcmd, https://aka.ms/go-sqlcmd"),
@@ -32,7 +33,7 @@ def flaws(tools: Tools) -> list[str]:
         if engine in engines.values() and not tools.has(client):
             found.append(f"{client} is needed for {engine} and not on PATH: {origin}")
     found += flaws_of_address(tools.environment.get("OPERATOR_ADDRESS", ""), engines.values())
-    found += [f"{each} is not on PATH" for each in ("az", "azd") if not tools.has(each)]
+    found += [f"{each} is not on PATH" for each in ("az", "azd", "curl") if not tools.has(each)]
     return found
 
 
@@ -57,28 +58,16 @@ def preprovision(tools: Tools) -> None:
         raise Failed("\n".join(found))
     for flaw in found:
         tools.say(f"would refuse: {flaw}")
-    ensure_operator(tools)
-    if not tools.environment.get("API_CLIENT_ID"):
-        name = f"store-{tools.setting('AZURE_ENV_NAME')}"
-        tools.say(f"Entra: the API {name}")
-        tools.keep("API_CLIENT_ID", entra.ensure_api(tools, name))
+    ensure_operator(tools, ensure_account(tools)["user"])
+    entra.ensure_scope(tools, tools.environment.get("API_CLIENT_ID") or registered(tools))
 
 
-def ensure_operator(tools: Tools) -> None:
-    """Whoever is logged in looks after the store, unless someone else was named."""
-    if tools.environment.get("OPERATOR_NAME") and tools.environment.get("AZURE_PRINCIPAL_ID"):
-        return
-    account = tools.ask("az", "account", "show", "--query", "user", "--output", "json") or {
-        "name": "<you>",
-        "type": "user",
-    }
-    if account["type"] == "user":
-        found = tools.ask("az", "ad", "signed-in-user", "show", "--query", "id", "--output", "json")
-    else:
-        found = tools.ask("az", "ad", "sp", "show", "--id", account["name"], "--query", "id", "--output", "json")
-    tools.keep("OPERATOR_NAME", account["name"])
-    tools.keep("AZURE_PRINCIPAL_ID", str(found or "<your object id>"))
-    tools.keep("AZURE_PRINCIPAL_TYPE", "User" if account["type"] == "user" else "ServicePrincipal")
+def registered(tools: Tools) -> str:
+    name = f"store-{tools.setting('AZURE_ENV_NAME')}"
+    tools.say(f"Entra: the API {name}")
+    client_id = entra.ensure_api(tools, name)
+    tools.keep("API_CLIENT_ID", client_id)
+    return client_id
 
 
 if __name__ == "__main__":

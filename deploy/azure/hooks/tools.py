@@ -1,4 +1,4 @@
-"""The programs that hooks drive (az, azd, psql, sqlcmd): each with a deadline, none with a secret in its arguments."""
+"""The programs that hooks drive: az, azd, curl, psql, sqlcmd. Each has a deadline, none a secret in its arguments."""
 
 import json
 import os
@@ -15,8 +15,8 @@ from typing import Any
 
 SECONDS = 120.0
 DEPLOYING_SECONDS = 1800.0
-# A role or an identity that was just made is not known everywhere at once.
-NOT_YET = ("ForbiddenByRbac", "Request_ResourceNotFound", "does not exist in the directory")
+# A role or an identity that was just made is not known everywhere at once, nor is an app that has just started.
+NOT_YET = ("ForbiddenByRbac", "Request_ResourceNotFound", "does not exist in the directory", "validation handshake")
 PATIENCE_SECONDS = 600.0
 PAUSE_SECONDS = 15.0
 NOTHING: Mapping[str, str] = {}
@@ -66,6 +66,19 @@ class Tools:
             raise Failed(f"{name} is not set: azd env set {name} <value>")
         return found
 
+    def subscription(self) -> tuple[str, str]:
+        """For az, whose own may be another."""
+        return "--subscription", self.setting("AZURE_SUBSCRIPTION_ID")
+
+    def wait(self, lacking: Callable[[], str]) -> None:
+        """Until nothing is lacking any more. Raises Failed, and says what still is; a dry run only asks once."""
+        until = self.clock() + PATIENCE_SECONDS
+        while (lack := lacking()) and not self.dry:
+            if self.clock() > until:
+                raise Failed(lack)
+            self.say(f"  {lack}; waiting")
+            self.pause(PAUSE_SECONDS)
+
     def _patiently(self, command: tuple[str, ...], told: Mapping[str, str], seconds: float) -> str:
         until = self.clock() + PATIENCE_SECONDS
         while True:
@@ -74,7 +87,7 @@ class Tools:
             except _Refused:
                 if self.clock() > until:
                     raise
-                self.say("  not allowed yet; trying again")
+                self.say("  not yet; trying again")
                 self.pause(PAUSE_SECONDS)
 
     def _run(self, command: tuple[str, ...], told: Mapping[str, str], seconds: float) -> str:

@@ -121,8 +121,12 @@ class Administration:
     def _check_forwards(self, path: Path, settings: Settings) -> None:
         if isinstance(settings, BusTopic):
             return
+        if settings.sessions and settings.forward_to:
+            raise BadArgument("what has sessions forwards nothing")
         for to in filter(None, (settings.forward_to, settings.forward_dead_letters_to)):
-            if to.lower() == path.entity.lower() or isinstance(self._namespace[to].settings, BusSubscription):
+            if (target := self._namespace.get(to)) is None:
+                raise BadArgument(f"SubCode=40400. The auto forwarding destination entity does not exist: {to}")
+            if to.lower() == path.entity.lower() or isinstance(target.settings, BusSubscription):
                 raise BadArgument(f"nothing is forwarded to {to}")
 
     async def _put_rule(self, path: Path, description: Element, creates: bool, host: str) -> Element:

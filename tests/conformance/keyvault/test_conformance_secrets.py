@@ -205,11 +205,12 @@ async def test_what_is_not_there_is_not_found(vault: Vault, call: str) -> None:
     assert said(raised.value)[1] == "SecretNotFound"
 
 
-async def test_a_name_has_no_case(vault: Vault) -> None:
+async def test_a_name_has_no_case_and_is_listed_as_it_was_written(vault: Vault) -> None:
     name = vault.name()
     await vault.sdk.set_secret(name.upper(), "one")
 
     assert (await vault.sdk.get_secret(name)).value == "one"
+    assert name.upper() in [each.name async for each in vault.sdk.list_properties_of_secrets()]
 
 
 async def test_values_and_tags_have_limits(vault: Vault) -> None:

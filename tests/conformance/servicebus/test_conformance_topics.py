@@ -1,9 +1,11 @@
 """Topics: what each subscription gets, and where messages are forwarded."""
 
 from datetime import UTC, datetime, timedelta
-from uuid import UUID
+from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
+from azure.core.exceptions import HttpResponseError
 from azure.servicebus import ServiceBusMessage, ServiceBusSubQueue
 from azure.servicebus.exceptions import ServiceBusError
 from azure.servicebus.management import CorrelationRuleFilter, FalseRuleFilter, SqlRuleAction, SqlRuleFilter
@@ -191,6 +193,41 @@ async def test_a_queue_and_a_subscription_forward(namespace: Namespace) -> None:
                 await receiver.receive_messages(1, 1)
 
     assert sorted(bodies(got)) == ["1", "2"]
+
+
+async def test_what_was_on_its_way_to_a_queue_that_is_no_more_can_be_received(namespace: Namespace) -> None:
+    await namespace.admin.create_queue(gone := f"gone-{uuid4().hex[:12]}")
+    first = await namespace.queue(forward_to=gone)
+    await namespace.admin.delete_queue(gone)
+    async with namespace.client() as sdk:
+        await send(sdk, first, ServiceBusMessage("1"))
+
+        stuck = ServiceBusSubQueue.TRANSFER_DEAD_LETTER
+        async with sdk.get_queue_receiver(first, sub_queue=stuck, max_wait_time=15) as receiver:
+            assert bodies(await receiver.receive_messages(1)) == ["1"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"forward_to": "nowhere"},
+        {"forward_dead_lettered_messages_to": "nowhere"},
+        {"forward_to": "myself"},
+        {"forward_to": "there", "requires_session": True},
+    ],
+)
+async def test_nothing_forwards_to_itself_to_nowhere_or_from_sessions(
+    namespace: Namespace, wrong: dict[str, Any]
+) -> None:
+    there, topic = await namespace.queue(), await namespace.topic()
+    told: dict[str, Any] = {name: there if value == "there" else value for name, value in wrong.items()}
+
+    with pytest.raises(HttpResponseError) as of_queue:
+        await namespace.admin.create_queue("myself", **told)
+    with pytest.raises(HttpResponseError) as of_subscription:
+        await namespace.admin.create_subscription(topic, "sub", **told)
+
+    assert (of_queue.value.status_code, of_subscription.value.status_code) == (400, 400)
 
 
 async def test_dead_letters_are_forwarded_and_say_where_they_come_from(namespace: Namespace) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 from azure.storage.blob.aio import BlobServiceClient
+from msgspec import Raw
 
 from localcloud import identity
 from localcloud.access import Issuer
@@ -20,7 +21,7 @@ from localcloud.azurite import Azurite, Refused
 from localcloud.certificates import Certificates
 from localcloud.eventgrid.container import Container, NotTaken
 from localcloud.eventgrid.death import as_published, blob, content, death, events
-from localcloud.eventgrid.pending import Delivery
+from localcloud.eventgrid.pending import Delivery, Failure
 from localcloud.subscription import Schema
 from localcloud.topology import Topology
 from tests.localcloud.eventgrid.grid import NOWHERE, PATIENCE, Cloud, Functions, Graves, Received, Running, event
@@ -48,7 +49,9 @@ def test_name_and_content_are_as_in_azure() -> None:
     published = b'{"specversion":"1.0","id":"1","source":"/s","type":"t","data":{"b":1.50,"a":1e3},"x":"\xc3\xbc"}'
     delivery = Delivery(7, "3f0c0f6c", published, since=EARLY.timestamp() - 60, due=0.0, attempts=30)
 
-    written = content(delivery, "cloudevents", "MaxDeliveryAttemptsExceeded", outcome="NotFound", at=EARLY)
+    written = content(
+        delivery, "cloudevents", "MaxDeliveryAttemptsExceeded", Failure("NotFound", 404, EARLY.timestamp())
+    )
 
     assert blob("process-order", "3f0c0f6c", EARLY) == "PROCESS-ORDER/2026/3/4/5/3f0c0f6c.json"
     assert json.loads(written) == [
@@ -59,6 +62,7 @@ def test_name_and_content_are_as_in_azure() -> None:
             "lastdeliveryoutcome": "NotFound",
             "publishtime": "2026-03-04T05:05:07.0000890Z",
             "lastdeliveryattempttime": "2026-03-04T05:06:07.0000890Z",
+            "lasthttpstatuscode": 404,
         }
     ]
     assert b'"data":{"b":1.50,"a":1e3}' in written
@@ -69,12 +73,30 @@ def test_what_is_written_is_read_again_as_it_was_published(schema: Schema) -> No
     published = b'{"id":"1","eventType":"t","data":{"b":1.50,"deadLetterReason":"mine"}}'
     delivery = Delivery(7, "3f0c0f6c", published, since=EARLY.timestamp() - 60, due=0.0, attempts=30)
 
-    (event,) = events(content(delivery, schema, "TimeToLiveExceeded", outcome="NotFound", at=EARLY))
+    (event,) = events(content(delivery, schema, "TimeToLiveExceeded", Failure("NotFound", 404, EARLY.timestamp())))
 
     known = death(event)
     assert as_published(event) == published
     assert (known.reason, known.outcome, known.deliveries) == ("TimeToLiveExceeded", "NotFound", 30)
-    assert known.at == EARLY
+    assert (known.at, known.status) == (EARLY, 404)
+
+
+def test_one_that_was_never_tried_says_when_it_was_published_and_no_status() -> None:
+    delivery = Delivery(7, "m", b'{"id":"1"}', since=EARLY.timestamp(), due=0.0, attempts=0)
+
+    (event,) = events(content(delivery, "cloudevents", "TimeToLiveExceeded", None))
+
+    known = death(event)
+    assert (known.outcome, known.deliveries, known.status) == ("Probation", 0, None)
+    assert (known.at, known.attempted) == (EARLY, "")
+
+
+@pytest.mark.parametrize(
+    ("said", "deliveries"),
+    [("7", 7), ('"7"', 7), ('"\u00b2"', 0), ("-1", 0), ("9" * 4_300, 0), (f'"{"9" * 5_000}"', 0)],
+)
+def test_whatever_a_blob_says_of_attempts_is_read(said: str, deliveries: int) -> None:
+    assert death(Raw(b'{"deliveryattempts":%s}' % said.encode())).deliveries == deliveries
 
 
 async def test_while_storage_is_away_dead_letters_wait_and_then_come_once_each(

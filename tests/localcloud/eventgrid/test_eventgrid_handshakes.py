@@ -1,14 +1,19 @@
 """Before a webhook gets events it says that it wants them."""
 
+import asyncio
+from time import monotonic
 from typing import Any
 
 import aiohttp
 import pytest
 from aiohttp import web
+from structlog.testing import capture_logs
 
-from localcloud.eventgrid.handshake import allows, proves
+from localcloud.eventgrid.handshake import Handshake, allows, proves
+from localcloud.topology import Topology
 from tests.localcloud.eventgrid.grid import Running
-from tests.localcloud.eventgrid.hooks import OWN_TOPIC, Asked, Hear, Hook, publish, publish_own
+from tests.localcloud.eventgrid.hooks import OWN_TOPIC, Asked, Hear, Hook, agrees, hearing, publish, publish_own
+from tests.waiting import so
 
 pytestmark = pytest.mark.real
 
@@ -48,6 +53,54 @@ async def test_event_grids_own_schema_can_be_delivered_as_cloudevents(hear: Hear
     assert (delivered.json()["specversion"], delivered.json()["dataschema"]) == ("1.0", "#2")
 
 
+async def test_an_answer_that_comes_in_pieces_is_read_to_its_end(hear: Hear, hook: Hook) -> None:
+    async def answer(asked: Asked) -> web.Response:
+        return InPieces(await agrees(asked))
+
+    hook.answer = answer
+    async with hear(topic=OWN_TOPIC, schema="eventgrid") as running:
+        await running.until("hook", lambda state: state.status == "active")
+
+    assert hook.asked.qsize() == 1
+
+
+class InPieces(web.Response):
+    """Its last byte comes later than the others."""
+
+    def __init__(self, whole: web.Response) -> None:
+        assert isinstance(whole.body, bytes)
+        super().__init__(status=whole.status)
+        self.said = whole.body
+
+    async def prepare(self, request: web.BaseRequest) -> Any:
+        answer, began = web.StreamResponse(status=self.status), monotonic()
+        await answer.prepare(request)
+        await answer.write(self.said[:-1])
+        await so(lambda: monotonic() > began + 0.1, seconds=10)
+        await answer.write_eof(self.said[-1:])
+
+
+class Broken:
+    def options(self, *_: object, **__: object) -> None:
+        raise KeyError
+
+
+async def test_whatever_breaks_while_an_endpoint_is_asked_it_is_asked_again(store: Topology) -> None:
+    async def remember(*_: str) -> None: ...
+
+    (wanted,) = hearing(store, {"to": {"webhook": "https://h/"}}).subscriptions
+    handshake = Handshake(Broken(), wanted, "https://x", lambda: 1.0, remember)  # type: ignore[arg-type]
+
+    with capture_logs() as logs:
+        async with asyncio.TaskGroup() as tasks:
+            asking = tasks.create_task(handshake.done())
+            await so(lambda: any(each["event"] == "handshake.broke" for each in logs), seconds=10)
+            handshake.accept(handshake.code)
+            await asking
+
+    assert handshake.agreed.is_set()
+
+
 async def takes_without_agreeing(asked: Asked) -> web.Response:
     return web.Response(status=200)
 
@@ -73,6 +126,23 @@ async def test_until_it_agrees_nothing_is_delivered_and_that_can_be_done_by_hand
     assert (before.status, before.pending, before.delivered) == ("not validated", 1, 0)
     assert (wrong, right) == (404, 200)
     assert verbs(hook) == ["POST", "POST"] or schema == "eventgrid"
+
+
+@pytest.mark.parametrize(
+    ("schema", "reason"),
+    [
+        ("cloudevents", "OPTIONS: 200, and no WebHook-Allowed-Origin: eventgrid.azure.net"),
+        ("eventgrid", "POST: 200, and not the code as its validationResponse"),
+    ],
+)
+async def test_the_log_says_why_an_endpoint_is_not_validated(hear: Hear, hook: Hook, schema: str, reason: str) -> None:
+    hook.answer = takes_without_agreeing
+    with capture_logs() as logs:
+        async with hear(topic=OWN_TOPIC, schema=schema):
+            await so(lambda: bool(logs))
+
+    first = {"event": "endpoint.not_validated", "log_level": "warning", "subscription": "hook", "reason": reason}
+    assert logs[0] == first
 
 
 async def got(running: Running, url: str) -> int:

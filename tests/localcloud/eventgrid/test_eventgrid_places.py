@@ -7,16 +7,21 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import aiohttp
+import msgspec
 import pytest
 from msgspec import structs
 
 from localcloud import identity
 from localcloud.addresses import Addresses, Port
 from localcloud.azurite import Azurite
-from localcloud.eventgrid.queues import API_VERSION, StorageAccount
-from localcloud.topology import BusTopic, Topology
+from localcloud.eventgrid.pending import Delivery
+from localcloud.eventgrid.queues import API_VERSION, BusEntity, StorageAccount
+from localcloud.servicebus.broker import Broker
+from localcloud.subscription import Subscription
+from localcloud.topology import BusTopic, Queue, Topology
 from tests.localcloud.eventgrid.grid import NOWHERE, Cloud, Queues, event
 from tests.localcloud.eventgrid.hooks import hearing, publish
 from tests.localcloud.programs import free_ports
@@ -57,6 +62,38 @@ async def test_a_topic_of_service_bus_gets_it_like_a_queue(cloud: Cloud, store: 
         await publish(running, 1)
 
         assert (await queues.next()).queue == "told"
+
+
+ENTITIES = {
+    "plain": Queue(),
+    "off": Queue(status="Disabled"),
+    "half": Queue(status="SendDisabled"),
+    "talks": Queue(sessions=True),
+}
+
+
+@pytest.mark.parametrize(
+    ("queue", "attributes", "outcome"),
+    [
+        ("plain", {}, "Delivered"),
+        ("off", {}, "Disabled"),
+        ("half", {}, "Disabled"),
+        ("talks", {}, "SessionQueueNotSupported"),
+        ("talks", {"SessionId": {"from": "data.number"}}, "SessionQueueNotSupported"),  # this event says none
+        ("talks", {"SessionId": {"value": "tea"}}, "Delivered"),
+        ("nowhere", {}, "NotFound"),
+    ],
+)
+async def test_what_a_real_broker_refuses_has_azures_name(
+    tmp_path: Path, queue: str, attributes: dict[str, Any], outcome: str
+) -> None:
+    said = {"name": "hook", "topic": "orders", "to": {"queue": queue}, "attributes": attributes}
+    async with Broker.open(ENTITIES, tmp_path / "bus.sqlite", lambda *_: None) as broker:
+        entity = BusEntity(queue, msgspec.convert(said, Subscription), broker.send)
+
+        answer = await entity.deliver([Delivery(1, "m", b'{"id":"1","data":{}}', 0.0, 0.0, 0)], 5)
+
+    assert (answer.outcome, answer.least) == (outcome, 10.0 if outcome == "Delivered" else 300.0)
 
 
 @pytest.fixture

@@ -51,6 +51,13 @@ async def posted(running: Running, body: bytes, **options: Any) -> tuple[int, by
         return answer.status, await answer.read()
 
 
+async def test_a_topics_name_has_no_case(running: Running, functions: Functions) -> None:
+    async with running.topic("ORDERS") as topic:
+        await topic.send(event(1))
+
+    assert json.loads((await functions.next()).body)["id"] == "e-1"
+
+
 async def test_one_event_or_many_reach_the_function_each_by_itself(running: Running, functions: Functions) -> None:
     async with running.topic("orders") as topic:
         await topic.send(event(1))
@@ -242,6 +249,13 @@ async def test_an_event_in_binary_mode_is_taken(running: Running, functions: Fun
     assert await posted(running, b'{"n": 1}', headers=said) == (200, b"")
     received = json.loads((await functions.next()).body)
     assert (received["id"], received["data"], received["datacontenttype"]) == ("1", {"n": 1}, "application/json")
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+async def test_a_body_that_is_not_encoded_as_it_says_is_refused(running: Running, encoding: str) -> None:
+    status, body = await posted(running, json.dumps(GOOD).encode(), headers={"Content-Encoding": encoding})
+
+    assert (status, json.loads(body)["error"]["code"]) == (400, "BadRequest")
 
 
 @pytest.mark.parametrize("operator", ["IsNotNull", "IsNullOrUndefined"])

@@ -46,20 +46,20 @@ def test_what_will_never_be_taken_is_dead_at_once(outcome: str) -> None:
     assert POLICY.after(one_failed(), Answer(Outcome(outcome)), 0.0) == Dead(f"UndeliverableDueToHttp{outcome}")
 
 
-@pytest.mark.parametrize(
-    ("attempts", "at", "reason"),
-    [(WANTED.attempts, 0.0, "MaxDeliveryAttemptsExceeded"), (8, 86_400 - 10_799, "TimeToLiveExceeded")],
-)
-def test_the_last_attempt_and_a_day_end_it(attempts: int, at: float, reason: str) -> None:
-    failed = replace(FRESH, attempts=attempts)
+def test_the_last_attempt_ends_it() -> None:
+    failed = replace(FRESH, attempts=WANTED.attempts)
 
-    assert POLICY.after(failed, Answer(Outcome.TIMED_OUT), at) == Dead(reason)
+    assert POLICY.after(failed, Answer(Outcome.TIMED_OUT), 0.0) == Dead("MaxDeliveryAttemptsExceeded")
 
 
-def test_within_a_day_it_is_tried_again() -> None:
+def test_a_day_is_over_only_when_an_attempt_would_begin() -> None:
     failed = replace(FRESH, attempts=8)
 
-    assert POLICY.after(failed, Answer(Outcome.ABORTED), 86_400 - 10_801) == replace(failed, due=86_399)
+    again = POLICY.after(failed, Answer(Outcome.ABORTED), 86_399)
+
+    assert again == replace(failed, due=86_399 + 10_800)
+    assert not POLICY.is_too_late(failed, 86_400)
+    assert POLICY.is_too_late(failed, 86_400.1)
 
 
 def one_failed() -> Delivery:

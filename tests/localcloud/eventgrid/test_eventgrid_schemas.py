@@ -64,6 +64,16 @@ def test_another_content_type_one_event_alone_and_too_many_are_refused() -> None
         own(*[OWN] * (MOST_EVENTS + 1))
 
 
+def test_in_binary_mode_the_body_alone_says_the_data() -> None:
+    theirs = {"ce-data": "2", "CE-Data_Base64": "Mw=="}
+
+    (event,) = parse("application/json", b"1", HEADERS | theirs)
+    (empty,) = parse("application/json", b"", HEADERS | theirs)
+
+    assert (event.read()["data"], "data_base64" in event.read()) == (1, False)
+    assert not {"data", "data_base64"} & empty.read().keys()
+
+
 def test_binary_mode_becomes_a_structured_event() -> None:
     said = binary(b'{"a": 1.50}', ce_subject="K%C3%B6ln", ce_traceparent="00-1")
 

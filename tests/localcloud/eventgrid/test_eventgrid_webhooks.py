@@ -141,7 +141,16 @@ async def test_a_dead_letter_in_event_grids_own_schema_has_its_words(hear: Hear,
 
 
 @pytest.mark.parametrize(
-    ("outcome", "seconds"), [("Busy", 10), ("TimedOut", 10), ("SocketError", 30), ("NotFound", 300)]
+    ("outcome", "seconds"),
+    [
+        ("Busy", 10),
+        ("TimedOut", 10),
+        ("SocketError", 30),
+        *(
+            (outcome, 300)
+            for outcome in ("NotFound", "Unauthorized", "Forbidden", "ResolutionError", "Disabled", "Full")
+        ),
+    ],
 )
 def test_who_fails_again_and_again_is_left_alone_until_it_answers(outcome: str, seconds: int) -> None:
     probation = Probation()
@@ -154,6 +163,38 @@ def test_who_fails_again_and_again_is_left_alone_until_it_answers(outcome: str, 
 
     probation.succeeded()
     assert (probation.failures, probation.until) == (0, 0)
+
+
+@pytest.mark.parametrize("outcome", ["BadRequest", "PayloadTooLarge", "SessionQueueNotSupported"])
+def test_an_event_that_is_refused_says_nothing_of_who_refuses_it(outcome: str) -> None:
+    probation = Probation()
+
+    for _ in range(AFTER_FAILURES - 1):
+        probation.failed(Outcome.BUSY, 100.0, 1)
+    for _ in range(2 * AFTER_FAILURES):
+        probation.failed(Outcome(outcome), 100.0, 1)
+
+    assert (probation.failures, probation.until) == (AFTER_FAILURES - 1, 0)
+
+
+async def test_after_bad_events_good_ones_come_at_once(hear: Hear, hook: Hook, cloud: Cloud) -> None:
+    async def answer(asked: Asked) -> web.Response:
+        if asked.verb == "OPTIONS" or asked.json()["data"]["number"] == 0:
+            return await agrees(asked)
+        return web.Response(status=413 if asked.json()["data"]["number"] % 2 else 400)
+
+    hook.answer = answer
+    async with hear(time_scale=1) as running:
+        await publish(running, *range(1, 2 * AFTER_FAILURES))
+        await running.until("hook", lambda state: (state.dead, state.unburied) == (2 * AFTER_FAILURES - 1, 0))
+        await publish(running, 0)
+        state = await running.until("hook", lambda state: state.delivered == 1)
+
+    assert (state.status, state.pending) == ("active", 0)
+    assert {(each["lastdeliveryoutcome"], each["lasthttpstatuscode"]) for each in cloud.graves.events()} == {
+        ("BadRequest", 400),
+        ("PayloadTooLarge", 413),
+    }
 
 
 async def test_on_probation_fresh_events_wait_too_and_then_all_comes(hear: Hear, hook: Hook) -> None:

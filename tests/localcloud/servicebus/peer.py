@@ -1,5 +1,6 @@
 """A peer of the broker without a socket, that says what it is told to."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -124,7 +125,7 @@ async def connected(folder: Path, *, memory: int = 1_000_000) -> AsyncIterator[C
         every = dict.fromkeys(namespace.defined, frozenset({"Send", "Listen"}))
         peer = Peer(namespace, Claims(lambda *_: None, lambda: now[0]), every)
         client = Client(namespace["catalog"].entity, journal, now, namespace, peer)
-        client.connection = Connection(peer, client.hear)
+        client.connection = Connection(peer, client.hear, asyncio.get_running_loop().call_later)
         yield client
         client.connection.lost()
         namespace.close()

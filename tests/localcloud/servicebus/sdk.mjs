@@ -4,6 +4,7 @@ import { createRequire } from "node:module";
 
 const require = createRequire(`${process.cwd()}/`);
 const { ServiceBusAdministrationClient, ServiceBusClient } = require("@azure/service-bus");
+const { Constants } = require("@azure/core-amqp");
 const [connection] = process.argv.slice(2);
 const client = new ServiceBusClient(connection, { retryOptions: { maxRetries: 1 } });
 const text = (messages) => messages.map((message) => message.body);
@@ -63,6 +64,24 @@ await topic.sendMessages([blue, { body: "red", messageId: "m-8", applicationProp
 const [early, red] = await take(client.createReceiver("told", "few", { receiveMode: "receiveAndDelete" }), 2);
 assert.deepEqual([early.body, red.body, red.applicationProperties.seen], ["all", "red", "yes"]);
 await client.close();
+
+const usual = Constants.defaultConnectionIdleTimeoutInMs;
+assert.equal(usual, 60_000);
+Constants.defaultConnectionIdleTimeoutInMs = 300; // it gives up whoever is silent for twice as long
+const patient = new ServiceBusClient(connection, { retryOptions: { maxRetries: 0 } });
+Constants.defaultConnectionIdleTimeoutInMs = usual;
+const cuts = [];
+patient._connectionContext.connection.on("disconnected", () => cuts.push("disconnected")); // the SDK itself comes again
+const heard = new Promise((resolve, reject) => {
+  patient.createReceiver("catalog", { receiveMode: "receiveAndDelete" }).subscribe({
+    processMessage: async (message) => resolve(message.body),
+    processError: async ({ error }) => reject(error),
+  });
+});
+const late = new Date(Date.now() + 2_000);
+await patient.createSender("catalog").scheduleMessages([{ body: "after silence", messageId: "m-9" }], late);
+assert.deepEqual([await heard, cuts], ["after silence", []]);
+await patient.close();
 
 const administration = new ServiceBusAdministrationClient(connection.replace(";UseDevelopmentEmulator=true", ""));
 await administration.createQueue("from-javascript", { lockDuration: "PT10S", maxDeliveryCount: 3 });

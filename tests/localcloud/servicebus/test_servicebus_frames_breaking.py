@@ -1,5 +1,6 @@
 """What a peer may say that makes no sense."""
 
+import asyncio
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -58,7 +59,7 @@ from tests.localcloud.servicebus.peer import (
 async def test_another_protocol_is_answered_with_the_one_that_is_spoken(newcomer: Client, data: bytes) -> None:
     said: list[bytes] = []
     claims = Claims(lambda *_: None, lambda: NOON)
-    connection = Connection(Peer(newcomer.namespace, claims), said.append)
+    connection = Connection(Peer(newcomer.namespace, claims), said.append, asyncio.get_running_loop().call_later)
 
     connection.receive(data)
 
