@@ -120,7 +120,8 @@ class Cloud:
 
     def state(self) -> dict[str, Any]:
         """How far everything is. Who can ask knows that everything listens."""
-        queues = {name: self.broker.counts(name)._asdict() for name in self.topology.queues}
+        there = filter(self.broker.namespace.get, self.topology.queues)  # one can delete them until the next start
+        queues = {name: self.broker.counts(name)._asdict() for name in there}
         return {"ready": True, "subscriptions": self.grid.state(), "queues": queues}
 
 

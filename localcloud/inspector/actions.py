@@ -14,10 +14,10 @@ from localcloud.inspector.sources import Sources
 from localcloud.servicebus import ledger, tending
 from localcloud.servicebus.errors import UnknownEntity
 
-PLACES: Final = {"main": ledger.MAIN, "dead": ledger.DEAD}
+PLACES: Final = {"main": ledger.MAIN, "dead": ledger.DEAD, "stuck": ledger.STUCK}
 
 Name = Annotated[str, Meta(min_length=1, max_length=512)]
-Place = Literal["main", "dead"]
+Place = Literal["main", "dead", "stuck"]
 T = TypeVar("T")
 
 log = structlog.get_logger()
@@ -73,7 +73,7 @@ class Actions:
 
     async def _purge(self, asked: Purge) -> str:
         count = await tending.purge(self.sources.entity(asked.entity), PLACES[asked.place])
-        what = "dead letter" if asked.place == "dead" else "message"
+        what = "message" if asked.place == "main" else "dead letter"
         return f"{count} {what}{'' if count == 1 else 's'} of {asked.entity} thrown away."
 
     async def _publish(self, asked: Publish) -> str:

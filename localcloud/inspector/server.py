@@ -94,7 +94,7 @@ class Inspector:
     async def _messages(self, request: web.Request) -> web.Response:
         entity, place = self.sources.entity(_said(request, "entity")), request.query.get("place", "main")
         if place not in PLACES:
-            raise web.HTTPUnprocessableEntity(text="place is main or dead")
+            raise web.HTTPUnprocessableEntity(text=f"place is {', '.join(PLACES)}")
         start, most = _number(request, "from", 0, 2**63), _number(request, "limit", messages.MOST, messages.MOST)
         return _json(messages.peek(entity.sub_queue(PLACES[place]), start, most))
 

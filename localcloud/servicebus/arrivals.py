@@ -8,7 +8,7 @@ from localcloud.journal import Statement
 from localcloud.servicebus import ledger
 from localcloud.servicebus.entry import Entry, State
 from localcloud.servicebus.errors import NotAllowed, QueueFull
-from localcloud.servicebus.message import ENQUEUED_NUMBER, Message
+from localcloud.servicebus.message import ENQUEUED_NUMBER, LATEST, Message
 from localcloud.servicebus.queue import Queue
 from localcloud.servicebus.remembrance import Remembrance
 
@@ -62,19 +62,22 @@ class Arrival:
             self._remembered.append((to, str(named)))
             self._also += to.seen.statements(str(named), self.at)
         if message.due is not None and message.due > self.at:
-            self._keep(to, message, state=State.SCHEDULED, at=message.due)
+            if not _fits(to, message):
+                raise NotAllowed(NO_SESSION[1])
+            self._keep(to, message.living(to.ttl_ms), state=State.SCHEDULED, at=message.due)
         else:
             self.pass_on(to, message, hops)
 
     def pass_on(self, at: Inlet, message: Message, hops: int = 0) -> None:
-        """As `bring`, for one that was looked at before."""
+        """As `bring`, for one that was looked at before. It lives no longer than `at` says, wherever it goes."""
+        message = message.living(at.ttl_ms)
         onward = at.onward(message)
         if onward is None:
             self._stay(at, message, hops)
         elif onward and hops >= MOST_HOPS:
             self._keep(at.sub_queue(ledger.STUCK), message.dead_lettered(*TOO_FAR), state=State.ACTIVE, at=self.at)
-        elif onward:
-            number = self._number(at)
+        else:
+            number = self._number(at)  # also of what nobody wants
             for to, copy in onward:
                 self.bring(to, copy.annotated(ENQUEUED_NUMBER, number), hops + 1)
 
@@ -101,7 +104,7 @@ class Arrival:
         return None
 
     def _stay(self, inlet: Inlet, message: Message, hops: int) -> None:
-        if not inlet.queue.sessions or message.properties.group_id is not None:
+        if _fits(inlet, message):
             self._keep(inlet, message, state=State.ACTIVE, at=self.at)
         elif hops:
             self._keep(inlet.sub_queue(ledger.DEAD), message.dead_lettered(*NO_SESSION), state=State.ACTIVE, at=self.at)
@@ -110,10 +113,7 @@ class Arrival:
 
     def _keep(self, inlet: Inlet, message: Message, *, state: State, at: int) -> None:
         ttl = message.header.ttl
-        if inlet.ttl_ms is not None and (ttl is None or inlet.ttl_ms < ttl):
-            ttl = inlet.ttl_ms
-            message = message._replace(header=message.header._replace(ttl=ttl))
-        expires = at + ttl if ttl is not None and inlet.place == ledger.MAIN else None
+        expires = min(at + ttl, LATEST) if ttl is not None and inlet.place == ledger.MAIN else None
         session = message.properties.group_id if inlet.queue.sessions else None
         entry = Entry(self._number(inlet), at, message.size, state=int(state), expires=expires, session=session)
         try:
@@ -130,3 +130,8 @@ class Arrival:
             queue.reserved = number + BLOCK
             self._also.append(ledger.numbered(inlet.name, queue.reserved))
         return number
+
+
+def _fits(inlet: Inlet, message: Message) -> bool:
+    """Where sessions are required it names one."""
+    return not inlet.queue.sessions or message.properties.group_id is not None

@@ -20,7 +20,6 @@ from localcloud.servicebus.admin import Administration
 from localcloud.servicebus.attachment import Peer
 from localcloud.servicebus.claims import Authorize, Claims, Key
 from localcloud.servicebus.contents import Memory
-from localcloud.servicebus.encoding import Symbol
 from localcloud.servicebus.entity import Entity
 from localcloud.servicebus.errors import TooLarge
 from localcloud.servicebus.ground import Ground
@@ -33,7 +32,6 @@ from localcloud.servicebus.wire import GOODBYE_SECONDS, Wire
 
 LARGEST_REQUEST: Final = 262_144  # bytes, of the administration client
 LIMITS: Final = Limits()
-PARTITION_KEY: Final = Symbol("x-opt-partition-key")
 NONE: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
@@ -108,7 +106,7 @@ class Broker:
             raise TooLarge(message.LARGEST)
         sent = message.split(written)
         if envelope.partition_key:
-            sent = sent.annotated(PARTITION_KEY, envelope.partition_key)
+            sent = sent.annotated(message.PARTITION_KEY, envelope.partition_key)
         await asyncio.shield(entity.send([sent]))
 
     def counts(self, queue: str) -> Counts:

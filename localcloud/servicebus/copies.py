@@ -1,18 +1,18 @@
 """What a subscription gets of a message: nothing, the message, or a copy for each rule that changes it."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
-from localcloud.servicebus.entry import State
 from localcloud.servicebus.filters import Changes, Compiled, Facts
-from localcloud.servicebus.message import Message
+from localcloud.servicebus.message import PARTITION_KEY, SCHEDULED, Message
 
 RULE_NAME = "RuleName"
 
 
-def facts_of(message: Message) -> Facts:
-    """Raises Malformed."""
-    said = message.properties
+def facts_of(message: Message, number: int, at: int) -> Facts:
+    """Of what comes to a topic at that time, and gets that number there. Raises Malformed."""
+    said, due = message.properties, message.annotation(SCHEDULED)
     system: dict[str, Any] = {
         "messageid": said.message_id,
         "correlationid": said.correlation_id,
@@ -24,9 +24,18 @@ def facts_of(message: Message) -> Facts:
         "replytosessionid": said.reply_to_group_id,
         "contenttype": said.content_type,
         "timetolive": message.header.ttl,
-        "deliverycount": int(State.ACTIVE),
+        "deliverycount": 0,
+        "partitionkey": message.annotation(PARTITION_KEY),
+        "sequencenumber": number,
+        "enqueuedtimeutc": _moment(at),
+        "scheduledenqueuetimeutc": None if due is None else _moment(due),
     }
     return Facts(system, message.application)
+
+
+def _moment(milliseconds: int) -> str:
+    """To the second, as the administration client writes what is compared with it."""
+    return f"{datetime.fromtimestamp(max(milliseconds, 0) // 1000, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def copies(rules: Mapping[str, Compiled], message: Message, facts: Facts) -> list[Message]:

@@ -127,6 +127,10 @@ class Entity:
     def _dispatch(self, lane: Lane) -> None:
         lent: list[Entry] = []
         while lane.count and self.main.gives and (consumer := lane.next_consumer()):
+            expires = self.queue.first(lane).expires
+            if expires is not None and expires <= self.ground.clock():
+                self.arm()  # it is gone first
+                break
             consumer.reserve()
             if consumer.deletes:
                 self._hand_over(consumer, lane)

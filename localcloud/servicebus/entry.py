@@ -2,14 +2,12 @@
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Final
 
 from localcloud.servicebus import encoding
 from localcloud.servicebus.message import Message
 
 SEQUENCE_NUMBER, ENQUEUED = encoding.symbol("x-opt-sequence-number"), encoding.symbol("x-opt-enqueued-time")
 LOCKED_UNTIL, MESSAGE_STATE = encoding.symbol("x-opt-locked-until"), encoding.symbol("x-opt-message-state")
-MOST_TTL: Final = 0xFFFFFFFF  # milliseconds that a header can say
 
 
 class State(IntEnum):
@@ -55,7 +53,3 @@ class Entry:
         if self.token and until is not None:
             own.append(LOCKED_UNTIL + encoding.timestamp(until))
         return message.encoded(own, self.deliveries - 1 if self.token else self.deliveries)
-
-
-def expiry(ttl_ms: int | None, enqueued: int) -> int | None:
-    return None if ttl_ms is None else enqueued + ttl_ms

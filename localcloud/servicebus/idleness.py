@@ -9,7 +9,7 @@ import structlog
 from localcloud.servicebus.entity import Entity
 from localcloud.servicebus.entry import State
 from localcloud.servicebus.namespace import Defined, Namespace
-from localcloud.topology import BusSubscription
+from localcloud.topology import BusSubscription, BusTopic
 
 log = structlog.get_logger()
 
@@ -53,7 +53,7 @@ class Idleness:
     def _used(self, defined: Defined, at: int) -> int:
         """When it was last: by itself, or by what lies below."""
         below = self.namespace.subscriptions(defined.name)
-        if any(_is_used(each.entity) for each in (defined, *below)):
+        if any(_is_used(each) for each in (defined, *below)):
             return at
         used = [max(each.updated, each.entity.used) for each in (defined, *below)]
         if not isinstance(defined.settings, BusSubscription):  # what its topic gets does not count
@@ -61,8 +61,11 @@ class Idleness:
         return max(used)
 
 
-def _is_used(entity: Entity) -> bool:
-    """Somebody is attached to it, or something is to come."""
+def _is_used(defined: Defined) -> bool:
+    """It forwards, which is to receive; or somebody is attached to it, or something is to come."""
+    if not isinstance(defined.settings, BusTopic) and defined.settings.forward_to:
+        return True
+    entity = defined.entity
     places = [each for each in (entity, entity.dead_letters, entity.stuck) if each]
     return any(each.consumers for each in places) or any(
         entry.state == State.SCHEDULED for entry in entity.queue.entries.values()

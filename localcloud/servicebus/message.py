@@ -39,17 +39,18 @@ REPEATED: Final = (Section.DATA, Section.SEQUENCE)
 BODY: Final = (Section.DATA, Section.SEQUENCE, Section.VALUE)
 PREFIXES: Final = {bytes([0x00, 0x53, section]): section for section in Section}  # as all SDKs write them
 LATEST: Final = 253_402_300_799_999  # the end of the year 9999, in milliseconds since the epoch
+MOST_TTL: Final = 0xFFFFFFFF  # milliseconds that a header can say
 HEADERS: Final = 256  # kept at hand: there are few that differ
 PLAIN_HEADER: Final = Header()
 OURS: Final = [f"x-opt-{what}" for what in ("sequence-number", "enqueued-time", "locked-until", "message-state")]
-SCHEDULED: Final = "x-opt-scheduled-enqueue-time"
+SCHEDULED, PARTITION_KEY = Symbol("x-opt-scheduled-enqueue-time"), Symbol("x-opt-partition-key")
 ENQUEUED_NUMBER, DEAD_LETTER_SOURCE = Symbol("x-opt-enqueue-sequence-number"), Symbol("x-opt-deadletter-source")
 REASON, DESCRIPTION = "DeadLetterReason", "DeadLetterErrorDescription"
 PLAIN: Final = (int, float, bool, str, Symbol, bytes, UUID, Timestamp, type(None))  # of application properties
 
 
 class Message(NamedTuple):
-    header: Header
+    header: Header  # its ttl may be more than can be written
     annotations: tuple[bytes, ...]  # the sender's, each key and value encoded
     bare: bytes  # from the properties to the footer
     due: int | None = None  # when its sender wants it to be enqueued, in milliseconds since the epoch
@@ -64,6 +65,15 @@ class Message(NamedTuple):
         annotations = _map(Section.ANNOTATIONS, pairs) if pairs else b""
         return b"".join((_written(self.header, delivery_count), annotations, self.bare))
 
+    def living(self, most: int | None) -> "Message":
+        """For no more milliseconds than that. Raises Malformed."""
+        ttl = self.header.ttl
+        if ttl == MOST_TTL:
+            ttl = _long_life(self.properties)
+        if most is not None and (ttl is None or most < ttl):
+            ttl = most
+        return self if ttl == self.header.ttl else self._replace(header=self.header._replace(ttl=ttl))
+
     @property
     def properties(self) -> Properties:
         """Raises Malformed."""
@@ -77,6 +87,14 @@ class Message(NamedTuple):
     def application(self) -> dict[Any, Any]:
         found = next((part for part in parts(self.bare) if part.section is Section.APPLICATION_PROPERTIES), None)
         return found.content() if found else {}
+
+    def annotation(self, key: Symbol) -> Any:
+        """What the sender says there, or None. Raises Malformed."""
+        for pair in self.annotations:
+            name, at = decode(pair)
+            if name == key:
+                return decode(pair, at)[0]
+        return None
 
     def annotated(self, key: Symbol, value: Any) -> "Message":
         """With one of ours, that goes on to the next queue."""
@@ -194,7 +212,15 @@ def _header(encoded: bytes) -> Header:
 
 @lru_cache(HEADERS)
 def _written(header: Header, delivery_count: int) -> bytes:
-    return composites.encode(header._replace(delivery_count=delivery_count))
+    ttl = header.ttl if header.ttl is None else min(header.ttl, MOST_TTL)
+    return composites.encode(header._replace(ttl=ttl, delivery_count=delivery_count))
+
+
+def _long_life(said: Properties) -> int:
+    """What is longer than a header can say, SDKs say by two times."""
+    if said.absolute_expiry_time is None or said.creation_time is None:
+        return MOST_TTL
+    return max(said.absolute_expiry_time - said.creation_time, MOST_TTL)
 
 
 def _due(pair: bytes) -> int:

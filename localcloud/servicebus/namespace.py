@@ -22,6 +22,7 @@ from localcloud.topology import BusSubscription, BusTopic, Policy
 from localcloud.topology import Queue as QueueSettings
 
 SUBSCRIPTIONS: Final = "/subscriptions/"
+NO_LONGER_FITS: Final = ("Session ID is null.", "The message was kept before the entity required sessions.")
 FILTER_FAILED: Final = "FilterEvaluationException"
 TARGET_GONE: Final = "MessagingEntityNotFound"
 MOST_ENTITIES: Final = 10_000
@@ -159,7 +160,8 @@ class Namespace:
         entity.queue.sessions = sessions
         rows = self._ground.journal.each(ledger.LOAD, entity.name)
         for number, place, state, at, expires, session, deliveries, size in rows:
-            entry = Entry(number, at, size, None, state, deliveries, expires, session)
+            until = expires if place == ledger.MAIN else None  # what is dead expires no more
+            entry = Entry(number, at, size, None, state, deliveries, until, session)
             to = entity.sub_queue(place)
             to.queue.room.messages, to.queue.room.bytes = to.queue.room.messages - 1, to.queue.room.bytes - size
             to.queue.last_number = number
@@ -169,6 +171,8 @@ class Namespace:
         for session, state, updated in self._ground.journal.rows(ledger.SESSIONS, entity.name):
             lane = entity.queue.lane(session)
             lane.state, lane.updated = state, updated
+        for entry in [each for each in entity.queue.entries.values() if sessions and each.session is None]:
+            entity.bury(entry, *NO_LONGER_FITS)
 
     def _configure(self, key: str, defined: Defined) -> None:
         entity, settings = defined.entity, defined.settings
@@ -176,7 +180,7 @@ class Namespace:
         entity.gives = settings.status in ("Active", "SendDisabled")
         entity.ttl_ms = _milliseconds(settings.ttl_seconds)
         if isinstance(settings, BusTopic):
-            entity.exit = lambda message: self._to_subscriptions(key, message)
+            entity.exit = lambda message: self._to_subscriptions(key, message, entity.queue.last_number + 1)
         else:
             self._configure_queue(entity, settings)
         window = _milliseconds(settings.duplicate_window_seconds)
@@ -210,8 +214,8 @@ class Namespace:
             return [(target, message)]
         return [(entity.sub_queue(ledger.STUCK), message.dead_lettered(TARGET_GONE, f"There is no {to}."))]
 
-    def _to_subscriptions(self, topic: str, message: Message) -> Sequence[tuple[Inlet, Message]]:
-        facts, onward = facts_of(message), list[tuple[Inlet, Message]]()
+    def _to_subscriptions(self, topic: str, message: Message, number: int) -> Sequence[tuple[Inlet, Message]]:
+        facts, onward = facts_of(message, number, self.clock()), list[tuple[Inlet, Message]]()
         for defined in self.subscriptions(topic):
             try:
                 onward += [(defined.entity, copy) for copy in copies(defined.rules, message, facts)]

@@ -65,16 +65,24 @@ class Queue:
             lane.count, self.active = lane.count + 1, self.active + 1
         self._ring(entry)
 
+    def first(self, lane: Lane) -> Entry:
+        """The active message that is next: to be taken or locked, or to be left where it is. There must be one."""
+        while not self._waits(lane.active[0]):
+            heappop(lane.active)
+        return self.entries[lane.active[0]]
+
     def take(self, lane: Lane) -> Entry:
-        """The first active message, delivered and removed at once. There must be one."""
-        entry = self._first(lane)
-        del self.entries[entry.number]
+        """What `first` has told, delivered and removed at once."""
+        entry = self.entries.pop(heappop(lane.active))
+        self._left(lane)
         self.room.give_back(entry)
         return entry
 
     def lock_first(self, lane: Lane, token: bytes, at: int) -> Entry:
-        """There must be an active message."""
-        return self.lock(self._first(lane), token, at)
+        """What `first` has told."""
+        entry = self.entries[heappop(lane.active)]
+        self._left(lane)
+        return self.lock(entry, token, at)
 
     def lock(self, entry: Entry, token: bytes, at: int) -> Entry:
         """Its lock is that of its session, where it has one."""
@@ -186,12 +194,6 @@ class Queue:
             self._alarms_kept = len(self._alarms)
 
     # --- places -------------------------------------------------------------------------------------------------------
-
-    def _first(self, lane: Lane) -> Entry:
-        while not self._waits(number := heappop(lane.active)):
-            pass
-        self._left(lane)
-        return self.entries[number]
 
     def _waits(self, number: int) -> bool:
         entry = self.entries.get(number)

@@ -8,21 +8,20 @@ from localcloud.journal import when_done
 from localcloud.servicebus import ledger
 from localcloud.servicebus.arrivals import Arrival
 from localcloud.servicebus.entity import Entity
+from localcloud.servicebus.entry import Entry
 from localcloud.servicebus.errors import Disabled, MessageNotFound, Refused
 from localcloud.servicebus.message import DESCRIPTION, REASON
 
+GRAVES: Final = (ledger.DEAD, ledger.STUCK)
 MOST_AT_ONCE: Final = 500  # thrown away, before others get their turn
 
 
 async def resend(entity: Entity, number: int) -> None:
-    """To where it died, without its reason; there and no longer here by one commit.
+    """To where it died or was to be forwarded from, without its reason; there and no longer here by one commit.
 
     Raises MessageNotFound, Disabled or QueueFull.
     """
-    dead = entity.sub_queue(ledger.DEAD)
-    entry = dead.queue.entries.get(number)
-    if entry is None or entry.token:
-        raise MessageNotFound(number)
+    dead, entry = _found(entity, number)
     if not entity.takes:
         raise Disabled(entity.name)
     arrival = Arrival(entity.ground.clock())
@@ -36,6 +35,15 @@ async def resend(entity: Entity, number: int) -> None:
     done = entity.write(*arrival.statements(ledger.removed(entity.name, number)))
     when_done(done, arrival.settle)
     await asyncio.shield(done)
+
+
+def _found(entity: Entity, number: int) -> tuple[Entity, Entry]:
+    """Numbers are an entity's own, so it is in one of them at most. Raises MessageNotFound."""
+    for dead in map(entity.sub_queue, GRAVES):
+        entry = dead.queue.entries.get(number)
+        if entry and not entry.token:
+            return dead, entry
+    raise MessageNotFound(number)
 
 
 async def purge(entity: Entity, place: int) -> int:

@@ -26,9 +26,11 @@ from azure.identity.aio import DefaultAzureCredential
 from azure.keyvault.secrets.aio import SecretClient
 from azure.servicebus import ServiceBusReceivedMessage, TransportType
 from azure.servicebus.aio import ServiceBusClient, ServiceBusReceiver
+from azure.servicebus.aio.management import ServiceBusAdministrationClient
 from azure.servicebus.exceptions import ServiceBusAuthorizationError
 
 from localcloud import certificates, identity
+from localcloud.__main__ import ROOT_KEY
 from localcloud.addresses import HOST, Addresses, Port
 from localcloud.certificates import Certificates
 from localcloud.eventgrid import FAIR
@@ -228,6 +230,23 @@ async def test_the_whole_cloud_serves_the_unmodified_sdks(start: Starter) -> Non
 
     assert [each["event"] for each in cloud.log][-1:] == ["cloud.stopping"]
     assert CANARY not in json.dumps(cloud.log)
+
+
+async def test_a_queue_that_somebody_deleted_is_told_of_no_more_until_the_next_start(start: Starter) -> None:
+    async with start() as cloud:
+        key, port = (cloud.state.identity / ROOT_KEY).read_text(), cloud.addresses.port(Port.SERVICEBUS)
+        connection = f"Endpoint=sb://{HOST}:{port};SharedAccessKeyName={ROOT_KEY};SharedAccessKey={key}"
+        local = f"{connection};UseDevelopmentEmulator=true"
+        async with ServiceBusAdministrationClient.from_connection_string(
+            local, connection_verify=str(cloud.files.ca)
+        ) as administration:
+            await administration.delete_queue("customers")
+
+        assert set((await cloud.ask("/state"))["queues"]) == set(cloud.topology.queues) - {"customers"}
+        assert await cloud.ended_by(signal.SIGTERM) == 0
+
+    async with start() as cloud:
+        assert set((await cloud.ask("/state"))["queues"]) == set(cloud.topology.queues)
 
 
 async def test_what_it_acknowledged_survives_kill_9(start: Starter) -> None:

@@ -112,6 +112,7 @@ const traced = (trace) => trace && h('a', { class: 'mono', href: `#/orders/${tra
 // ---- Parts ----------------------------------------------------------------------------------------------------------
 
 const graveLink = (name) => `#/events/${encodeURIComponent(name)}/dead`
+const PLACES = { main: ['Messages in', 'Its messages'], dead: ['Dead letters of', 'Its dead letters'], stuck: ['Not forwarded from', 'What it could not forward'] }
 const entityLink = (entity, place) => `#/queues/${encodeURIComponent(entity.name)}/${place}`
 
 function notes(all) {
@@ -119,6 +120,7 @@ function notes(all) {
   const add = (key, kind, word, text, act) => found.push(h('li', { 'data-key': key }, tag(kind, word), h('span', {}, text), act))
   for (const each of all.entities) {
     if (each.dead) add(`d${each.name}`, 'bad', 'dead', `${many(each.dead, 'dead letter')} of ${each.name}`, h('a', { href: entityLink(each, 'dead') }, `Look at those of ${each.name}`))
+    if (each.stuck) add(`u${each.name}`, 'bad', 'stuck', `${many(each.stuck, 'message')} that ${each.name} could not forward`, h('a', { href: entityLink(each, 'stuck') }, `Look at what ${each.name} could not forward`))
   }
   for (const { name, state, graves } of all.subscriptions) {
     if (state.status === 'paused') add(`p${name}`, 'warn', 'paused', `${name}, ${many(state.pending, 'event')} waiting`, button('resume', `Resume ${name}`, { subscription: name }))
@@ -135,7 +137,7 @@ function notes(all) {
 function overview(all) {
   const pending = sum(all.subscriptions, (each) => each.state.pending)
   const waiting = sum(all.entities, (each) => each.active + each.locked)
-  const dead = sum(all.entities, (each) => each.dead)
+  const dead = sum(all.entities, (each) => each.dead + each.stuck)
   const givenUp = sum(all.subscriptions, (each) => each.graves ?? 0)
   const failed = !all.functions.answers ? null : all.functions.known.filter((each) => each.calls?.[0]?.ok === false).length
   const tile = (href, count, text, kind) => h('li', {}, h('a', { href, class: count && kind ? kind : null }, h('strong', {}, count === null ? '?' : count.toLocaleString('en')), h('span', {}, text)))
@@ -284,37 +286,37 @@ function queues(all, name, place) {
     h('th', { scope: 'row' }, h('a', { href: entityLink(each, 'main') }, each.name), h('span', { class: 'sub' }, each.kind, each.status === 'Active' ? '' : `, ${each.status}`)),
     number(each.active), number(each.locked), number(each.scheduled), number(each.deferred),
     each.dead ? h('td', { class: 'n' }, h('a', { href: entityLink(each, 'dead'), 'aria-label': `${many(each.dead, 'dead letter')} of ${each.name}` }, tag('bad', each.dead))) : number(0),
+    each.stuck ? h('td', { class: 'n' }, h('a', { href: entityLink(each, 'stuck'), 'aria-label': `${many(each.stuck, 'message')} that ${each.name} could not forward` }, tag('bad', each.stuck))) : number(0),
     h('td', {}, when(each.oldest)))
-  const heads = ['Name', '#Active', '#Locked', '#Scheduled', '#Deferred', '#Dead', 'Oldest']
+  const heads = ['Name', '#Active', '#Locked', '#Scheduled', '#Deferred', '#Dead', '#Stuck', 'Oldest']
   return [
     h('h2', {}, 'Service Bus'),
     panel('Queues, topics, subscriptions', null, all.entities.length ? table('Queues, topics, subscriptions', heads, all.entities.map(row)) : none('There is none.')),
-    name && messages(name, place),
+    name && messages(name, Object.hasOwn(PLACES, place) ? place : 'main'),
   ]
 }
 
 function messages(entity, place) {
   const found = known.detail.messages
-  const title = place === 'dead' ? `Dead letters of ${entity}` : `Messages in ${entity}`
-  const other = place === 'dead' ? h('a', { href: `#/queues/${encodeURIComponent(entity)}/main` }, 'Its messages') : h('a', { href: `#/queues/${encodeURIComponent(entity)}/dead` }, 'Its dead letters')
+  const others = Object.keys(PLACES).filter((each) => each !== place).map((each) => h('a', { href: entityLink({ name: entity }, each) }, PLACES[each][1]))
   const list = found?.list
-  const purge = list?.length ? button('purge', 'Throw all away', { entity, place }, { sure: `all ${place === 'dead' ? 'dead letters' : 'messages'} of ${entity}` }) : null
+  const purge = list?.length ? button('purge', 'Throw all away', { entity, place }, { sure: `all ${place === 'main' ? 'messages' : 'dead letters'} of ${entity}` }) : null
   const more = list?.length >= 50 ? none('The first 50 are shown.') : null
-  return panel(title, h('span', { class: 'row' }, other, purge), !list ? none(found?.failed ?? 'reading …') : list.length ? h('div', { class: 'list' }, list.map((each) => message(each, entity, place)), more) : none(place === 'dead' ? 'No dead letters.' : 'It is empty.'))
+  return panel(`${PLACES[place][0]} ${entity}`, h('span', { class: 'row' }, others, purge), !list ? none(found?.failed ?? 'reading …') : list.length ? h('div', { class: 'list' }, list.map((each) => message(each, entity, place)), more) : none(place === 'main' ? 'It is empty.' : 'No dead letters.'))
 }
 
 function message(each, entity, place) {
   const kind = { active: 'plain', locked: 'good', scheduled: 'plain', deferred: 'warn' }[each.state] ?? 'plain'
   return h('details', { 'data-key': `${entity}/${place}/${each.number}` },
     h('summary', {}, h('span', { class: 'hint' }, `#${each.number}`), h('span', { class: 'grow' }, each.subject || typeOf(each.body) || each.id || 'message'),
-      place === 'dead' ? tag('bad', each.reason || 'no reason') : tag(kind, each.state), when(each.enqueued)),
+      place === 'main' ? tag(kind, each.state) : tag('bad', each.reason || 'no reason'), when(each.enqueued)),
     h('div', {},
       facts([['Why', each.description], ['Id', each.id], ['Session', each.session], ['Content type', each.content_type],
         [each.state === 'scheduled' ? 'Due' : 'Enqueued', moment(each.enqueued)], ['Locked until', moment(each.locked_until)], ['Expires', moment(each.expires)],
         ['Handed out', each.deliveries ? many(each.deliveries, 'time') : ''], ['Trace', traced(each.trace)], ['Size', many(each.bytes, 'byte')],
         ...Object.entries(each.properties)]),
       content(each),
-      place === 'dead' ? button('resend', 'Send again', { entity, number: each.number }, { of: `#${each.number}` }) : null))
+      place === 'main' ? null : button('resend', 'Send again', { entity, number: each.number }, { of: `#${each.number}` })))
 }
 
 function typeOf(body) {
@@ -408,7 +410,7 @@ function draw() {
     else link.removeAttribute('aria-current')
   }
   if (known.overview) {
-    count('#/queues', sum(known.overview.entities, (each) => each.dead), 'dead letters')
+    count('#/queues', sum(known.overview.entities, (each) => each.dead + each.stuck), 'dead letters')
     count('#/events', sum(known.overview.subscriptions, (each) => each.graves ?? 0), 'dead letters')
   }
 }
@@ -422,7 +424,7 @@ function count(hash, dead, what) {
 }
 
 function announceDead(fresh) {
-  const dead = sum(fresh.entities, (each) => each.dead) + sum(fresh.subscriptions, (each) => each.state.dead)
+  const dead = sum(fresh.entities, (each) => each.dead + each.stuck) + sum(fresh.subscriptions, (each) => each.state.dead)
   if (known.dead !== null && dead > known.dead && Date.now() - known.announced > QUIET_MS) {
     known.announced = Date.now()
     say(`${many(dead - known.dead, 'new dead letter')}.`)

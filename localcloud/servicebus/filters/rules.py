@@ -5,15 +5,14 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Any, Final
 
-from localcloud.servicebus.filters.actions import Changes, read_action
+from localcloud.servicebus.filters.actions import SETTABLE, Changes, read_action
 from localcloud.servicebus.filters.errors import BadFilter
 from localcloud.servicebus.filters.expressions import Reader
-from localcloud.servicebus.filters.facts import SYSTEM, Facts, plain
+from localcloud.servicebus.filters.facts import Facts, plain
 from localcloud.servicebus.filters.values import equal, truth
 from localcloud.topology import Rule, Scalar
 
 FAR: Final = 1 << 63
-_SYSTEM: Final = {name.lower() for name in SYSTEM.split()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +49,8 @@ def _sql(text: str, parameters: Mapping[str, Any]) -> Callable[[Facts], bool]:
 
 def _correlation(system: Mapping[str, str], user: Mapping[str, Any]) -> Callable[[Facts], bool]:
     """All of it must be equal."""
-    if unknown := [name for name in system if name.lower() not in _SYSTEM]:
-        raise BadFilter(f"not a system property: {unknown[0]}")
+    if unknown := [name for name in system if name.lower() not in SETTABLE]:
+        raise BadFilter(f"no property that a correlation filter compares: {unknown[0]}")
 
     def fits(facts: Facts) -> bool:
         return all(equal(facts.of_system(name), value) for name, value in system.items()) and all(

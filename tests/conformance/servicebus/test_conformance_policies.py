@@ -38,7 +38,8 @@ def policy(name: str, *rights: AccessRights) -> AuthorizationRule:
 def by(namespace: Namespace, name: str, key: str | None) -> Place:
     """Who has nothing but this policy."""
     connection = re.sub(r"SharedAccessKeyName=[^;]*", f"SharedAccessKeyName={name}", namespace.place.connection)
-    return replace(namespace.place, connection=re.sub(r"SharedAccessKey=[^;]*", f"SharedAccessKey={key}", connection))
+    connection = re.sub(r"SharedAccessKey=[^;]*", f"SharedAccessKey={key}", connection)
+    return replace(namespace.place, connection=connection, credential=None)
 
 
 def client(namespace: Namespace, made: AuthorizationRule, key: str | None = None) -> Any:

@@ -174,6 +174,14 @@ async def test_what_has_expired_is_a_dead_letter_where_that_is_wanted_and_else_g
     assert (none, gone) == ([], [])
 
 
+async def test_a_queue_may_keep_messages_for_longer_than_a_header_can_say(namespace: Namespace) -> None:
+    queue = await namespace.queue(default_message_time_to_live=timedelta(days=60))
+    async with namespace.client() as sdk:
+        await send(sdk, queue, ServiceBusMessage("1"))
+
+        assert str(await one(sdk, queue)) == "1"
+
+
 async def test_what_is_sent_twice_within_the_window_is_kept_once(namespace: Namespace) -> None:
     queue = await namespace.queue(requires_duplicate_detection=True)
     async with namespace.client() as sdk:

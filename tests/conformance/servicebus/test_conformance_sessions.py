@@ -207,6 +207,9 @@ async def test_a_session_is_needed_where_there_are_some_and_refused_where_there_
         with pytest.raises(ServiceBusError):
             await send(sdk, with_sessions, ServiceBusMessage("no session"))
         with pytest.raises(ServiceBusError):
+            async with sdk.get_queue_sender(with_sessions) as sender:
+                await sender.schedule_messages(ServiceBusMessage("no session"), datetime.now(UTC) + timedelta(hours=1))
+        with pytest.raises(ServiceBusError):
             async with sdk.get_queue_receiver(with_sessions) as receiver:
                 await receiver.receive_messages(1, 1)
         with pytest.raises(ServiceBusError):

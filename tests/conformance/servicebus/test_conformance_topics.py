@@ -55,18 +55,20 @@ async def test_every_subscription_gets_a_message_of_its_own(namespace: Namespace
         "EXISTS(amount) AND missing IS NULL AND p('colour') = 'red'",
         "[colour] <> 'green' AND colour IS NOT NULL",
         "colour NOT LIKE 'g%' OR urgent = TRUE",
+        "größe = 3 AND sys.SequenceNumber > 0",
+        "sys.PartitionKey = 'p'",
     ],
 )
 async def test_a_sql_filter_chooses(namespace: Namespace, condition: str) -> None:
     topic = await namespace.topic()
     await subscribed(namespace, topic, "chosen", SqlRuleFilter(condition))
-    wanted: Properties = {"amount": 150, "colour": "red"}
+    wanted: Properties = {"amount": 150, "colour": "red", "größe": 3}
     async with namespace.client() as sdk:
         await tell(
             sdk,
             topic,
             ServiceBusMessage("no", subject="letter", application_properties={"amount": -1, "colour": "green"}),
-            ServiceBusMessage("yes", subject="order.placed", application_properties=wanted),
+            ServiceBusMessage("yes", subject="order.placed", partition_key="p", application_properties=wanted),
             END,
         )
 
@@ -155,6 +157,17 @@ async def test_a_topic_keeps_what_is_scheduled_and_looks_for_duplicates(namespac
         await tell(sdk, topic, ServiceBusMessage("again", message_id="a"), ServiceBusMessage("now", message_id="c"))
 
         assert bodies(await hear(sdk, topic, "sub", 2)) == ["now", "later"]
+
+
+async def test_a_topics_time_to_live_is_default_and_most_of_its_subscriptions(namespace: Namespace) -> None:
+    topic = await namespace.topic(default_message_time_to_live=timedelta(hours=1))
+    await subscribed(namespace, topic, "sub")
+    async with namespace.client() as sdk:
+        await tell(sdk, topic, ServiceBusMessage("1"), ServiceBusMessage("2", time_to_live=timedelta(days=1)))
+
+        messages = await hear(sdk, topic, "sub", 2)
+
+    assert [message.time_to_live for message in messages] == [timedelta(hours=1)] * 2
 
 
 async def test_a_subscription_can_require_sessions(namespace: Namespace) -> None:

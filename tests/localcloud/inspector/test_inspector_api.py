@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from azure.servicebus import ServiceBusMessage
 
+from localcloud.servicebus.broker import Envelope
+from localcloud.topology import Queue
 from tests.localcloud.eventgrid.grid import Functions, Received, accepted, event
 from tests.localcloud.inspector.cloud import NOON, SECRET_VALUE, TRACE, Cloud
 from tests.waiting import until
@@ -116,6 +118,24 @@ async def test_a_dead_letter_is_sent_again_once_and_without_its_reason(cloud: Cl
         assert (str(received), received.message_id, received.dead_letter_reason) == ("once more", "m-1", None)
         await receiver.complete_message(received)
     assert (await cloud.entity("orders"))["active"] == 0
+
+
+async def test_what_could_not_be_forwarded_is_shown_sent_again_and_thrown_away(cloud: Cloud) -> None:
+    namespace = cloud.broker.namespace
+    await namespace.create("there", Queue(forward_to="back"))
+    await namespace.create("back", Queue(forward_to="there"))
+    for text in ("once more", "never"):
+        await cloud.broker.send("there", text.encode(), Envelope(text))
+    again = (await messages(cloud, "stuck", "there"))[0]
+    assert (again["body"], again["reason"]) == ("once more", "MaxTransferHopCountExceeded")
+    await namespace.change("back", Queue())
+
+    sent = await cloud.act("resend", {"entity": "there", "number": again["number"]})
+    purged = await cloud.act("purge", {"entity": "there", "place": "stuck"})
+
+    assert (sent.status, purged.body["said"]) == (200, "1 dead letter of there thrown away.")
+    (arrived,) = await messages(cloud, "main", "back")
+    assert (arrived["body"], arrived["reason"], (await cloud.entity("there"))["stuck"]) == ("once more", "", 0)
 
 
 @pytest.mark.parametrize(("place", "left"), [("main", (0, 1, 1)), ("dead", (2, 1, 0))])

@@ -3,6 +3,8 @@
 import pytest
 from azure.servicebus import ServiceBusMessage
 
+from localcloud.servicebus.broker import Envelope
+from localcloud.topology import Queue
 from tests.localcloud.eventgrid.grid import event
 from tests.localcloud.inspector.browser import Visit, expect
 from tests.localcloud.inspector.cloud import NOON, ORDER, TRACE, Cloud, fill, write_a_story
@@ -88,6 +90,23 @@ async def test_a_dead_letter_is_sent_again_by_the_keyboard_alone(cloud: Cloud, v
     await visit.says("is in orders again")
     await expect(visit.has("No dead letters.")).to_be_visible()
     assert (await cloud.entity("orders"))["active"] == 1
+
+
+async def test_what_could_not_be_forwarded_is_found_and_sent_again(cloud: Cloud, visit: Visit) -> None:
+    namespace = cloud.broker.namespace
+    await namespace.create("there", Queue(forward_to="back"))
+    await namespace.create("back", Queue(forward_to="there"))
+    await cloud.broker.send("there", b"once more", Envelope("m-1"))
+    await namespace.change("back", Queue())
+    await visit.see("overview")
+
+    await visit.page.get_by_role("link", name="Look at what there could not forward").click()
+    await visit.page.locator("main details summary").click()
+    await visit.page.get_by_role("button", name="Send again").click()
+
+    await visit.says("is in there again")
+    assert ((await cloud.entity("there"))["stuck"], (await cloud.entity("back"))["active"]) == (0, 1)
+    assert visit.wrong == []
 
 
 async def test_a_queue_is_purged_only_by_who_is_sure(cloud: Cloud, visit: Visit) -> None:

@@ -132,13 +132,14 @@ PARTS = {
   - group "Queues, topics, subscriptions, scrolls sideways":
     - table "Queues, topics, subscriptions":
       - rowgroup:
-        - row "Name Active Locked Scheduled Deferred Dead Oldest"
+        - row "Name Active Locked Scheduled Deferred Dead Stuck Oldest"
       - rowgroup:
         - row /^orders queue/:
           - cell "1 dead letter of orders":
             - link "1 dead letter of orders"
 - region "Dead letters of orders":
   - link "Its messages"
+  - link "What it could not forward"
   - button "Throw all away"
   - group:
     - text: /broken poison/

@@ -79,7 +79,7 @@ def read_message(data: bytes) -> None:
         except Refused:
             continue
     whole = message.split(data)
-    facts_of(whole)
+    facts_of(whole, 1, NOON)
     whole.dead_lettered("reason", None).encoded((), 0)
 
 

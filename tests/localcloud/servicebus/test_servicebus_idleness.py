@@ -147,6 +147,31 @@ async def test_a_subscription_lives_by_its_receivers_and_a_topic_by_its_subscrip
     assert not is_there(mortal, "news")
 
 
+async def test_what_forwards_is_never_idle_and_its_destination_may_be(mortal: Client, idleness: Idleness) -> None:
+    forwards = BusSubscription(auto_delete_seconds=FIVE_MINUTES, forward_to="catalog")
+    idle = BusSubscription(auto_delete_seconds=FIVE_MINUTES)
+    mortal.namespace.define("news", BusTopic(subscriptions={"forwards": forwards, "idle": idle}))
+    mortal.namespace.define("mirror", Queue(auto_delete_seconds=FIVE_MINUTES, forward_to="catalog"))
+    idleness.remove()
+
+    later(mortal, idleness, 6)
+
+    names = ("catalog", "mirror", "news/subscriptions/forwards", "news/subscriptions/idle")
+    assert [is_there(mortal, name) for name in names] == [False, True, True, False]
+
+
+async def test_a_topic_is_used_by_what_none_of_its_subscriptions_wants(mortal: Client, idleness: Idleness) -> None:
+    mortal.namespace.define("news", BusTopic(auto_delete_seconds=FIVE_MINUTES))
+    idleness.remove()
+    later(mortal, idleness, 4)
+
+    await mortal.namespace["news"].entity.send([message.split(message.write(Properties(), {}, b"1"))])
+    idleness.remove()
+
+    later(mortal, idleness, 4)
+    assert is_there(mortal, "news")
+
+
 async def test_after_a_restart_the_time_begins_anew_and_what_was_removed_stays_away(tmp_path: Path) -> None:
     async with connected(tmp_path) as client:
         await client.namespace.create("kept", MORTAL)

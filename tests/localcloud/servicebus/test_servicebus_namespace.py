@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from localcloud.servicebus import Broker, message
-from localcloud.servicebus.errors import AlreadyExists, BadArgument, Disabled, UnknownEntity
+from localcloud.servicebus import Broker, ledger, message, tending
+from localcloud.servicebus.errors import AlreadyExists, BadArgument, Disabled, NotAllowed, UnknownEntity
 from localcloud.servicebus.performatives import Properties
 from localcloud.topology import BusSubscription, BusTopic, Queue, Rule
 
@@ -15,6 +15,10 @@ TOPICS = {"News": BusTopic(subscriptions={"all": BusSubscription()})}
 
 def opened(folder: Path, **given: Any) -> Any:
     return Broker.open(given.get("queues", {}), folder / "bus.sqlite", lambda *_: None, topics=given.get("topics", {}))
+
+
+def step(session: str) -> message.Message:
+    return message.split(message.write(Properties(group_id=session), {}, b"1"))
 
 
 def letter(**application: Any) -> message.Message:
@@ -92,3 +96,38 @@ async def test_numbers_only_grow_whoever_forwards_or_restarts(tmp_path: Path) ->
             numbers.append(broker.namespace["b"].entity.queue.last_number)
 
     assert numbers == [1, 2]
+
+
+async def test_what_is_scheduled_without_a_session_is_refused_where_sessions_are_required(tmp_path: Path) -> None:
+    async with opened(tmp_path, queues={"steps": Queue(sessions=True)}) as broker:
+        entity, due = broker.namespace["steps"].entity, broker.namespace.clock() + 3_600_000
+
+        with pytest.raises(NotAllowed, match="session"):
+            entity.send([letter()._replace(due=due)])
+        await entity.send([step("a")._replace(due=due)])
+
+        assert [entry.session for entry in entity.queue.entries.values()] == ["a"]
+
+
+async def test_what_lies_in_a_queue_that_requires_sessions_all_at_once_is_dead_and_can_be_sent_again(
+    tmp_path: Path,
+) -> None:
+    async with opened(tmp_path, queues={"steps": Queue(sessions=True)}) as broker:
+        await broker.namespace["steps"].entity.send([step("b")])
+    async with opened(tmp_path, queues={"steps": Queue()}) as broker:
+        entity = broker.namespace["steps"].entity
+        await entity.send([letter(), letter()._replace(due=broker.namespace.clock() + 3_600_000), step("a")])
+        assert broker.counts("steps").active == 3
+
+    for _ in range(2):
+        async with opened(tmp_path, queues={"steps": Queue(sessions=True)}) as broker:
+            entity = broker.namespace["steps"].entity
+            assert [entry.session for entry in entity.queue.entries.values()] == ["b"]
+            dead = entity.sub_queue(ledger.DEAD)
+            reasons = {number: dead.content(entry).application for number, entry in dead.queue.entries.items()}
+            assert [each["DeadLetterReason"] for each in reasons.values()] == ["Session ID is null."] * 3
+
+    async with opened(tmp_path, queues={"steps": Queue(sessions=True)}) as broker:
+        entity, last = broker.namespace["steps"].entity, max(reasons)
+        await tending.resend(entity, last)
+        assert [entry.session for entry in entity.queue.entries.values()] == ["b", "a"]

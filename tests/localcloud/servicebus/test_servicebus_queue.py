@@ -26,6 +26,7 @@ def put(into: Queue, *, expires: int | None = None, session: str | None = None, 
 
 
 def lock(of: Queue, token: bytes, at: int = NOON, session: str | None = None) -> Entry:
+    of.first(of.lane(session))
     return of.lock_first(of.lane(session), token, at)
 
 
