@@ -15,7 +15,6 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -23,11 +22,11 @@ import structlog
 import uvloop
 from aiohttp import web
 
-from localcloud import certificates, functions_keys, http, identity, keyvault, mail, topology
+from localcloud import certificates, functions_keys, http, identity, keyvault, mail, options
 from localcloud.access import Access, Issuer
 from localcloud.addresses import HOST, Addresses, Port
 from localcloud.communication import MailService
-from localcloud.eventgrid import FAIR, Conditions, EventGrid
+from localcloud.eventgrid import Conditions, EventGrid
 from localcloud.eventgrid.container import Container
 from localcloud.forgetting import Forgetting
 from localcloud.grid import Ground, queues
@@ -41,9 +40,8 @@ from localcloud.inspector.graveyard import Graveyard
 from localcloud.inspector.sources import Sources
 from localcloud.keyvault import KeyVault
 from localcloud.mail import Letters
-from localcloud.servicebus import Broker, rulebook
+from localcloud.servicebus import Broker
 from localcloud.servicebus.claims import Key, by_role
-from localcloud.servicebus.filters import BadFilter
 from localcloud.state import InUse, State, made_once
 from localcloud.storage import StorageFront
 from localcloud.topology import Topology
@@ -51,7 +49,6 @@ from localcloud.topology import Topology
 START_SECONDS = 30
 KNOCK_SECONDS = 0.01
 ROOT_KEY = "RootManageSharedAccessKey"  # of Service Bus, for who comes with a connection string
-CONDITIONS_HELP = 'how events are delivered: {"time_scale": 0.01, "seed": 7, "duplicate": 0.1, …}'
 
 Server = Callable[[], Coroutine[Any, Any, None]]
 
@@ -235,34 +232,6 @@ def _log_as_json() -> None:
     logging.basicConfig(handlers=[handler], level=logging.WARNING)
 
 
-def _topology(file: str) -> Topology:
-    try:
-        known = topology.load(Path(file))
-        rulebook.check(known.bus_topics)
-    except (OSError, msgspec.DecodeError, BadFilter) as error:
-        raise argparse.ArgumentTypeError(f"{file}: {error}") from error
-    return known
-
-
-def _conditions(text: str) -> Conditions:
-    try:
-        return msgspec.json.decode(text, type=Conditions)
-    except msgspec.DecodeError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("python -m localcloud", description=__doc__)
-    parser.add_argument("--topology", type=_topology, required=True, metavar="FILE")
-    parser.add_argument("--state", type=Path, required=True, metavar="DIR")
-    parser.add_argument("--base-port", type=int, default=Addresses().base, metavar="PORT")
-    parser.add_argument("--functions-key-file", type=Path, metavar="FILE", help="where another functions host runs")
-    parser.add_argument("--letters-host", default=HOST, metavar="ADDRESS", help="where the letters can be read")
-    parser.add_argument("--event-grid", type=_conditions, default=FAIR, metavar="JSON", help=CONDITIONS_HELP)
-    parser.add_argument("--service-bus", default="", metavar="CONNECTION", help="of another, whose queues facts go to")
-    return parser
-
-
 def _settings(chosen: argparse.Namespace) -> Settings:
     state = State(chosen.state)
     functions_keys.ensure(state.function_keys)
@@ -285,7 +254,7 @@ def _run(settings: Settings) -> None:
 
 
 def main() -> None:
-    parser = _parser()
+    parser = options.parser(__doc__)
     chosen = parser.parse_args()
     _log_as_json()
     chosen.state.mkdir(parents=True, exist_ok=True)

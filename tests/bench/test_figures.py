@@ -20,6 +20,7 @@ FOUND = Benchmarks(
     {
         "place": {"service": HALF, "bare": ONE, "pgbench": ONE},
         "list": {"service": ONE, "bare": ONE},
+        "apart": {"service": HALF, "bare": ONE},
         "read": {"service": HALF, "bare": ONE},
         "unchanged": {"service": ONE, "bare": ONE},
     },
