@@ -155,8 +155,10 @@ async def test_what_is_about_to_be_named_is_never_collected_whenever_its_commit_
         for moment in MOMENTS:
             clock.now = begun + moment
             sweeping = asyncio.create_task(Collector(store, blobs, asyncio.Event(), pause=0).sweep(clock.now, turn))
-            for gate in (gate for gate, its in zip(gates, turns, strict=True) if its == moment):
-                gate.set()
+            now = [n for n, its in enumerate(turns) if its == moment]
+            for n in now:
+                gates[n].set()
+            await asyncio.wait([sweeping, *(attempts[n] for n in now)])  # else the clock may overtake a slow commit
             await sweeping
     ended = await asyncio.gather(*attempts, return_exceptions=True)
 

@@ -112,15 +112,16 @@ async def test_prometheus_reads_every_service_and_nobody_does_through_the_gatewa
             return await response.text()
 
     orders = await until(
-        partial(figures, "orders"), lambda text: 'store_order_settling_seconds_count{status="confirmed"}' in text
+        partial(figures, "orders"),
+        lambda text: 'settling_seconds_count{status="confirmed"}' in text and "store_outbox_waiting 0" in text,
     )
     through = await shop.call("GET", "/metrics")
 
     assert 'http_route="/api/orders",http_response_status_code="202"' in orders
+    assert 'store_order_settling_seconds_count{status="confirmed"}' in orders
     assert 'db_system_name="postgresql",db_operation_name="fetch"' in orders
     assert 'store_messages_delivered_total{messaging_destination_name="orders",outcome="completed"}' in orders
     assert 'store_orders_recent{status="placed"}' in orders
-    assert "store_outbox_waiting 0" in orders
     assert "store_relay_leading 1" in orders
     assert str(buyer.id) not in orders
     for service in ("catalog", "customers"):
