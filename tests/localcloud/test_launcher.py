@@ -51,10 +51,7 @@ def laptop(tmp_path: Path, store: Topology) -> Store:
 
 def test_a_taken_port_is_named_before_anything_is_started(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     base = free_ports(len(Port))
-    with socket.socket() as other:
-        other.bind(("127.0.0.1", base + 2))
-        other.listen()
-
+    with socket.create_server(("127.0.0.1", base + 2)):
         status = launcher.main(["--state", str(tmp_path), "run", "--port", str(base)])
 
     assert (status, [path.name for path in tmp_path.iterdir()]) == (1, ["run.lock"])
@@ -65,10 +62,7 @@ def test_a_taken_port_is_named_before_anything_is_started(tmp_path: Path, capsys
 @pytest.mark.real
 def test_in_the_background_what_is_wrong_is_said_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     base = free_ports(len(Port))
-    with socket.socket() as other:
-        other.bind(("127.0.0.1", base))
-        other.listen()
-
+    with socket.create_server(("127.0.0.1", base)):
         status = launcher.main(["--state", str(tmp_path), "run", "--detach", "--port", str(base)])
 
     assert status == 1
