@@ -23,7 +23,7 @@ async def ready():
     return True
 
 async def main():
-    program = Program("sleeper", [sys.executable, "-c", "import time; time.sleep(600)"], ready)
+    program = Program("sleeper", [sys.executable, "-c", "import signal; signal.pause()"], ready)
     async with running(program, Path(sys.argv[1])) as sleeper:
         print(sleeper.pid, flush=True)
         await asyncio.Event().wait()

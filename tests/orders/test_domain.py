@@ -2,8 +2,6 @@
 
 import itertools
 import re
-from collections.abc import Callable
-from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from types import NoneType
@@ -23,10 +21,8 @@ from libs.common.messages.orders import (
     OrderRejected,
     OrderReturned,
     OrderShipped,
-    Outcome,
-    PaymentRequested,
 )
-from services.orders.domain import NotPaid, Order, Price, Wanted, place, tax_within
+from services.orders.domain import Price, Wanted, place, tax_within
 from services.orders.transitions import (
     TRANSITIONS,
     AlreadyCancelled,
@@ -37,23 +33,10 @@ from services.orders.transitions import (
     AlreadyShipped,
     NotConfirmed,
     NotShipped,
-    Payment,
     Status,
     Verb,
 )
-
-NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
-LAMP, DESK, RUG, GIFT = (UUID(int=n) for n in (1, 2, 3, 4))
-PRICES = {
-    LAMP: Price(LAMP, "LAMP", "Lamp", 4900, "EUR", version=1),
-    DESK: Price(DESK, "DESK", "Desk", 25000, "EUR", version=3),
-    RUG: Price(RUG, "RUG", "Rug", 9900, "USD", version=1),
-    GIFT: Price(GIFT, "GIFT", "Gift", 0, "EUR", version=1),
-}
-
-
-def placed(*wanted: Wanted) -> Order:
-    return place(uuid4(), uuid4(), wanted or (Wanted(LAMP, 2), Wanted(DESK, 1)), PRICES, NOON)
+from tests.orders.samples import DESK, DO, LAMP, NOON, RUG, placed
 
 
 def test_an_order_is_placed_at_our_prices() -> None:
@@ -124,15 +107,6 @@ TOLD = {
     Status.DELIVERED: OrderDelivered,
     Status.RETURNED: OrderReturned,
 }
-DO: dict[Verb, Callable[[Order], Fact | None]] = {
-    Verb.CONFIRM: lambda order: order.confirm(NOON),
-    Verb.REJECT: lambda order: order.reject("sold out", NOON),
-    Verb.EXPIRE: lambda order: order.expire(NOON),
-    Verb.CANCEL: lambda order: order.cancel("changed my mind", NOON),
-    Verb.SHIP: lambda order: order.ship("DHL", "JJD1", NOON),
-    Verb.DELIVER: lambda order: order.deliver(NOON),
-    Verb.RETURN: lambda order: order.take_back("too small", NOON),
-}
 
 
 @pytest.mark.parametrize(("verb", "state"), list(itertools.product(Verb, Status)))
@@ -180,113 +154,6 @@ def test_an_order_settles_once_whatever_comes_after(verbs: list[Verb]) -> None:
     assert [fact.version for fact in told] == list(range(2, len(told) + 2))
     assert len({type(fact) for fact in told}) == len(told)
     assert sum(isinstance(fact, OrderConfirmed | OrderRejected | OrderCancelled) for fact in told) <= 1
-
-
-def paid(order: Order, outcome: Outcome, amount: int | None = None, reason: str = "") -> Fact | None:
-    return order.record_payment(outcome, order.total if amount is None else amount, reason, NOON)
-
-
-def test_reserved_stock_is_paid_for_before_the_order_is_confirmed() -> None:
-    order = placed()
-
-    requested, confirmed = order.reserve(NOON), paid(order, "authorised")
-
-    assert isinstance(requested, PaymentRequested)
-    assert (requested.version, requested.total) == (2, 34800)
-    assert isinstance(confirmed, OrderConfirmed)
-    assert (order.status, order.payment, order.version) == (Status.CONFIRMED, Payment.AUTHORISED, 3)
-    assert (order.reserve(NOON), paid(order, "authorised"), paid(order, "declined")) == (None, None, None)
-    assert order.version == 3
-
-
-def test_what_costs_nothing_needs_no_payment() -> None:
-    order = placed(Wanted(GIFT, 3))
-
-    assert isinstance(order.reserve(NOON), OrderConfirmed)
-    assert (order.status, order.payment) == (Status.CONFIRMED, Payment.NONE)
-
-
-def test_a_declined_payment_rejects_the_order_with_its_reason() -> None:
-    order = placed()
-    order.reserve(NOON)
-
-    fact = paid(order, "declined", reason="the card has expired")
-
-    assert isinstance(fact, OrderRejected)
-    assert (order.status, order.payment, fact.reason) == (Status.REJECTED, Payment.DECLINED, "the card has expired")
-
-
-def test_an_authorisation_of_another_amount_confirms_nothing() -> None:
-    order = placed()
-    order.reserve(NOON)
-
-    fact = paid(order, "authorised", 100)
-
-    assert isinstance(fact, OrderRejected)
-    assert "100 of 34800" in order.reason
-    paid(order, "voided")
-    assert order.payment is Payment.VOIDED
-
-
-@pytest.mark.parametrize("settle", [Verb.CANCEL, Verb.REJECT, Verb.EXPIRE])
-def test_an_authorisation_that_comes_too_late_changes_nothing_and_its_void_is_noted(settle: Verb) -> None:
-    order = placed()
-    order.reserve(NOON)
-    DO[settle](order)
-    state = order.status
-
-    assert (paid(order, "authorised"), paid(order, "declined")) == (None, None)
-    assert (order.status, order.version, order.payment) == (state, 3, Payment.REQUESTED)
-    assert paid(order, "voided") is None
-    assert (order.status, order.version, order.payment) == (state, 4, Payment.VOIDED)
-
-
-@given(st.lists(st.sampled_from(["authorised", "declined", "captured", "voided", "refunded"]), max_size=12))
-def test_a_payment_goes_forward_only_however_often_and_late_it_is_told(outcomes: list[Outcome]) -> None:
-    forward = [Payment.REQUESTED, Payment.AUTHORISED, Payment.CAPTURED, Payment.REFUNDED]
-    order, seen = placed(), [Payment.REQUESTED]
-    order.reserve(NOON)
-
-    for outcome in outcomes:
-        paid(order, outcome)
-        if order.payment is not seen[-1]:
-            seen.append(order.payment)
-
-    ended = [each for each in seen if each in (Payment.DECLINED, Payment.VOIDED)]
-    walked = [forward.index(each) for each in seen if each in forward]
-    assert walked == sorted(walked)
-    assert seen[-len(ended) :] == ended if ended else True
-    assert (order.status is Status.CONFIRMED) == (Payment.AUTHORISED in seen)
-
-
-def test_an_order_whose_capture_is_refused_is_not_shipped_until_it_is_captured() -> None:
-    order = placed()
-    order.refuse_capture("too early")
-    order.reserve(NOON)
-    paid(order, "authorised")
-    for _ in range(2):
-        order.refuse_capture("the card is blocked")
-
-    assert (order.status, order.payment, order.version) == (Status.CONFIRMED, Payment.AUTHORISED, 4)
-    with pytest.raises(NotPaid, match="the card is blocked"):
-        order.ship("DHL", "", NOON)
-
-    paid(order, "captured")
-    order.refuse_capture("too late")
-    assert (order.payment_refusal, order.version) == ("", 5)
-    assert isinstance(order.ship("DHL", "", NOON), OrderShipped)
-
-
-def test_what_was_shipped_before_its_capture_was_refused_is_shipped() -> None:
-    order = placed()
-    order.reserve(NOON)
-    paid(order, "authorised")
-    order.ship("DHL", "", NOON)
-
-    order.refuse_capture("the card is blocked")
-
-    assert (order.ship("UPS", "", NOON), order.carrier) == (None, "DHL")
-    assert (order.status, order.payment_refusal) == (Status.SHIPPED, "the card is blocked")
 
 
 @given(st.integers(0, MOST_TOTAL), st.integers(0, 10_000))

@@ -124,7 +124,7 @@ async def test_whatever_is_killed_or_stalls_every_order_settles_once(
                 running.kill(part)
             else:
                 with running.paused(part):
-                    await asyncio.sleep(chance.uniform(0.5, 3))
+                    await asyncio.sleep(chance.uniform(0.5, 3))  # the fault itself: it stands still for so long
 
     await asyncio.gather(keep_failing(), *map(keep_ordering, buyers))
 

@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -40,6 +40,13 @@ async def rested(logs: list[Any], running: Running, event: str = "lane.rests") -
     assert running.state("process-order").pending == 1
 
 
+def always(status: int) -> Callable[[Received], Awaitable[int]]:
+    async def answer(_: Received) -> int:
+        return status
+
+    return answer
+
+
 async def test_what_cannot_be_published_is_answered_503_in_azures_form(running: Running, cloud: Cloud) -> None:
     with no_room(cloud, "INSERT ON pending"):
         async with running.topic("orders") as topic:
@@ -69,10 +76,7 @@ async def test_a_delivery_that_cannot_be_noted_is_made_again_after_a_rest(
 async def test_a_failure_that_cannot_be_noted_neither(
     running: Running, cloud: Cloud, functions: Functions, change: str
 ) -> None:
-    async def failing(_: Received) -> int:
-        return 500
-
-    fine, functions.answer = functions.answer, failing
+    fine, functions.answer = functions.answer, always(500)
     with capture_logs() as logs:
         with no_room(cloud, change):
             await publish(running, 1)
@@ -86,10 +90,7 @@ async def test_a_failure_that_cannot_be_noted_neither(
 async def test_a_dead_letter_that_cannot_be_kept_is_still_to_be_delivered(
     running: Running, cloud: Cloud, functions: Functions
 ) -> None:
-    async def refusing(_: Received) -> int:
-        return 400
-
-    functions.answer = refusing
+    functions.answer = always(400)
     with capture_logs() as logs:
         with no_room(cloud, "INSERT ON burials"):
             await publish(running, 1)
@@ -103,10 +104,7 @@ async def test_a_dead_letter_that_cannot_be_kept_is_still_to_be_delivered(
 async def test_a_dead_letter_that_cannot_be_forgotten_is_written_again_as_the_same_blob(
     running: Running, cloud: Cloud, functions: Functions
 ) -> None:
-    async def refusing(_: Received) -> int:
-        return 400
-
-    functions.answer = refusing
+    functions.answer = always(400)
     with capture_logs() as logs:
         with no_room(cloud, "DELETE ON burials"):
             await publish(running, 1)
